@@ -1,0 +1,157 @@
+# Builds, installs and checks libmp. `make help` lists the targets and the variables.
+
+CC ?= cc
+CXX ?= c++
+CARGO ?= cargo
+RUSTC ?= rustc
+PKG_CONFIG ?= pkg-config
+OBJCOPY ?= objcopy
+READELF ?= readelf
+STRIP ?= strip
+CFLAGS ?= -O2 -g
+
+PREFIX = /usr/local
+LIBDIR = $(PREFIX)/lib
+INCLUDEDIR = $(PREFIX)/include
+DESTDIR =
+
+# Cargo.toml has the one version number.
+VERSION := $(shell sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml | head -n 1)
+SONAME := libmp.so.$(firstword $(subst ., ,$(VERSION)))
+LIBRARY := build/lib/libmp.so.$(VERSION)
+TARGET_DIR := $(or $(CARGO_TARGET_DIR),target)
+RUST_ARCHIVE := $(TARGET_DIR)/$(if $(CARGO_BUILD_TARGET),$(CARGO_BUILD_TARGET)/)library/libmp.a
+
+WARNINGS = -std=c99 -D_GNU_SOURCE -Wall -Wextra -pedantic
+LINK = -Lbuild/lib -Wl,-rpath,'$$ORIGIN/../lib' $(LDFLAGS) -lmp -pthread
+TO_BUILD := Cargo.toml Cargo.lock make/remap.sh $(shell find src -name '*.rs')
+
+MPSUM := $(wildcard examples-c/mpsum.c examples-c/mpsum/*.c)
+EXAMPLES := $(patsubst examples-c/%.c,build/examples/%,$(filter-out $(MPSUM),$(wildcard examples-c/*.c)))
+NEED_CRYPTO = tests/need.sh libssl-dev $(PKG_CONFIG) --exists libcrypto
+BENCHES := $(patsubst benches/%.c,build/benches/%,$(wildcard benches/*.c))
+C_TESTS := $(patsubst c-tests/%.c,build/c-tests/%.o,$(filter-out c-tests/bad.c,$(wildcard c-tests/*.c)))
+
+# What the scripts are told.
+C_TEST_FLAGS = $(CFLAGS) $(WARNINGS) -Werror -O1 -g
+export CC CXX LD AR OBJCOPY READELF STRIP CARGO CFLAGS LDFLAGS C_TEST_FLAGS PKG_CONFIG MAKE
+
+.DELETE_ON_ERROR:
+.PHONY: all header demo check bench examples c-tests install install-strip uninstall clean help
+
+all: $(LIBRARY) build/lib/libmp.a ## the library, in build/lib
+
+# The crate, as rustc leaves it. The profile is one of make's own: cargo would not build again what it
+# had built without make/remap.sh.
+build/rust/libmp.a: $(TO_BUILD)
+	MP_RUSTC_WRAPPER="$$RUSTC_WRAPPER" RUSTC_WRAPPER='$(CURDIR)/make/remap.sh' \
+	    $(CARGO) build --profile library --locked --lib --target-dir $(TARGET_DIR)
+	@mkdir -p $(@D)
+	install -m 644 $(RUST_ARCHIVE) $@
+
+build/rust/exports: libmp.map
+	@mkdir -p $(@D)
+	sed -n 's/^ *\(mp_[a-z0-9_]*\);$$/\1/p' $< >$@
+	test -s $@
+
+# What a program needs besides libmp.a. rustc knows it for this platform. libgcc_s is left to the C
+# compiler, which adds it where it is needed and libgcc_eh instead where the program is static.
+build/rust/libs-private:
+	@mkdir -p $(@D)
+	echo | $(RUSTC) --crate-type staticlib --crate-name empty -o build/rust/empty.a \
+	    $(if $(CARGO_BUILD_TARGET),--target $(CARGO_BUILD_TARGET)) --print native-static-libs - 2>&1 | \
+	    sed -n 's/^note: native-static-libs: //p' | sed 's/-lgcc_s *//' >$@
+	rm -f build/rust/empty.a
+	test -s $@
+
+build/lib/libmp.a: build/rust/libmp.a build/rust/exports make/archive.sh
+	@mkdir -p $(@D)
+	make/archive.sh build/rust/libmp.a build/rust/exports $@
+
+# Linked here and not by cargo, which cannot give the exports their version.
+$(LIBRARY): build/rust/libmp.a build/rust/libs-private libmp.map
+	@mkdir -p $(@D)
+	rm -f build/lib/libmp.so*
+	$(CC) $(CFLAGS) $(LDFLAGS) -shared -o $@ -Wl,-soname,$(SONAME) -Wl,--build-id=sha1 -Wl,--gc-sections \
+	    -Wl,--version-script,libmp.map -Wl,--no-undefined-version \
+	    -Wl,-z,defs -Wl,-z,text -Wl,-z,noexecstack -Wl,-z,relro -Wl,-z,now -Wl,-z,nodelete \
+	    -Wl,--whole-archive build/rust/libmp.a -Wl,--no-whole-archive \
+	    -Wl,--as-needed $$(cat build/rust/libs-private)
+	ln -s libmp.so.$(VERSION) build/lib/$(SONAME)
+	ln -s $(SONAME) build/lib/libmp.so
+
+header: ## write include/mp.h and libmp.map from src/ffi
+	MP_HEADER_WRITE=1 $(CARGO) test --locked -q --test header _is_up_to_date
+
+build/examples/%: examples-c/%.c include/mp.h $(LIBRARY)
+	@mkdir -p $(@D)
+	$(CC) $(CFLAGS) $(WARNINGS) -Iinclude $< -o $@ $(LINK)
+
+build/examples/mpsum: $(MPSUM) $(wildcard examples-c/mpsum/*.h) include/mp.h $(LIBRARY)
+	@mkdir -p $(@D)
+	@if $(NEED_CRYPTO); then \
+	    $(CC) $(CFLAGS) $(WARNINGS) -Iinclude $$($(PKG_CONFIG) --cflags libcrypto) $(MPSUM) -o $@ \
+	        $(LINK) $$($(PKG_CONFIG) --libs libcrypto); \
+	else echo 'skipped: mpsum is not built'; fi
+
+examples: $(EXAMPLES) build/examples/mpsum ## the programs of examples-c/, in build/examples
+
+demo: examples ## run pool_square, then mpsum beside sha256sum
+	@$(NEED_CRYPTO)
+	build/examples/pool_square
+	examples-c/demo.sh
+
+build/benches/%: benches/%.c include/mp.h $(LIBRARY)
+	@mkdir -p $(@D)
+	$(CC) $(CFLAGS) $(WARNINGS) -Iinclude $< -o $@ $(LINK)
+
+bench: $(BENCHES) examples ## measure libmp beside what one would use instead
+	@set -e; for program in $(BENCHES) $(wildcard benches/*.sh); do echo "== $$program"; $$program; done
+
+build/c-tests/%.o: c-tests/%.c $(wildcard c-tests/*.h) include/mp.h
+	@mkdir -p $(@D)
+	$(CC) $(C_TEST_FLAGS) -Iinclude -c $< -o $@
+
+build/c-tests/run: $(C_TESTS) $(LIBRARY)
+	$(CC) $(CFLAGS) $(C_TESTS) -o $@ $(LINK)
+
+c-tests: build/c-tests/run ## the C test suite; run it by build/c-tests/run
+
+check: ## everything that has to hold before a change goes in
+	@tests/check.sh
+
+install: $(LIBRARY) build/lib/libmp.a build/rust/libs-private ## into DESTDIR/PREFIX
+	install -d $(DESTDIR)$(LIBDIR)/pkgconfig $(DESTDIR)$(INCLUDEDIR)
+	install -m 644 include/mp.h $(DESTDIR)$(INCLUDEDIR)/mp.h
+	install -m 644 build/lib/libmp.a $(DESTDIR)$(LIBDIR)/libmp.a
+	install -m 755 $(LIBRARY) $(DESTDIR)$(LIBDIR)/libmp.so.$(VERSION)
+	ln -sf libmp.so.$(VERSION) $(DESTDIR)$(LIBDIR)/$(SONAME)
+	ln -sf $(SONAME) $(DESTDIR)$(LIBDIR)/libmp.so
+	sed -e 's|@PREFIX@|$(PREFIX)|' -e 's|@VERSION@|$(VERSION)|' \
+	    -e 's|@LIBDIR@|$(LIBDIR:$(PREFIX)/%=$${prefix}/%)|' \
+	    -e 's|@INCLUDEDIR@|$(INCLUDEDIR:$(PREFIX)/%=$${prefix}/%)|' \
+	    -e "s|@LIBS_PRIVATE@|$$(cat build/rust/libs-private)|" \
+	    pkgconfig/libmp.pc.in >build/libmp.pc
+	install -m 644 build/libmp.pc $(DESTDIR)$(LIBDIR)/pkgconfig/libmp.pc
+	@# Outside a staged tree the loader's cache has to learn the new name.
+	@test -n "$(DESTDIR)" || PATH="$$PATH:/sbin:/usr/sbin" ldconfig 2>/dev/null || true
+
+install-strip: install ## the same, without debugging information
+	$(STRIP) -g $(DESTDIR)$(LIBDIR)/libmp.a
+	$(STRIP) --strip-unneeded $(DESTDIR)$(LIBDIR)/libmp.so.$(VERSION)
+
+uninstall: ## remove what install put there
+	rm -f $(DESTDIR)$(INCLUDEDIR)/mp.h $(DESTDIR)$(LIBDIR)/pkgconfig/libmp.pc
+	rm -f $(DESTDIR)$(LIBDIR)/libmp.a $(DESTDIR)$(LIBDIR)/libmp.so
+	rm -f $(DESTDIR)$(LIBDIR)/$(SONAME) $(DESTDIR)$(LIBDIR)/libmp.so.$(VERSION)
+
+clean: ## remove build and target
+	rm -rf build
+	$(CARGO) clean -q --target-dir $(TARGET_DIR)
+
+help: ## this text
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  \1|\2/p' Makefile | awk -F'|' '{ printf "%-12s %s\n", $$1, $$2 }'
+	@echo
+	@echo 'Variables: PREFIX=$(PREFIX) LIBDIR INCLUDEDIR DESTDIR CC CXX CFLAGS LDFLAGS CARGO RUSTC'
+	@echo '           CARGO_BUILD_TARGET LD AR OBJCOPY READELF STRIP PKG_CONFIG'
+	@echo 'As root, missing packages that a check needs are installed by apt-get; MP_NO_APT=1 forbids it.'

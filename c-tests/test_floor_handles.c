@@ -1,0 +1,305 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0
+ *
+ * Handles that are none: NULL, of a wrong kind, freed, stale, random. */
+#include "test_util.h"
+
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+typedef enum kind { BUFFER, LOCK, VALUE, ARRAY, PROCESS, POOL, CHILD, TASK, KINDS } kind;
+
+static union {
+    int64_t number;
+    double real;
+    size_t size;
+    bool yes;
+    void *pointer;
+    int plain;
+} out;
+static const int64_t in = 1;
+
+static int no_process(mp_child *self, void *user)
+{
+    return self == NULL && user == NULL;
+}
+
+static void no_task(mp_task *task, void *user)
+{
+    (void)user;
+    mp_task_return(task, &in, sizeof in);
+}
+
+/* Every function that takes a handle: the handle's kind, and a call with the handle h. */
+#define CALLS(X)                                                                                   \
+    X(BUFFER, mp_buffer_free, (h))                                                                 \
+    X(LOCK, mp_lock_acquire, (h, MP_NO_WAIT))                                                      \
+    X(LOCK, mp_lock_release, (h))                                                                  \
+    X(LOCK, mp_lock_locked, (h, &out.yes))                                                         \
+    X(LOCK, mp_lock_recovered, (h, &out.yes))                                                      \
+    X(LOCK, mp_lock_free, (h))                                                                     \
+    X(VALUE, mp_value_get, (h, &out, 8))                                                           \
+    X(VALUE, mp_value_set, (h, &in, 8))                                                            \
+    X(VALUE, mp_value_get_int, (h, &out.number))                                                   \
+    X(VALUE, mp_value_set_int, (h, 1))                                                             \
+    X(VALUE, mp_value_fetch_add, (h, 1, &out.number))                                              \
+    X(VALUE, mp_value_exchange, (h, 1, &out.number))                                               \
+    X(VALUE, mp_value_compare_exchange, (h, &out.number, 1, &yes))                                 \
+    X(VALUE, mp_value_get_double, (h, &out.real))                                                  \
+    X(VALUE, mp_value_set_double, (h, 1.0))                                                        \
+    X(VALUE, mp_value_free, (h))                                                                   \
+    X(ARRAY, mp_array_length, (h, &out.size))                                                      \
+    X(ARRAY, mp_array_data, (h, &out.pointer, &size))                                              \
+    X(ARRAY, mp_array_read, (h, 0, 1, &out, 8))                                                    \
+    X(ARRAY, mp_array_write, (h, 0, 1, &in, 8))                                                    \
+    X(ARRAY, mp_array_get_int, (h, 0, &out.number))                                                \
+    X(ARRAY, mp_array_set_int, (h, 0, 1))                                                          \
+    X(ARRAY, mp_array_get_double, (h, 0, &out.real))                                               \
+    X(ARRAY, mp_array_set_double, (h, 0, 1.0))                                                     \
+    X(ARRAY, mp_array_free, (h))                                                                   \
+    X(PROCESS, mp_process_add_bytes, (h, &in, 8))                                                  \
+    X(PROCESS, mp_process_add_handle, (h, some_lock))                                              \
+    X(PROCESS, mp_process_start, (h))                                                              \
+    X(PROCESS, mp_process_join, (h, MP_NO_WAIT))                                                   \
+    X(PROCESS, mp_process_exitcode, (h, &out.plain))                                               \
+    X(PROCESS, mp_process_pid, (h, &out.plain))                                                    \
+    X(PROCESS, mp_process_is_alive, (h, &out.yes))                                                 \
+    X(PROCESS, mp_process_free, (h))                                                               \
+    X(POOL, mp_pool_workers, (h, &out.size))                                                       \
+    X(POOL, mp_pool_map_array, (h, no_task, NULL, &in, 8, 1, &out, 8, NULL))                       \
+    X(POOL, mp_pool_map, (h, no_task, NULL, &bytes, 1, &result, NULL))                             \
+    X(POOL, mp_pool_free, (h))                                                                     \
+    X(TASK, mp_task_return, (h, &in, 8))                                                           \
+    X(TASK, mp_task_fail, (h, "no"))
+
+static mp_lock *some_lock;
+static bool yes;
+static size_t size;
+static const mp_bytes bytes = {&in, sizeof in};
+static mp_buffer *result;
+
+#define DEFINE(kind_, name, args)                                                                  \
+    static int call_##name(void *h)                                                                \
+    {                                                                                              \
+        return (int)name args;                                                                     \
+    }
+CALLS(DEFINE)
+
+static const struct {
+    kind of;
+    const char *name;
+    int (*fn)(void *h);
+} calls[] = {
+#define ROW(kind_, name, args) {kind_, #name "(h, ...)", call_##name},
+    CALLS(ROW)
+};
+
+static void refused(size_t i, void *h)
+{
+    check_status(__FILE__, __LINE__, calls[i].name, calls[i].fn(h), MP_ERR_BAD_HANDLE, NULL);
+}
+
+static void pointer_calls_refuse(void *h, bool is_buffer)
+{
+    size_t len = 1;
+
+    if (!is_buffer)
+        CHECK_NULL(mp_buffer_data(h, &len));
+    CHECK_NULL(mp_child_bytes(h, 0, &len));
+    CHECK_NULL(mp_child_lock(h, 0));
+    CHECK_NULL(mp_child_value(h, 0));
+    CHECK_NULL(mp_child_array(h, 0));
+    CHECK_INT(mp_child_count(h), 0);
+    CHECK_NULL(mp_task_input(h, &len));
+    mp_task_index(h);
+}
+
+static void *one_of(kind k)
+{
+    void *h = NULL;
+
+    switch (k) {
+    case BUFFER: CHECK_OK(mp_buffer_new((mp_buffer **)&h, "abc", 3)); break;
+    case LOCK: CHECK_OK(mp_lock_new((mp_lock **)&h, NULL)); break;
+    case VALUE: CHECK_OK(mp_value_new((mp_value **)&h, MP_INT64, NULL)); break;
+    case ARRAY: CHECK_OK(mp_array_new((mp_array **)&h, MP_INT64, 4, NULL)); break;
+    case PROCESS: CHECK_OK(mp_process_new((mp_process **)&h, no_process, NULL, NULL)); break;
+    case POOL: CHECK_OK(mp_pool_new((mp_pool **)&h, NULL)); break;
+    default: break;
+    }
+    return h;
+}
+
+static void free_one(kind k, void *h)
+{
+    switch (k) {
+    case BUFFER: CHECK_OK(mp_buffer_free(h)); break;
+    case LOCK: CHECK_OK(mp_lock_free(h)); break;
+    case VALUE: CHECK_OK(mp_value_free(h)); break;
+    case ARRAY: CHECK_OK(mp_array_free(h)); break;
+    case PROCESS: CHECK_OK(mp_process_free(h)); break;
+    case POOL: CHECK_OK(mp_pool_free(h)); break;
+    default: break;
+    }
+}
+
+TEST(floor, handle_of_a_wrong_kind)
+{
+    void *handles[CHILD];
+    int64_t x = 0;
+    size_t i;
+    int k;
+
+    some_lock = lock_new();
+    for (k = 0; k < CHILD; k++)
+        handles[k] = one_of((kind)k);
+    for (k = 0; k < CHILD; k++) {
+        for (i = 0; i < COUNT(calls); i++)
+            if (calls[i].of != (kind)k)
+                refused(i, handles[k]);
+        pointer_calls_refuse(handles[k], k == BUFFER);
+    }
+    /* None of them was harmed. */
+    CHECK(memcmp(mp_buffer_data(handles[BUFFER], NULL), "abc", 3) == 0);
+    CHECK_OK(mp_lock_acquire(handles[LOCK], MP_NO_WAIT));
+    CHECK_OK(mp_value_get_int(handles[VALUE], &x));
+    CHECK_OK(mp_array_get_int(handles[ARRAY], 3, &x));
+    CHECK_OK(mp_pool_map_array(handles[POOL], no_task, NULL, &in, 8, 1, &x, 8, NULL));
+    CHECK_INT(x, 1);
+    for (k = 0; k < CHILD; k++)
+        free_one((kind)k, handles[k]);
+    CHECK_OK(mp_lock_free(some_lock));
+}
+
+TEST(floor, freed_handle)
+{
+    size_t i;
+    int k;
+
+    some_lock = lock_new();
+    for (k = 0; k < CHILD; k++) {
+        void *h = one_of((kind)k);
+
+        free_one((kind)k, h);
+        for (i = 0; i < COUNT(calls); i++)
+            refused(i, h);
+        pointer_calls_refuse(h, false);
+    }
+    CHECK_OK(mp_lock_free(some_lock));
+}
+
+TEST(floor, free_of_null)
+{
+    CHECK_OK(mp_buffer_free(NULL));
+    CHECK_OK(mp_lock_free(NULL));
+    CHECK_OK(mp_value_free(NULL));
+    CHECK_OK(mp_array_free(NULL));
+    CHECK_OK(mp_process_free(NULL));
+    CHECK_OK(mp_pool_free(NULL));
+}
+
+TEST(floor, null_handle)
+{
+    size_t i;
+
+    some_lock = lock_new();
+    for (i = 0; i < COUNT(calls); i++)
+        if (strstr(calls[i].name, "_free(") == NULL)
+            check_fails(__FILE__, __LINE__, calls[i].name, calls[i].fn(NULL));
+    pointer_calls_refuse(NULL, false);
+    CHECK_OK(mp_lock_free(some_lock));
+}
+
+TEST(floor, random_pointers)
+{
+    static const uintptr_t fixed[] = {1, 2, 7, 8, 16, 4096, 65536, (uintptr_t)-1, (uintptr_t)-8};
+    static int data;
+    char stack[64] = "", *heap = malloc(64);
+    void *handles[CHILD];
+    rng r = rng_new();
+    size_t i, n;
+    int k;
+
+    CHECK(heap != NULL);
+    memset(heap, 0, 64);
+    some_lock = lock_new();
+    for (k = 0; k < CHILD; k++)
+        handles[k] = one_of((kind)k);
+    for (i = 0; i < COUNT(calls); i++) {
+        for (n = 0; n < COUNT(fixed); n++)
+            refused(i, (void *)fixed[n]);
+        /* Somewhere in the address space; the shift leaves small numbers too, but not NULL. */
+        for (n = 0; n < 300; n++)
+            refused(i, (void *)(uintptr_t)(rng_next(&r) >> rng_below(&r, 60) | 4));
+        refused(i, stack);
+        refused(i, heap);
+        refused(i, &data);
+        refused(i, stdout);
+        for (k = 0; k < CHILD; k++)
+            for (n = 1; n < 8; n++)
+                refused(i, (char *)handles[k] + n);
+    }
+    pointer_calls_refuse(stack, false);
+    pointer_calls_refuse(heap, false);
+    pointer_calls_refuse((void *)1, false);
+    pointer_calls_refuse((void *)(uintptr_t)-8, false);
+    for (k = 0; k < CHILD; k++)
+        free_one((kind)k, handles[k]);
+    CHECK_OK(mp_lock_free(some_lock));
+    free(heap);
+}
+
+/* The same places are used again and again; an old handle must never reach a new lock. */
+TEST(floor, stale_handle)
+{
+    mp_lock *old[8];
+    int round;
+    size_t i;
+
+    for (i = 0; i < COUNT(old); i++)
+        old[i] = lock_new();
+    for (i = 0; i < COUNT(old); i++)
+        CHECK_OK(mp_lock_free(old[i]));
+    for (round = 0; round < 40000; round++) {
+        mp_lock *l = lock_new();
+
+        for (i = 0; i < COUNT(old); i++) {
+            CHECK(l != old[i]);
+            if (round % 64 == 0)
+                CHECK_STATUS(mp_lock_acquire(old[i], MP_NO_WAIT), MP_ERR_BAD_HANDLE);
+        }
+        CHECK_OK(mp_lock_free(l));
+    }
+}
+
+static mp_lock *contested;
+static pthread_barrier_t both;
+
+static void *free_it(void *freed)
+{
+    pthread_barrier_wait(&both);
+    if (mp_lock_free(contested) == MP_OK)
+        *(int *)freed = 1;
+    else
+        CHECK_CONTAINS(mp_last_error(), "mp_lock_free");
+    return NULL;
+}
+
+TEST(floor, double_free_by_two_threads)
+{
+    int round;
+
+    CHECK(pthread_barrier_init(&both, NULL, 2) == 0);
+    for (round = 0; round < 300; round++) {
+        int first = 0, second = 0;
+        pthread_t thread;
+
+        contested = lock_new();
+        CHECK(pthread_create(&thread, NULL, free_it, &first) == 0);
+        free_it(&second);
+        CHECK(pthread_join(thread, NULL) == 0);
+        CHECK_INT(first + second, 1);
+    }
+    pthread_barrier_destroy(&both);
+}

@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0
+ *
+ * Options of a wrong size, of other versions, and by macro and by function. */
+#include "test_util.h"
+
+#include <stddef.h>
+#include <string.h>
+
+static int no_process(mp_child *self, void *user)
+{
+    return self == NULL && user == NULL;
+}
+
+static void no_task(mp_task *task, void *user)
+{
+    (void)user;
+    mp_task_fail(task, "must not run");
+}
+
+TEST(floor, options_of_a_wrong_size)
+{
+    static const size_t sizes[] = {0, 1, 7, SIZE_MAX, SIZE_MAX / 2};
+    int64_t in = 3, out;
+    mp_pool *pool, *none;
+    mp_process *p;
+    mp_lock *l;
+    size_t i;
+
+    CHECK_OK(mp_pool_new(&pool, NULL));
+    for (i = 0; i < COUNT(sizes); i++) {
+        mp_lock_options lock = MP_LOCK_OPTIONS;
+        mp_process_options process = MP_PROCESS_OPTIONS;
+        mp_pool_options workers = MP_POOL_OPTIONS;
+        mp_map_options map = MP_MAP_OPTIONS;
+        mp_stats stats = MP_STATS;
+
+        lock.size = process.size = workers.size = map.size = stats.size = sizes[i];
+        CHECK_STATUS(mp_lock_new(&l, &lock), MP_ERR_INVALID);
+        CHECK_STATUS(mp_process_new(&p, no_process, NULL, &process), MP_ERR_INVALID);
+        CHECK_STATUS(mp_pool_new(&none, &workers), MP_ERR_INVALID);
+        CHECK_STATUS(mp_pool_map_array(pool, no_task, NULL, &in, 8, 1, &out, 8, &map),
+                     MP_ERR_INVALID);
+        CHECK_STATUS(mp_stats_get(&stats), MP_ERR_INVALID);
+    }
+    CHECK_OK(mp_pool_free(pool));
+}
+
+/* A program that was compiled with a later mp.h: what this version does not know must not be asked
+ * for. One that was compiled with an earlier one: the defaults stand for what it does not have. */
+TEST(floor, options_of_other_versions)
+{
+    struct {
+        mp_lock_options known;
+        char more[64];
+    } later = {MP_LOCK_OPTIONS, ""};
+    mp_lock_options earlier = MP_LOCK_OPTIONS;
+    mp_stats some = MP_STATS;
+    mp_lock *l;
+
+    later.known.size = sizeof later;
+    CHECK_OK(mp_lock_new(&l, &later.known));
+    CHECK_OK(mp_lock_free(l));
+    later.more[63] = 1;
+    CHECK_STATUS(mp_lock_new(&l, &later.known), MP_ERR_UNSUPPORTED);
+    earlier.size = sizeof earlier.size;
+    CHECK_OK(mp_lock_new(&l, &earlier));
+    CHECK_OK(mp_lock_free(l));
+    some.size = offsetof(mp_stats, blocks);
+    some.blocks = 12345;
+    CHECK_OK(mp_stats_get(&some));
+    CHECK(some.processes >= 1);
+    CHECK_INT(some.blocks, 12345);
+}
+
+TEST(floor, macros_are_functions_too)
+{
+    mp_lock_options lock = MP_LOCK_OPTIONS, lock2;
+    mp_process_options process = MP_PROCESS_OPTIONS, process2;
+    mp_pool_options pool = MP_POOL_OPTIONS, pool2;
+    mp_map_options map = MP_MAP_OPTIONS, map2;
+    mp_stats stats = MP_STATS, stats2;
+
+    memset(&lock2, 0xAA, sizeof lock2);
+    memset(&process2, 0xAA, sizeof process2);
+    memset(&pool2, 0xAA, sizeof pool2);
+    memset(&map2, 0xAA, sizeof map2);
+    memset(&stats2, 0xAA, sizeof stats2);
+    CHECK_OK(mp_lock_options_init(&lock2));
+    CHECK_OK(mp_process_options_init(&process2));
+    CHECK_OK(mp_pool_options_init(&pool2));
+    CHECK_OK(mp_map_options_init(&map2));
+    CHECK_OK(mp_stats_init(&stats2));
+    CHECK(lock2.size == sizeof lock2 && lock2.size == lock.size);
+    CHECK(lock2.report_owner_death == lock.report_owner_death);
+    CHECK(process2.size == sizeof process2 && process2.size == process.size);
+    CHECK(process2.keep_stdin == process.keep_stdin);
+    CHECK(pool2.size == sizeof pool2 && pool2.size == pool.size && pool2.workers == pool.workers);
+    CHECK(map2.size == sizeof map2 && map2.size == map.size && map2.chunk == map.chunk);
+    CHECK(map2.timeout == map.timeout && map2.run_all == map.run_all);
+    CHECK(map2.progress == map.progress && map2.progress_user == map.progress_user);
+    CHECK(stats2.size == sizeof stats2 && stats2.size == stats.size);
+    CHECK(stats2.processes == 0 && stats2.blocks == 0 && stats2.sweeps == 0);
+    CHECK_INT(mp_exitcode_unknown(), MP_EXITCODE_UNKNOWN);
+    CHECK_STATUS(mp_lock_options_init(NULL), MP_ERR_INVALID);
+    CHECK_STATUS(mp_process_options_init(NULL), MP_ERR_INVALID);
+    CHECK_STATUS(mp_pool_options_init(NULL), MP_ERR_INVALID);
+    CHECK_STATUS(mp_map_options_init(NULL), MP_ERR_INVALID);
+    CHECK_STATUS(mp_stats_init(NULL), MP_ERR_INVALID);
+}

@@ -1,0 +1,201 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0
+ *
+ * A shared segment that is full: every call says so, and all of it comes back. */
+#include "test_pool.h"
+
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+enum { MOST = 4096 };
+
+/* Takes arrays of 64 KiB until there are no more; gives how many there were. */
+static int fill_segment(void)
+{
+    static mp_array *all[MOST];
+    mp_lock *l;
+    int n = 0, i, s = MP_OK;
+
+    while (n < MOST && (s = CHECK_CLEAN(mp_array_new(&all[n], MP_INT8, 65536, NULL))) == MP_OK)
+        n++;
+    CHECK_STATUS(s, MP_ERR_NO_MEMORY);
+    if (CHECK_CLEAN(mp_lock_new(&l, NULL)) == MP_OK)
+        CHECK_OK(mp_lock_free(l));
+    for (i = 0; i < n; i++) {
+        CHECK_OK(mp_array_set_int(all[i], 65535, 1));
+        CHECK_OK(mp_array_free(all[i]));
+    }
+    return n;
+}
+
+static int fills_twice(void *size)
+{
+    mp_array *a;
+    int n;
+
+    CHECK(setenv("MP_SEGMENT_SIZE", size, 1) == 0);
+    n = fill_segment();
+    CHECK_INT(fill_segment(), n);
+    CHECK_STATUS(mp_array_new(&a, MP_INT8, 100 << 20, NULL), MP_ERR_NO_MEMORY);
+    CHECK_INT(fill_segment(), n);
+    return n > 0 ? 0 : 1;
+}
+
+static void take_most_and_wait(mp_value *flag)
+{
+    mp_array *a;
+
+    CHECK_OK(mp_array_new(&a, MP_INT8, 40 << 20, NULL));
+    flag_set(flag, 1);
+    for (;;)
+        pause();
+}
+
+static int takes_from_the_dead(void *size)
+{
+    mp_value *flag;
+    mp_array *a;
+    int i;
+
+    CHECK(setenv("MP_SEGMENT_SIZE", size, 1) == 0);
+    flag = flag_new();
+    for (i = 0; i < 3; i++) {
+        pid_t child = fork();
+
+        CHECK(child >= 0);
+        if (child == 0)
+            take_most_and_wait(flag);
+        flag_wait(flag, 1);
+        flag_set(flag, 0);
+        CHECK_FAILS(mp_array_new(&a, MP_INT8, 40 << 20, NULL));
+        CHECK(kill(child, SIGKILL) == 0);
+        CHECK_INT(waitpid(child, NULL, 0), child);
+        CHECK_OK(mp_array_new(&a, MP_INT8, 40 << 20, NULL));
+        CHECK_OK(mp_array_free(a));
+    }
+    CHECK_OK(mp_value_free(flag));
+    return 0;
+}
+
+/* What a killed process had is there again when it is needed. */
+TEST_COLD(limits, segment_full_of_what_the_dead_had)
+{
+    static char size[] = "67108864";
+
+    CHECK_INT(in_fork(takes_from_the_dead, size), 0);
+}
+
+/* A full segment is a status, and all of it comes back. */
+TEST_COLD(limits, full_segment)
+{
+    static char size[] = "67108864";
+
+    CHECK_INT(in_fork(fills_twice, size), 0);
+}
+
+static int waits(mp_child *self, void *user)
+{
+    CHECK(user == NULL);
+    flag_wait(mp_child_value(self, 0), 1);
+    return 4;
+}
+
+/* Starts children until there is no room for one more; gives how many there were. */
+static int fill_processes(void)
+{
+    static mp_process *all[MOST];
+    mp_value *flag = flag_new();
+    int n = 0, i, s = MP_OK;
+
+    while (n < MOST && s == MP_OK) {
+        CHECK_OK(mp_process_new(&all[n], waits, NULL, NULL));
+        CHECK_OK(mp_process_add_handle(all[n], flag));
+        s = CHECK_CLEAN(mp_process_start(all[n++]));
+    }
+    CHECK_STATUS(s, MP_ERR_NO_MEMORY);
+    CHECK_OK(mp_process_free(all[--n]));
+    flag_set(flag, 1);
+    for (i = 0; i < n; i++)
+        CHECK_INT(child_end(all[i]), 4);
+    CHECK_OK(mp_value_free(flag));
+    return n;
+}
+
+static int starts_too_many(void *size)
+{
+    int n;
+
+    CHECK(setenv("MP_SEGMENT_SIZE", size, 1) == 0);
+    CHECK_OK(mp_bootstrap(0, NULL));
+    n = fill_processes();
+    CHECK_INT(fill_processes(), n);
+    return n > 1 ? 0 : 1;
+}
+
+TEST_COLD(limits, no_room_for_one_process_more)
+{
+    CHECK_INT(in_fork(starts_too_many, "1M"), 0);
+}
+
+static int fills_with_locks(void *size)
+{
+    enum { LOCKS = 100000 };
+    mp_lock **all = calloc(LOCKS, sizeof *all);
+    mp_process *p;
+    mp_value *v;
+    mp_pool *pool;
+    mp_pool_options o = MP_POOL_OPTIONS;
+    int n = 0, i, s = MP_OK;
+
+    CHECK(all != NULL && setenv("MP_SEGMENT_SIZE", size, 1) == 0);
+    CHECK_OK(mp_process_new(&p, waits, NULL, NULL));
+    while (n < LOCKS && (s = CHECK_CLEAN(mp_lock_new(&all[n], NULL))) == MP_OK)
+        n++;
+    CHECK_STATUS(s, MP_ERR_NO_MEMORY);
+    while ((s = CHECK_CLEAN(mp_value_new(&v, MP_INT64, NULL))) == MP_OK)
+        CHECK_OK(mp_process_add_handle(p, v));
+    CHECK_STATUS(s, MP_ERR_NO_MEMORY);
+    for (i = 0, s = MP_OK; i < 65536 && s == MP_OK; i++)
+        s = CHECK_CLEAN(mp_process_add_handle(p, all[0]));
+    CHECK_STATUS(s, MP_ERR_NO_MEMORY);
+    o.workers = 8;
+    CHECK_STATUS(mp_pool_new(&pool, &o), MP_ERR_NO_MEMORY);
+    /* What is there works. */
+    for (i = 0; i < n; i++) {
+        CHECK_OK(mp_lock_acquire(all[i], MP_NO_WAIT));
+        CHECK_OK(mp_lock_free(all[i]));
+    }
+    CHECK_OK(mp_process_free(p));
+    free(all);
+    return 0;
+}
+
+TEST_COLD(limits, no_room_for_one_object_more)
+{
+    CHECK_INT(in_fork(fills_with_locks, "1M"), 0);
+}
+
+static int maps_too_much(void *size)
+{
+    static char in[8 << 20], out[8 << 20];
+    mp_bytes item = {in, sizeof in};
+    mp_buffer *result = NULL;
+    mp_pool *pool;
+
+    CHECK(setenv("MP_SEGMENT_SIZE", size, 1) == 0);
+    CHECK_OK(mp_bootstrap(0, NULL));
+    pool = pool_new(2);
+    CHECK_STATUS(mp_pool_map_array(pool, echo, NULL, in, sizeof in, 1, out, sizeof out, NULL),
+                 MP_ERR_NO_MEMORY);
+    CHECK_STATUS(mp_pool_map(pool, echo, NULL, &item, 1, &result, NULL), MP_ERR_NO_MEMORY);
+    CHECK(result == NULL);
+    check_squares(pool, 1000, NULL);
+    CHECK_OK(mp_pool_free(pool));
+    return 0;
+}
+
+TEST_COLD(limits, no_room_for_a_task)
+{
+    CHECK_INT(in_fork(maps_too_much, "4M"), 0);
+}

@@ -1,0 +1,146 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+#include "test_util.h"
+
+#include <signal.h>
+#include <string.h>
+#include <sys/time.h>
+
+mp_process *child_start(mp_process_fn fn, const void *const *handles)
+{
+    mp_process *p;
+
+    CHECK_OK(mp_process_new(&p, fn, NULL, NULL));
+    for (; *handles != NULL; handles++)
+        CHECK_OK(mp_process_add_handle(p, *handles));
+    CHECK_OK(mp_process_start(p));
+    return p;
+}
+
+int child_pid(const mp_process *p)
+{
+    int pid;
+
+    CHECK_OK(mp_process_pid(p, &pid));
+    CHECK(pid > 0);
+    return pid;
+}
+
+int child_end(mp_process *p)
+{
+    int code;
+
+    CHECK_OK(mp_process_join(p, MP_FOREVER));
+    CHECK_OK(mp_process_exitcode(p, &code));
+    CHECK_OK(mp_process_free(p));
+    return code;
+}
+
+int child_number(mp_child *self, size_t i)
+{
+    size_t len = 0;
+    const void *data = mp_child_bytes(self, i, &len);
+    int number;
+
+    CHECK(data != NULL);
+    CHECK_INT(len, sizeof number);
+    memcpy(&number, data, sizeof number);
+    return number;
+}
+
+void child_add_number(mp_process *p, int number)
+{
+    CHECK_OK(mp_process_add_bytes(p, &number, sizeof number));
+}
+
+mp_lock *lock_new(void)
+{
+    mp_lock *l;
+
+    CHECK_OK(mp_lock_new(&l, NULL));
+    return l;
+}
+
+mp_value *flag_new(void)
+{
+    mp_value *v;
+
+    CHECK_OK(mp_value_new(&v, MP_INT64, NULL));
+    return v;
+}
+
+int64_t flag_get(mp_value *flag)
+{
+    int64_t x;
+
+    CHECK_OK(mp_value_get_int(flag, &x));
+    return x;
+}
+
+void flag_set(mp_value *flag, int64_t x)
+{
+    CHECK_OK(mp_value_set_int(flag, x));
+}
+
+typedef struct wish {
+    mp_value *flag;
+    int64_t x;
+} wish;
+
+static bool flag_is(void *arg)
+{
+    wish *w = arg;
+
+    return flag_get(w->flag) == w->x;
+}
+
+void flag_wait(mp_value *flag, int64_t x)
+{
+    wish w = {flag, x};
+
+    CHECK(wait_until(flag_is, &w));
+}
+
+mp_stats stats_now(void)
+{
+    mp_stats stats = MP_STATS;
+
+    CHECK_OK(mp_stats_get(&stats));
+    return stats;
+}
+
+static volatile sig_atomic_t alarms;
+
+static void count_alarm(int number)
+{
+    (void)number;
+    alarms++;
+}
+
+static void every(long microseconds)
+{
+    struct itimerval timer = {{0, microseconds}, {0, microseconds}};
+
+    CHECK(setitimer(ITIMER_REAL, &timer, NULL) == 0);
+}
+
+void alarms_start(void)
+{
+    struct sigaction action;
+
+    memset(&action, 0, sizeof action);
+    action.sa_handler = count_alarm;
+    CHECK(sigaction(SIGALRM, &action, NULL) == 0);
+    alarms = 0;
+    every(3000);
+}
+
+int alarms_stop(void)
+{
+    every(0);
+    return alarms;
+}
+
+bool gone(void *pid)
+{
+    return process_gone(*(pid_t *)pid);
+}

@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0
+ *
+ * What several of the test files need: children with handles, flags, statistics. */
+#ifndef TEST_UTIL_H
+#define TEST_UTIL_H
+
+#include "harness.h"
+
+/* Starts a child whose arguments 0, 1, ... are these handles, at least one. NULL ends them early. */
+#define CHILD_START(fn, ...) child_start(fn, (const void *const[]){__VA_ARGS__, NULL})
+mp_process *child_start(mp_process_fn fn, const void *const *handles);
+int child_pid(const mp_process *p);
+/* Joins and frees; gives the exit code. */
+int child_end(mp_process *p);
+
+/* Argument i of a child: the number that child_add_number added. */
+int child_number(mp_child *self, size_t i);
+void child_add_number(mp_process *p, int number);
+
+mp_lock *lock_new(void);
+mp_value *flag_new(void);
+int64_t flag_get(mp_value *flag);
+void flag_set(mp_value *flag, int64_t x);
+/* Waits until the flag has this value. */
+void flag_wait(mp_value *flag, int64_t x);
+
+mp_stats stats_now(void);
+
+/* SIGALRM every few milliseconds, without SA_RESTART; alarms_stop gives how many came. */
+void alarms_start(void);
+int alarms_stop(void);
+
+bool gone(void *pid); /* process_gone for wait_until */
+
+#endif

@@ -1,0 +1,81 @@
+#!/bin/sh
+# Runs every example of build/examples under each start method and compares what it prints with expected/NAME.txt, then
+# checks mpsum. EXAMPLES=DIR names another place for the programs.
+set -eu
+cd "$(dirname "$0")/.."
+. tests/lib.sh
+bin=$(cd "${EXAMPLES:-build/examples}" && pwd -P)
+tmp=$(cd "$(mktemp -d)" && pwd -P)
+trap 'rm -rf "$tmp"' EXIT
+# Ctrl-C ends the check too, and goes through EXIT.
+trap 'exit 130' INT TERM
+
+# run COMMAND...: leaves its output in $tmp/out, its errors in $tmp/err and its exit code in $code.
+run() {
+    if timeout 120 "$@" >"$tmp/out" 2>"$tmp/err" </dev/null; then code=0; else code=$?; fi
+}
+
+# The same by spawn: the programs name no start method, so another default is preloaded.
+# shellcheck disable=SC2086 # lists of words
+"${CC:-cc}" ${CFLAGS:-} -std=c99 -D_GNU_SOURCE -Wall -Wextra -pedantic -Werror -Iinclude -fPIC -shared \
+    tests/spawn/by_spawn.c -o "$tmp/by_spawn.so" -Lbuild/lib -Wl,-rpath,"$PWD/build/lib" ${LDFLAGS:-} -lmp
+run_by() {
+    method=$1
+    shift
+    : >"$tmp/images"
+    case $method in
+        fork) run "$@" ;;
+        spawn) run env LD_PRELOAD="$tmp/by_spawn.so" BY_SPAWN="$tmp/images" "$@" ;;
+    esac
+}
+
+# What differs from run to run becomes a letter.
+same() {
+    case $1 in
+        lock_print) sort ;; # ten processes, in any order
+        lock_sleep) sort | sed 's/0\.[0-9]*/T/' ;;
+        process_greet) sed 's/process [0-9][0-9]*/process N/g' ;;
+        *) cat ;;
+    esac
+}
+
+for source in examples-c/*.c; do
+    example=$(basename "$source" .c)
+    for method in fork spawn; do
+        began=$(date +%s%N)
+        run_by $method "$bin/$example"
+        took=$((($(date +%s%N) - began) / 1000000))
+        equal "$example by $method prints" "$(same "$example" <"examples-c/expected/$example.txt")" \
+            "$(same "$example" <"$tmp/out")"
+        equal "$example by $method is silent on stderr and ends well" "0:" "$code:$(cat "$tmp/err")"
+        images=$(wc -l <"$tmp/images")
+        if [ "$method" = fork ]; then
+            equal "$example by fork runs no image" 0 "$images"
+        else
+            try "$example by spawn runs images" test "$images" -gt 1
+        fi
+        case $example in
+            lock_sleep)
+                slept=$(sed 's/.*0\.0*//' "$tmp/out" | awk '{ s += $1 } END { print s }')
+                try "$example by $method sleeps one after the other: $slept ms in $took" test "$slept" -le "$took"
+                ;;
+            process_args) try "$example by $method sleeps 1.5 s, not $took ms" test 1500 -le "$took" ;;
+            process_greet)
+                numbers=$(sed 's/[^0-9]\{1,\}/ /g' "$tmp/out" | tr '\n' ' ')
+                # shellcheck disable=SC2086 # the child's number, twice, and the parent's
+                set -- $numbers
+                try "$example by $method has two numbers: $numbers" test "$1" -eq "$2" -a "$2" -ne "$3"
+                ;;
+        esac
+    done
+done
+
+if [ -x "$bin/mpsum" ]; then
+    . examples-c/mpsum/check.sh
+    run_by spawn "$mpsum" -j 2 "$home/include" "$home/examples-c"
+    equal "mpsum by spawn" "0: $(sums "$home/include" && sums "$home/examples-c")" "$code: $(cat "$tmp/out")"
+    equal "mpsum by spawn runs images" 3 "$(wc -l <"$tmp/images")"
+else
+    skip "mpsum is not built"
+fi
+finish

@@ -1,0 +1,1221 @@
+/*
+ * libmp: Python's multiprocessing for C and C++.
+ * Processes, locks, shared values and arrays, and pools, which survive a kill.
+ *
+ * SPDX-License-Identifier: MIT OR Apache-2.0
+ *
+ * Link with:  cc program.c $(pkg-config --cflags --libs libmp)
+ *
+ * First       main begins with mp_bootstrap(argc, argv). In a child that libmp started by running
+ *             the executable again, that call does not return.
+ *
+ * Status      A call that can fail returns an mp_status and hands its results out through pointers.
+ *             0 is MP_OK, a negative number is an error: test `< 0`. mp_last_error() is a sentence
+ *             about the calling thread's last failure. On failure the results are untouched,
+ *             unless the call says otherwise.
+ *
+ * Time        A timeout is in nanoseconds on the monotonic clock: MP_MS(50), MP_SEC(2).
+ *             MP_NO_WAIT, and any negative number, tries once. MP_FOREVER has no limit.
+ *             Signals do not cut a wait short.
+ *
+ * Bytes       What you pass is copied before the call returns. Where a length is 0 the pointer is
+ *             not used and may be NULL. What you get stays yours, or lent, as the call says.
+ *
+ * Options     Structs whose first member is their size. Start one with its initialiser, for example
+ *             mp_lock_options o = MP_LOCK_OPTIONS; NULL means the defaults. Every macro here is
+ *             also a function, for languages that have no macros.
+ *
+ * Handles     A pointer to an opaque type is a handle. NULL, a handle of another type, and one that
+ *             was freed are found out and answered with MP_ERR_BAD_HANDLE. Freeing NULL does
+ *             nothing.
+ *
+ * Threads     Any thread may use any handle, unless the call says otherwise. No call may be made from a
+ *             signal handler, and no thread cancelled (pthread_cancel) inside one.
+ *
+ * Fork        After a fork a handle works in the child or answers MP_ERR_STATE; the call says which.
+ *
+ * This file is generated from src/ffi by `make header`. Do not edit it.
+ */
+
+#ifndef MP_H
+#define MP_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define MP_VERSION_MAJOR 0
+#define MP_VERSION_MINOR 1
+#define MP_VERSION_PATCH 0
+#define MP_VERSION_STRING "0.1.0"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* ---- status -------------------------------------------------------------------------------------
+ *
+ * Statuses, and what the calling thread's last failure was.
+ */
+
+/*
+ * What a call came to. 0 is success, negative numbers are errors, and the one positive number
+ * is a success with news. The numbers never change and are never used again.
+ */
+typedef enum mp_status {
+    /* Done. */
+    MP_OK = 0,
+    /* Done: you hold the lock, and its last holder died holding it. */
+    MP_OWNER_DIED = 1,
+    /* An argument makes no sense. */
+    MP_ERR_INVALID = -1,
+    /* A handle is NULL, was freed, or is of another type. */
+    MP_ERR_BAD_HANDLE = -2,
+    /* Not now, or not in this process. */
+    MP_ERR_STATE = -3,
+    /* mp_bootstrap was not called. */
+    MP_ERR_NOT_INITIALIZED = -4,
+    /* This system, or this version, cannot do it. */
+    MP_ERR_UNSUPPORTED = -5,
+    /* Memory, or room in the shared segment, is exhausted. */
+    MP_ERR_NO_MEMORY = -6,
+    /* A system call failed: see mp_last_errno. */
+    MP_ERR_OS = -7,
+    /* A bug in libmp, caught at its border. */
+    MP_ERR_PANIC = -8,
+    /* The time ran out. */
+    MP_ERR_TIMEOUT = -9,
+    /* Nothing is in the queue. */
+    MP_ERR_EMPTY = -10,
+    /* No room is in the queue. */
+    MP_ERR_FULL = -11,
+    /* The other end is gone, and all it sent was received. */
+    MP_ERR_EOF = -12,
+    /* This end was closed. */
+    MP_ERR_CLOSED = -13,
+    /* The buffer is too small; the message waits. */
+    MP_ERR_TOO_SMALL = -14,
+    /* The other side does not know the key. */
+    MP_ERR_AUTH = -15,
+    /* The barrier is broken. */
+    MP_ERR_BROKEN_BARRIER = -16,
+    /* Somebody else holds it. */
+    MP_ERR_NOT_OWNER = -17,
+    /* It was released more often than it was acquired. */
+    MP_ERR_OVER_RELEASE = -18,
+    /* The child has no such function. */
+    MP_ERR_UNKNOWN_TARGET = -19,
+    /* A task's function said that it failed. */
+    MP_ERR_TASK_FAILED = -20,
+    /* A worker died while it ran a task. */
+    MP_ERR_WORKER_DIED = -21,
+    /* Cancelled before it was done. */
+    MP_ERR_CANCELLED = -22,
+    /* The manager's server reports a failure. */
+    MP_ERR_REMOTE = -23,
+} mp_status;
+
+/* Whether a status is a failure. */
+#define MP_FAILED(status) ((status) < 0)
+
+/* MP_FAILED as a function. */
+bool mp_failed(int status);
+
+/*
+ * The status's name, "MP_ERR_TIMEOUT" for example; "unknown status" for a number that is none.
+ * The text is static.
+ */
+const char *mp_status_name(int status);
+
+/*
+ * One sentence about this thread's last failure: the call, what was wrong, and the system's
+ * words where a system call failed. Success does not touch it; before the first failure it is
+ * "". Never NULL. It is this thread's and good until the thread's next failure.
+ */
+const char *mp_last_error(void);
+
+/* The system's error number of this thread's last failure, 0 where no system call failed. */
+int mp_last_errno(void);
+
+/* ---- library ------------------------------------------------------------------------------------
+ *
+ * The library.
+ */
+
+/*
+ * The version of the library that the program runs with, "0.1.0" for example.
+ * MP_VERSION_STRING is the one it was compiled with. The text is static.
+ */
+const char *mp_version(void);
+
+/*
+ * Every main begins with this call. In a child that is a fresh run of the program it does not
+ * return: the child does what it was started for, and exits. Elsewhere it sets up what the
+ *     program's processes share: one segment of memory without a name, that goes with the last
+ *     of them. Other calls do so as well when they need it; here is where a failure is easiest
+ *     to handle.
+ *
+ * argc, argv: main's, unchanged.
+ *
+ * MP_ERR_NO_MEMORY: RLIMIT_FSIZE, RLIMIT_AS or MP_SEGMENT_SIZE leaves no room for the segment.
+ * MP_ERR_INVALID: MP_SEGMENT_SIZE is no number of bytes.
+ * MP_ERR_OS: no descriptor is free, or the kernel refuses.
+ *
+ * Threads: any; all but the first call do nothing. Fork: a child need not call it again.
+ */
+mp_status mp_bootstrap(int argc, char **argv);
+
+/*
+ * How many CPUs this process may use: its affinity or its cgroup's quota, whichever is less,
+ * and at least 1. The environment variable MP_CPU_COUNT overrides both.
+ */
+size_t mp_cpu_count(void);
+
+/* ---- time ---------------------------------------------------------------------------------------
+ *
+ * Time. Timeouts are nanoseconds on the monotonic clock; signals do not cut a wait short.
+ */
+
+/* How long a call may wait, in nanoseconds. */
+typedef int64_t mp_timeout;
+
+/* Try once. A negative timeout means the same: a subtraction that went past its deadline must not
+ * wait for ever. */
+#define MP_NO_WAIT ((mp_timeout)0)
+/* No limit. */
+#define MP_FOREVER ((mp_timeout)INT64_MAX)
+/* n milliseconds, n seconds. */
+#define MP_MS(n) ((mp_timeout)(n) * 1000000)
+#define MP_SEC(n) ((mp_timeout)(n) * 1000000000)
+
+/* MP_NO_WAIT as a function. */
+mp_timeout mp_no_wait(void);
+
+/* MP_FOREVER as a function. */
+mp_timeout mp_forever(void);
+
+/* MP_MS as a function. A number too large is MP_FOREVER, one too small is MP_NO_WAIT. */
+mp_timeout mp_ms(int64_t n);
+
+/* MP_SEC as a function. A number too large is MP_FOREVER, one too small is MP_NO_WAIT. */
+mp_timeout mp_sec(int64_t n);
+
+/* ---- start --------------------------------------------------------------------------------------
+ *
+ * Start methods: how child processes and workers come into being.
+ */
+
+/* How a child comes into being. */
+typedef enum mp_start_method {
+    /* Whatever mp_set_start_method has set, fork if nothing. */
+    MP_START_DEFAULT = 0,
+    /*
+     * As a copy of its parent, memory and descriptors included. In a process with several
+     * threads the copy may lack what the other threads were doing.
+     */
+    MP_START_FORK = 1,
+    /*
+     * As a fresh run of the program's executable, which inherits nothing but its arguments,
+     * stdin if asked for, stdout and stderr. It costs about a millisecond, whatever the
+     * parent's size.
+     */
+    MP_START_SPAWN = 2,
+} mp_start_method;
+
+/* A function of any type, to be cast to its own before it is called. */
+typedef void (*mp_function)(void);
+
+/*
+ * Sets the start method of those that name none: once, near the beginning of main. A child has
+ * its parent's.
+ *
+ * method: MP_START_FORK or MP_START_SPAWN.
+ * force: set it also where it was set before.
+ *
+ * MP_ERR_STATE: it has been set already.
+ * MP_ERR_INVALID: method is neither of the two.
+ */
+mp_status mp_set_start_method(int method, bool force);
+
+/* The start method of those that name none: MP_START_FORK or MP_START_SPAWN. */
+int mp_get_start_method(void);
+
+/*
+ * Names a function, so that spawned children find it by this name. Without a name it is found
+ * by its module and its place there, which needs the same build of the same module; a name
+ * also works where the child runs another executable. Call it before mp_bootstrap, since a
+ * child registers its functions by the same call and does not return from there.
+ *
+ * name: 1 to 255 bytes, ended by a zero; copied.
+ * function: an mp_process_fn or mp_task_fn, cast.
+ *
+ * MP_ERR_INVALID: name or function is NULL, or name has no such length.
+ * MP_ERR_STATE: the name is another function's already.
+ */
+mp_status mp_register_target(const char *name, mp_function function);
+
+/*
+ * Sets what spawn runs instead of the program's own executable: for libraries in a host
+ * program whose main is not theirs. The program's main must begin with mp_bootstrap, and
+ * functions must be registered by name in both, or lie in a shared library.
+ *
+ * path: the executable; copied. NULL for the program's own again.
+ * argv: its arguments, argv[0] first, ended by NULL; copied. libmp appends one of its own.
+ *     NULL for the path alone.
+ */
+mp_status mp_set_executable(const char *path, const char *const *argv);
+
+/* ---- buffer -------------------------------------------------------------------------------------
+ *
+ * Bytes that the library hands out and the caller frees, and bytes that the caller lends.
+ */
+
+/* Bytes that belong to their holder until mp_buffer_free. A handle of the process that has it. */
+typedef struct mp_buffer mp_buffer;
+
+/*
+ * Bytes that belong to the caller: only read, and only during the call that they are passed
+ * to.
+ */
+typedef struct mp_bytes {
+    /* May be NULL where len is 0. */
+    const void *data;
+    /* Bytes. */
+    size_t len;
+} mp_bytes;
+
+/*
+ * Copies bytes into a new buffer.
+ *
+ * buffer: where the handle goes.
+ * data: may be NULL where len is 0. len: bytes.
+ *
+ * MP_ERR_NO_MEMORY: there is no memory for the copy.
+ */
+mp_status mp_buffer_new(mp_buffer **buffer, const void *data, size_t len);
+
+/*
+ * The buffer's bytes, aligned for any type; NULL with mp_last_error() for a bad handle. An
+ * empty buffer's address is not NULL and must not be followed.
+ *
+ * len: the number of bytes goes here; may be NULL.
+ *
+ * Threads: reading from many is fine. The address is good until mp_buffer_free.
+ */
+const void *mp_buffer_data(const mp_buffer *buffer, size_t *len);
+
+/* Frees a buffer. NULL is fine. */
+mp_status mp_buffer_free(mp_buffer *buffer);
+
+/* ---- lock ---------------------------------------------------------------------------------------
+ *
+ * Locks between processes. A lock belongs to the process that acquired it, and any process may
+ * release it. When its holder dies it goes on: the next to acquire gets it, within 100 ms of
+ * the death. For signalling from one process to another a lock is the wrong tool: what one
+ * process takes for another to release is taken over when the taker exits.
+ */
+
+/* A lock, not recursive: who holds it and acquires it again waits for itself. */
+typedef struct mp_lock mp_lock;
+
+/* How a lock shall be. */
+typedef struct mp_lock_options {
+    /* sizeof(mp_lock_options). */
+    size_t size;
+    /* mp_lock_acquire answers MP_OWNER_DIED, instead of MP_OK, where the last holder died. */
+    bool report_owner_death;
+} mp_lock_options;
+
+/* The defaults: mp_lock_options o = MP_LOCK_OPTIONS; */
+#define MP_LOCK_OPTIONS { sizeof(mp_lock_options), false }
+
+/* MP_LOCK_OPTIONS as a function. */
+mp_status mp_lock_options_init(mp_lock_options *options);
+
+/*
+ * Makes a lock, not held. It costs 64 bytes of shared memory and no descriptor.
+ *
+ * lock: where the handle goes. options: NULL for the defaults.
+ *
+ * MP_ERR_NO_MEMORY: the shared segment is full.
+ *
+ * Fork: a child, also one that libmp did not make, uses the same lock through the same handle.
+ */
+mp_status mp_lock_new(mp_lock **lock, const mp_lock_options *options);
+
+/*
+ * Acquires the lock, waiting for it for up to timeout.
+ *
+ * timeout: nanoseconds.
+ *
+ * MP_OK: you hold it.
+ * MP_OWNER_DIED: you hold it, and its last holder died holding it, so that what it guards may
+ *     be half done. Only from a lock made with report_owner_death; for others see
+ *     mp_lock_recovered.
+ * MP_ERR_TIMEOUT: somebody held it all the time.
+ *
+ * A killed holder: the lock is taken from it. One that is stopped, or whose descriptors were
+ * all closed, still lives; one that is a zombie, or has run exec, does not.
+ * Threads: threads of one process exclude each other as well. Order among waiters is not
+ * promised.
+ */
+mp_status mp_lock_acquire(mp_lock *lock, mp_timeout timeout);
+
+/*
+ * Releases the lock, whichever process or thread holds it; somebody who waits gets it.
+ *
+ * MP_ERR_OVER_RELEASE: nobody held it.
+ */
+mp_status mp_lock_release(mp_lock *lock);
+
+/*
+ * Whether anybody holds the lock, at some moment during the call. A dead holder still counts.
+ *
+ * locked: where the answer goes.
+ */
+mp_status mp_lock_locked(const mp_lock *lock, bool *locked);
+
+/*
+ * Whether this process holds the lock and got it from a holder that died; true until it is
+ * released.
+ *
+ * recovered: where the answer goes.
+ */
+mp_status mp_lock_recovered(const mp_lock *lock, bool *recovered);
+
+/*
+ * Frees this handle. NULL is fine. The lock goes with the last handle to it in any process; it
+ * is not released by this.
+ */
+mp_status mp_lock_free(mp_lock *lock);
+
+/* ---- value --------------------------------------------------------------------------------------
+ *
+ * Shared values: one number that many processes read and change. Every operation is one atomic
+ * step, also against all the others; no lock excludes them, so guard a value either by a lock,
+ * always, or by nothing.
+ */
+
+/* The types that values and the items of arrays can have. */
+typedef enum mp_type {
+    /* int8_t */
+    MP_INT8 = 1,
+    /* uint8_t */
+    MP_UINT8 = 2,
+    /* int16_t */
+    MP_INT16 = 3,
+    /* uint16_t */
+    MP_UINT16 = 4,
+    /* int32_t */
+    MP_INT32 = 5,
+    /* uint32_t */
+    MP_UINT32 = 6,
+    /* int64_t */
+    MP_INT64 = 7,
+    /* uint64_t */
+    MP_UINT64 = 8,
+    /* double */
+    MP_DOUBLE = 9,
+} mp_type;
+
+/* A shared value. */
+typedef struct mp_value mp_value;
+
+/*
+ * Makes a value.
+ *
+ * value: where the handle goes.
+ * type: an mp_type.
+ * initial: points to one item of that type; NULL for zero.
+ *
+ * MP_ERR_INVALID: type is none of mp_type.
+ * MP_ERR_NO_MEMORY: the shared segment is full.
+ *
+ * Fork: a child uses the same value through the same handle.
+ * Kill: a process that is killed in any call on a value leaves it as before the call or as
+ * after it.
+ */
+mp_status mp_value_new(mp_value **value, int type, const void *initial);
+
+/*
+ * Copies the value out.
+ *
+ * out: where its bytes go. size: how many those are, which must be the type's size.
+ *
+ * MP_ERR_INVALID: size is not the type's.
+ */
+mp_status mp_value_get(const mp_value *value, void *out, size_t size);
+
+/*
+ * Stores a value given by its bytes.
+ *
+ * data: the bytes. size: how many those are, which must be the type's size.
+ *
+ * MP_ERR_INVALID: size is not the type's.
+ */
+mp_status mp_value_set(mp_value *value, const void *data, size_t size);
+
+/*
+ * Reads an integer of any type. A uint64_t beyond INT64_MAX comes as the negative number with
+ * the same bits.
+ *
+ * result: where it goes.
+ *
+ * MP_ERR_INVALID: the value is a double.
+ */
+mp_status mp_value_get_int(const mp_value *value, int64_t *result);
+
+/*
+ * Stores an integer, cut to the type's width as C does it.
+ *
+ * MP_ERR_INVALID: the value is a double.
+ */
+mp_status mp_value_set_int(mp_value *value, int64_t number);
+
+/*
+ * Adds to an integer, wrapping around at the type's width.
+ *
+ * by: what is added, negative to subtract.
+ * before: the value from before goes here; may be NULL.
+ *
+ * MP_ERR_INVALID: the value is a double.
+ */
+mp_status mp_value_fetch_add(mp_value *value, int64_t by, int64_t *before);
+
+/*
+ * Stores an integer.
+ *
+ * before: the value from before goes here; may be NULL.
+ *
+ * MP_ERR_INVALID: the value is a double.
+ */
+mp_status mp_value_exchange(mp_value *value, int64_t number, int64_t *before);
+
+/*
+ * Stores an integer if the value is the expected one. MP_OK either way.
+ *
+ * expected: what the value should be; where it is not, what it is instead goes here.
+ * desired: what is stored.
+ * exchanged: whether it was stored; may be NULL.
+ *
+ * MP_ERR_INVALID: the value is a double.
+ */
+mp_status mp_value_compare_exchange(mp_value *value,
+                                    int64_t *expected,
+                                    int64_t desired,
+                                    bool *exchanged);
+
+/*
+ * Reads a double.
+ *
+ * result: where it goes.
+ *
+ * MP_ERR_INVALID: the value is an integer.
+ */
+mp_status mp_value_get_double(const mp_value *value, double *result);
+
+/*
+ * Stores a double.
+ *
+ * MP_ERR_INVALID: the value is an integer.
+ */
+mp_status mp_value_set_double(mp_value *value, double number);
+
+/* Frees this handle. NULL is fine. The value goes with the last handle to it in any process. */
+mp_status mp_value_free(mp_value *value);
+
+/* ---- array --------------------------------------------------------------------------------------
+ *
+ * Shared arrays: numbers side by side in memory that many processes have. The calls read and
+ * write single items whole; longer stretches, and what goes through mp_array_data, are for the
+ * program to guard, with a lock for example.
+ */
+
+/* A shared array. */
+typedef struct mp_array mp_array;
+
+/*
+ * Makes an array.
+ *
+ * array: where the handle goes.
+ * type: an mp_type, the type of each item.
+ * length: how many items; 0 is fine.
+ * initial: points to length items; NULL for zeros.
+ *
+ * MP_ERR_INVALID: type is none of mp_type.
+ * MP_ERR_NO_MEMORY: the shared segment, or the machine, has no room for so much.
+ *
+ * Fork: a child uses the same array through the same handle.
+ * Kill: a process that is killed while it writes leaves single items whole, and longer
+ * stretches half written.
+ */
+mp_status mp_array_new(mp_array **array, int type, size_t length, const void *initial);
+
+/*
+ * How many items the array has.
+ *
+ * length: where the number goes.
+ */
+mp_status mp_array_length(const mp_array *array, size_t *length);
+
+/*
+ * Where the items are, in this process. Good for as long as the handle is not freed; another
+ * process has them at another address.
+ *
+ * data: the address goes here; it is aligned to 64 bytes.
+ * bytes: how many bytes the items have goes here; may be NULL.
+ *
+ * MP_ERR_STATE: the array's block was overwritten by a stray pointer.
+ */
+mp_status mp_array_data(mp_array *array, void **data, size_t *bytes);
+
+/*
+ * Copies items out.
+ *
+ * first: index of the first. count: how many.
+ * out: where they go. out_size: its bytes, which must be count items.
+ *
+ * MP_ERR_INVALID: the array does not have these items, or out_size is not their size.
+ */
+mp_status mp_array_read(const mp_array *array,
+                        size_t first,
+                        size_t count,
+                        void *out,
+                        size_t out_size);
+
+/*
+ * Copies items in.
+ *
+ * first: index of the first. count: how many.
+ * data: the items. size: their bytes, which must be count items.
+ *
+ * MP_ERR_INVALID: the array does not have these items, or size is not their size.
+ */
+mp_status mp_array_write(mp_array *array,
+                         size_t first,
+                         size_t count,
+                         const void *data,
+                         size_t size);
+
+/*
+ * Reads an integer item of any type. A uint64_t beyond INT64_MAX comes as the negative number
+ * with the same bits.
+ *
+ * result: where it goes.
+ *
+ * MP_ERR_INVALID: there is no such item, or the items are doubles.
+ */
+mp_status mp_array_get_int(const mp_array *array, size_t index, int64_t *result);
+
+/*
+ * Stores an integer item, cut to the type's width as C does it.
+ *
+ * MP_ERR_INVALID: there is no such item, or the items are doubles.
+ */
+mp_status mp_array_set_int(mp_array *array, size_t index, int64_t number);
+
+/*
+ * Reads a double item.
+ *
+ * result: where it goes.
+ *
+ * MP_ERR_INVALID: there is no such item, or the items are integers.
+ */
+mp_status mp_array_get_double(const mp_array *array, size_t index, double *result);
+
+/*
+ * Stores a double item.
+ *
+ * MP_ERR_INVALID: there is no such item, or the items are integers.
+ */
+mp_status mp_array_set_double(mp_array *array, size_t index, double number);
+
+/*
+ * Frees this handle, and what mp_array_data gave for it. NULL is fine. The array goes with the
+ * last handle to it in any process.
+ */
+mp_status mp_array_free(mp_array *array);
+
+/* ---- queue --------------------------------------------------------------------------------------
+ *
+ * Queues of messages between processes: first in, first out, for any number of producers and
+ * consumers. A message is bytes, also none at all, or "none", a sentinel that is not the empty
+ * message and tells consumers to stop, for example. What a put that returned has put is in the
+ * queue, whatever becomes of who put it.
+ */
+
+/* A queue of a fixed size. */
+typedef struct mp_queue mp_queue;
+
+/* How a queue shall be. */
+typedef struct mp_queue_options {
+    /* sizeof(mp_queue_options). */
+    size_t size;
+    /*
+     * Bytes of its ring, 0 for 64 KiB; rounded up to a power of two, 256 at least and 1 GiB at
+     * most. A message takes its own length and 8 bytes, in steps of 8.
+     */
+    size_t bytes;
+    /* The most messages at a time; 0: as many as the ring holds, which always is a limit too. */
+    size_t maxsize;
+} mp_queue_options;
+
+/* The defaults: mp_queue_options o = MP_QUEUE_OPTIONS; */
+#define MP_QUEUE_OPTIONS { sizeof(mp_queue_options), 0, 0 }
+
+/* MP_QUEUE_OPTIONS as a function. */
+mp_status mp_queue_options_init(mp_queue_options *options);
+
+/*
+ * Makes an empty queue. It costs a KiB of shared memory and its ring, and no descriptor.
+ *
+ * queue: where the handle goes. options: NULL for the defaults.
+ *
+ * MP_ERR_INVALID: bytes is more than 1 GiB.
+ * MP_ERR_NO_MEMORY: the shared segment, or the machine, has no room for so much.
+ *
+ * Fork: a child, also one that libmp did not make, uses the same queue through the same
+ * handle.
+ */
+mp_status mp_queue_new(mp_queue **queue, const mp_queue_options *options);
+
+/*
+ * Copies a message into the queue, waiting for room for up to timeout. When this returns MP_OK
+ * the message is there for consumers, and the caller may exit at once.
+ *
+ * data: may be NULL where len is 0. len: bytes. A message of more than a quarter of the ring
+ *     lies outside it; there are at most 16 such at a time, of together at most a MiB or the
+ *     ring's bytes, whichever is more, and a longer one only by itself.
+ * timeout: nanoseconds.
+ *
+ * MP_ERR_FULL: there was no room all the time.
+ * MP_ERR_NO_MEMORY: the message does not fit into the ring, and the shared segment, or the
+ *     machine, has no room for it.
+ * MP_ERR_STATE: the queue's block was overwritten by a stray pointer.
+ *
+ * Threads: the messages of one thread come out in the order in which it put them. A call that
+ * meets another producer at work waits for it, 20 ms if the timeout is less.
+ * Kill: a process killed in here has put the whole message or nothing; others that put
+ * meanwhile go on within 100 ms.
+ */
+mp_status mp_queue_put(mp_queue *queue, const void *data, size_t len, mp_timeout timeout);
+
+/*
+ * Puts the message "none", as mp_queue_put does others. A consumer takes it as its sign to
+ * stop; put as many as there are consumers.
+ *
+ * timeout: nanoseconds.
+ *
+ * MP_ERR_FULL: there was no room all the time.
+ * MP_ERR_STATE: the queue's block was overwritten by a stray pointer.
+ */
+mp_status mp_queue_put_none(mp_queue *queue, mp_timeout timeout);
+
+/*
+ * Takes the oldest message out of the queue, into the caller's buffer, waiting for one for up
+ * to timeout.
+ *
+ * buffer: where its bytes go; may be NULL where size is 0. size: bytes of the buffer.
+ * len: how many bytes the message has goes here; may be NULL.
+ * none: whether it is "none", which has no bytes, goes here; may be NULL where none is put.
+ * timeout: nanoseconds.
+ *
+ * MP_ERR_EMPTY: there was no message all the time.
+ * MP_ERR_TOO_SMALL: the message does not fit into the buffer. It stays the oldest, and its
+ *     length is in len.
+ * MP_ERR_INVALID: the message is "none", and the pointer none is NULL. It stays the oldest.
+ * MP_ERR_STATE: the queue's block was overwritten by a stray pointer.
+ *
+ * Threads: each message goes to one consumer. A call that meets another consumer at work waits
+ * for it, 20 ms if the timeout is less.
+ * Kill: a process killed in here leaves the message where it was for the next consumer, until
+ * the moment that takes it out, which is the call's last step.
+ */
+mp_status mp_queue_get(mp_queue *queue,
+                       void *buffer,
+                       size_t size,
+                       size_t *len,
+                       bool *none,
+                       mp_timeout timeout);
+
+/*
+ * Takes the oldest message out of the queue, as mp_queue_get does, into a new buffer.
+ *
+ * buffer: where the buffer goes, which is the caller's to free; NULL goes there for the
+ *     message "none".
+ * timeout: nanoseconds.
+ *
+ * MP_ERR_EMPTY: there was no message all the time.
+ * MP_ERR_NO_MEMORY: there is no memory for the buffer. The message stays the oldest.
+ * MP_ERR_STATE: the queue's block was overwritten by a stray pointer.
+ */
+mp_status mp_queue_get_buffer(mp_queue *queue, mp_buffer **buffer, mp_timeout timeout);
+
+/*
+ * How many messages are in the queue, at some moment during the call: others may put and get
+ * at any time.
+ *
+ * size: where the number goes.
+ */
+mp_status mp_queue_size(const mp_queue *queue, size_t *size);
+
+/*
+ * Whether the queue has no message, as mp_queue_size.
+ *
+ * empty: where the answer goes.
+ */
+mp_status mp_queue_empty(const mp_queue *queue, bool *empty);
+
+/*
+ * Whether the queue has no room even for an empty message, as mp_queue_size. Where it has,
+ * there may still be none for a longer one.
+ *
+ * full: where the answer goes.
+ *
+ * MP_ERR_STATE: the queue's block was overwritten by a stray pointer.
+ */
+mp_status mp_queue_full(const mp_queue *queue, bool *full);
+
+/*
+ * Frees this handle. NULL is fine. The queue, and what is in it, goes with the last handle to
+ * it in any process.
+ */
+mp_status mp_queue_free(mp_queue *queue);
+
+/* ---- process ------------------------------------------------------------------------------------
+ *
+ * Processes. A process object belongs to the process that made it; the child gets a context of
+ * its own.
+ */
+
+/* A child process, before, while and after it runs. */
+typedef struct mp_process mp_process;
+
+/* What a child's function is given: the way to its arguments. Good while the child lives. */
+typedef struct mp_child mp_child;
+
+/*
+ * What a child runs. Its result is the exit code, of which the system keeps the low 8 bits. An
+ * exception must not leave it.
+ */
+typedef int (*mp_process_fn)(mp_child *child, void *user);
+
+/* How a process shall be. */
+typedef struct mp_process_options {
+    /* sizeof(mp_process_options). */
+    size_t size;
+    /* The child reads the parent's stdin; otherwise its stdin is /dev/null. */
+    bool keep_stdin;
+    /* An mp_start_method; 0 for the default one at the start. */
+    int start_method;
+} mp_process_options;
+
+/* The defaults: mp_process_options o = MP_PROCESS_OPTIONS; */
+#define MP_PROCESS_OPTIONS { sizeof(mp_process_options), false, MP_START_DEFAULT }
+/* The exit code of a child that somebody else reaped and that could not leave its own. */
+#define MP_EXITCODE_UNKNOWN INT32_MIN
+
+/* MP_PROCESS_OPTIONS as a function. */
+mp_status mp_process_options_init(mp_process_options *options);
+
+/* MP_EXITCODE_UNKNOWN as a function. */
+int mp_exitcode_unknown(void);
+
+/*
+ * Makes a process that is not started yet.
+ *
+ * process: where the handle goes.
+ * target: what the child runs; NULL for a child that does nothing and exits with 0.
+ * user: handed to target. The child has a copy of the parent's memory, as it was at the start.
+ * options: NULL for the defaults.
+ */
+mp_status mp_process_new(mp_process **process,
+                         mp_process_fn target,
+                         void *user,
+                         const mp_process_options *options);
+
+/*
+ * Adds bytes to the child's arguments, which count from 0. They are copied now.
+ *
+ * data: may be NULL where len is 0. len: bytes.
+ *
+ * MP_ERR_INVALID: the process has 65,536 arguments already, or they would be more than a GiB
+ *     in all.
+ * MP_ERR_NO_MEMORY: there is no memory for the copy.
+ * MP_ERR_STATE: the process was started, or belongs to another process.
+ */
+mp_status mp_process_add_bytes(mp_process *process, const void *data, size_t len);
+
+/*
+ * Adds a handle to the child's arguments: a lock, a value, an array or a queue. The child
+ * holds the object itself; the caller may free its handle at once.
+ *
+ * MP_ERR_UNSUPPORTED: a handle of this type cannot be handed to another process.
+ * MP_ERR_INVALID: the process has 65,536 arguments already.
+ * MP_ERR_NO_MEMORY: there is no room to write down who holds it.
+ * MP_ERR_STATE: the process was started, or belongs to another process.
+ */
+mp_status mp_process_add_handle(mp_process *process, const void *handle);
+
+/*
+ * Starts the child, by the start method of its options. stdout and stderr are flushed before,
+ * and in a program with one thread every stream, so that nothing in their buffers is written
+ * twice. The child runs the target and leaves without the parent's atexit handlers. By spawn
+ * the call returns when the child has found its target.
+ *
+ * MP_ERR_STATE: it was started before, or belongs to another process.
+ * MP_ERR_OS: no process or descriptor is to be had, or the executable cannot run; nothing was
+ *     started, and it may be tried again.
+ * MP_ERR_NO_MEMORY: the segment has no room for a process more, or for its arguments. By spawn
+ *     also:
+ * MP_ERR_NOT_INITIALIZED: main does not begin with mp_bootstrap, or the child ended before it
+ *     did.
+ * MP_ERR_UNKNOWN_TARGET: the target lies in no module, or the child does not have it.
+ * MP_ERR_UNSUPPORTED: user is not NULL, or the child runs another build of libmp.
+ *
+ * Threads: as with any fork, a forked child has only the calling thread, and must not need a
+ * lock that another one held.
+ * Kill: a child that is killed gives back what it held; so does the parent, and the child runs
+ * on, unless it was not up yet.
+ */
+mp_status mp_process_start(mp_process *process);
+
+/*
+ * Waits until the child has ended, however it did. May be called again.
+ *
+ * timeout: nanoseconds.
+ *
+ * MP_ERR_TIMEOUT: it still runs.
+ * MP_ERR_STATE: it was not started, or belongs to another process; so nobody joins itself.
+ *
+ * Threads: any number may join.
+ */
+mp_status mp_process_join(mp_process *process, mp_timeout timeout);
+
+/*
+ * How the child ended: its exit code, or -N where signal N killed it. MP_EXITCODE_UNKNOWN
+ * where the host program reaped it and it could not leave its code behind.
+ *
+ * code: where it goes.
+ *
+ * MP_ERR_STATE: it was not started, still runs, or belongs to another process.
+ */
+mp_status mp_process_exitcode(const mp_process *process, int *code);
+
+/*
+ * The child's process id, also after its end.
+ *
+ * pid: where it goes.
+ *
+ * MP_ERR_STATE: it was not started, or belongs to another process.
+ */
+mp_status mp_process_pid(const mp_process *process, int *pid);
+
+/*
+ * Whether the child runs: from the moment mp_process_start returns until it ends.
+ *
+ * alive: where the answer goes.
+ *
+ * MP_ERR_STATE: it belongs to another process.
+ */
+mp_status mp_process_is_alive(const mp_process *process, bool *alive);
+
+/*
+ * Frees the handle of a process that was not started or has ended. NULL is fine.
+ *
+ * MP_ERR_STATE: it still runs: join it first; or it belongs to another process.
+ */
+mp_status mp_process_free(mp_process *process);
+
+/* ---- child --------------------------------------------------------------------------------------
+ *
+ * In the child: the arguments that the parent added, by their index.
+ */
+
+/* How many arguments there are; 0 with mp_last_error() for a bad handle. */
+size_t mp_child_count(const mp_child *child);
+
+/*
+ * An argument's bytes, good while the child lives; NULL with mp_last_error() where there is no
+ * such argument or it is a handle. The address of empty bytes is not NULL and must not be
+ * followed. They are aligned for any type.
+ *
+ * index: from 0.
+ * len: the number of bytes goes here; may be NULL.
+ */
+const void *mp_child_bytes(mp_child *child, size_t index, size_t *len);
+
+/*
+ * An argument that is a lock: this process's own handle, the same at each call, which need not
+ * be freed. NULL with mp_last_error() where there is no such argument or it is something else.
+ *
+ * index: from 0.
+ */
+mp_lock *mp_child_lock(mp_child *child, size_t index);
+
+/* An argument that is a value, as mp_child_lock. */
+mp_value *mp_child_value(mp_child *child, size_t index);
+
+/* An argument that is an array, as mp_child_lock. */
+mp_array *mp_child_array(mp_child *child, size_t index);
+
+/* An argument that is a queue, as mp_child_lock. */
+mp_queue *mp_child_queue(mp_child *child, size_t index);
+
+/* ---- pool ---------------------------------------------------------------------------------------
+ *
+ * Pools: worker processes that take tasks until the pool is freed. A worker that dies fails
+ * what it was running, and only that; another takes its place. Only the process that made a
+ * pool may use it.
+ */
+
+/* A pool. */
+typedef struct mp_pool mp_pool;
+
+/* One item of a map, in the worker that works on it. Good until the task's function returns. */
+typedef struct mp_task mp_task;
+
+/*
+ * What a worker runs for each item. user is handed over as the number that it is: it points
+ * into the worker's copy of the owner's memory, as that was when the worker started. An
+ * exception must not leave the function.
+ */
+typedef void (*mp_task_fn)(mp_task *task, void *user);
+
+/*
+ * Told, in the calling thread, how many of the items are done: at least ten times a second
+ * while a map runs, and once at its end. Any result but 0 cancels the map.
+ */
+typedef int (*mp_progress_fn)(size_t done, size_t total, void *user);
+
+/* How a pool shall be. */
+typedef struct mp_pool_options {
+    /* sizeof(mp_pool_options). */
+    size_t size;
+    /* How many workers, 4096 at most; 0 for mp_cpu_count(). */
+    size_t workers;
+    /* An mp_start_method; 0 for the default one. */
+    int start_method;
+} mp_pool_options;
+
+/* How a map shall run. */
+typedef struct mp_map_options {
+    /* sizeof(mp_map_options). */
+    size_t size;
+    /*
+     * Items that make a task, handed out as one; 0: a quarter of each worker's share, or less
+     * where that would be over a MiB.
+     */
+    size_t chunk;
+    /* Nanoseconds that the whole map may take. */
+    mp_timeout timeout;
+    /* After a failure the rest is done all the same. */
+    bool run_all;
+    /* May be NULL. */
+    mp_progress_fn progress;
+    /* Handed to progress. */
+    void *progress_user;
+} mp_map_options;
+
+/* The defaults: mp_pool_options o = MP_POOL_OPTIONS; mp_map_options m = MP_MAP_OPTIONS; */
+#define MP_POOL_OPTIONS { sizeof(mp_pool_options), 0, MP_START_DEFAULT }
+#define MP_MAP_OPTIONS { sizeof(mp_map_options), 0, MP_FOREVER, false, NULL, NULL }
+
+/* MP_POOL_OPTIONS as a function. */
+mp_status mp_pool_options_init(mp_pool_options *options);
+
+/* MP_MAP_OPTIONS as a function. */
+mp_status mp_map_options_init(mp_map_options *options);
+
+/*
+ * Starts the workers, by the start method of the options. By fork they have the program's
+ * functions and a copy of its memory, as it is now; by spawn they are fresh runs of the
+ * program, and find the functions by module or by registered name. Their stdin is /dev/null;
+ * Ctrl-C at the terminal does not end them, and SIGTERM does.
+ *
+ * A worker that dies is replaced by the map that is running then, or by the next one.
+ *
+ * pool: where the handle goes. options: NULL for the defaults.
+ *
+ * MP_ERR_INVALID: more than 4096 workers.
+ * MP_ERR_NO_MEMORY: the shared segment has no room for the pool.
+ * MP_ERR_NOT_INITIALIZED: by spawn, and main does not begin with mp_bootstrap.
+ * MP_ERR_OS: no process or descriptor is to be had; none is left over. Each worker takes two
+ *     descriptors.
+ *
+ * Kill: workers die with the process that made the pool, however it dies and whatever they are
+ * doing. Only where a child that the program forked itself lives on does a busy worker finish
+ * its task first.
+ */
+mp_status mp_pool_new(mp_pool **pool, const mp_pool_options *options);
+
+/*
+ * How many workers the pool has.
+ *
+ * workers: where the number goes.
+ *
+ * MP_ERR_STATE: the pool belongs to another process.
+ */
+mp_status mp_pool_workers(const mp_pool *pool, size_t *workers);
+
+/*
+ * Runs a function on each of n items that lie side by side, in the workers, and puts the n
+ * results side by side in the same order. The function gets its item with mp_task_input and
+ * gives its result with mp_task_return; the result of an item that gives none is all zeros.
+ *
+ * function: not NULL. user: handed to it, see mp_task_fn.
+ * in: n items of in_size bytes each; may be NULL where those are 0 bytes in all.
+ * out: room for n results of out_size bytes each; may be NULL where those are 0 bytes in all.
+ *     After a failure it holds the results that had come in, and the rest is as before.
+ * options: NULL for the defaults.
+ *
+ * The first failure ends the map as soon as it is known, and what no worker has begun is
+ * cancelled; with run_all it is told at the end:
+ * MP_ERR_TASK_FAILED: a function called mp_task_fail; its sentence is in mp_last_error().
+ * MP_ERR_WORKER_DIED: a worker died; mp_last_error() says how and with which items.
+ * MP_ERR_UNKNOWN_TARGET: the workers do not have the function.
+ *
+ * MP_ERR_UNSUPPORTED: the workers are spawned, and user is not NULL, or this is the 257th
+ *     function.
+ * MP_ERR_TIMEOUT: the time ran out. What runs is left to run, and its results are lost.
+ * MP_ERR_CANCELLED: progress asked for it, or another thread freed the pool.
+ * MP_ERR_INVALID: function is NULL, or the sizes overflow.
+ * MP_ERR_NO_MEMORY: the shared segment has no room for a single task.
+ * MP_ERR_STATE: the pool belongs to another process.
+ *
+ * Threads: several may map on one pool; they share its workers.
+ */
+mp_status mp_pool_map_array(mp_pool *pool,
+                            mp_task_fn function,
+                            void *user,
+                            const void *in,
+                            size_t in_size,
+                            size_t n,
+                            void *out,
+                            size_t out_size,
+                            const mp_map_options *options);
+
+/*
+ * Runs a function on each of n byte strings, in the workers; each result is a byte string as
+ * well, which may have any length. The function gets its item with mp_task_input and gives its
+ * result with mp_task_return; the result of an item that gives none is empty.
+ *
+ * function: not NULL. user: handed to it, see mp_task_fn.
+ * in: n items; may be NULL where n is 0.
+ * out: n places for handles, each to be freed with mp_buffer_free; may be NULL where n is 0.
+ *     NULL goes where no result had come in when a failure ended the map.
+ * options: NULL for the defaults.
+ *
+ * Returns what mp_pool_map_array returns; MP_ERR_NO_MEMORY also where there is none for a
+ * result.
+ *
+ * Threads: several may map on one pool; they share its workers.
+ */
+mp_status mp_pool_map(mp_pool *pool,
+                      mp_task_fn function,
+                      void *user,
+                      const mp_bytes *in,
+                      size_t n,
+                      mp_buffer **out,
+                      const mp_map_options *options);
+
+/*
+ * Ends the workers at once and frees the pool. NULL is fine. A map that runs in another thread
+ * returns MP_ERR_CANCELLED. Idle workers leave by themselves; busy ones get SIGTERM, and a
+ * second later SIGKILL.
+ *
+ * MP_ERR_STATE: the pool belongs to another process.
+ */
+mp_status mp_pool_free(mp_pool *pool);
+
+/* ---- task ---------------------------------------------------------------------------------------
+ *
+ * In a worker: the item that the task's function is called for.
+ */
+
+/*
+ * The item's bytes, in shared memory; good until the function returns. NULL with
+ * mp_last_error() for a bad handle and when the function has returned. In mp_pool_map they are
+ * aligned to 16 bytes, in mp_pool_map_array as in an array of such items that is aligned to 16
+ * bytes. The address of an empty item is not NULL and must not be followed.
+ *
+ * len: the number of bytes goes here; may be NULL.
+ */
+const void *mp_task_input(const mp_task *task, size_t *len);
+
+/*
+ * The item's place among the map's items, from 0; 0 with mp_last_error() for a bad handle and
+ * when the function has returned.
+ */
+size_t mp_task_index(const mp_task *task);
+
+/*
+ * Gives the item's result, which is copied. The last call counts.
+ *
+ * data: may be NULL where len is 0. len: bytes; in mp_pool_map_array exactly out_size.
+ *
+ * MP_ERR_INVALID: len is not the map's out_size; the result is what it was.
+ * MP_ERR_NO_MEMORY: there is no memory for the copy; the result is empty.
+ * MP_ERR_STATE: the function has returned.
+ */
+mp_status mp_task_return(mp_task *task, const void *data, size_t len);
+
+/*
+ * Says that the item failed: the map answers MP_ERR_TASK_FAILED, with this sentence in its
+ * mp_last_error(). The last call counts. The function still has to return.
+ *
+ * message: ended by a zero; copied.
+ *
+ * MP_ERR_INVALID: message is NULL.
+ * MP_ERR_STATE: the function has returned.
+ */
+mp_status mp_task_fail(mp_task *task, const char *message);
+
+/* ---- stats --------------------------------------------------------------------------------------
+ *
+ * What the program's shared segment holds: where memory went, and whether something leaks.
+ */
+
+/* Exact at some moment during the call. */
+typedef struct mp_stats {
+    /* sizeof(mp_stats), set before the call. */
+    size_t size;
+    /* Processes that use libmp. */
+    uint64_t processes;
+    /* Objects: locks, values, arrays, queues, pools, and bytes on their way. */
+    uint64_t blocks;
+    /* Bytes that the segment could grow to. */
+    uint64_t bytes_reserved;
+    /* Bytes that are handed out or kept for small objects. */
+    uint64_t bytes_used;
+    /* Sleeps that found work without having been woken: 0, unless processes were killed. */
+    uint64_t rescued;
+    /* Locks taken over from dead holders. */
+    uint64_t owner_deaths;
+    /* Dead processes whose belongings were taken back, those that exited normally included. */
+    uint64_t sweeps;
+} mp_stats;
+
+/* mp_stats s = MP_STATS; */
+#define MP_STATS { sizeof(mp_stats), 0, 0, 0, 0, 0, 0, 0 }
+
+/* MP_STATS as a function. */
+mp_status mp_stats_init(mp_stats *stats);
+
+/*
+ * Looks the segment over, which takes its time when there are many objects: not for polling.
+ *
+ * stats: where the numbers go, as far as its size says; begun with MP_STATS.
+ *
+ * MP_ERR_INVALID: stats is NULL, or its size is less than that of a size.
+ *
+ * Threads, processes: others that make or free objects meanwhile wait for the end of this
+ * call.
+ */
+mp_status mp_stats_get(mp_stats *stats);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif /* MP_H */

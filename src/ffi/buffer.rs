@@ -1,0 +1,84 @@
+//! Bytes that the library hands out and the caller frees, and bytes that the caller lends.
+
+use super::guard::{self, guard, guard_or, out};
+use super::handle;
+use super::status::mp_status;
+use crate::error::{Error, Result, Status};
+use core::ffi::c_void;
+
+/// Bytes that belong to their holder until mp_buffer_free. A handle of the process that has it.
+pub struct mp_buffer {
+    _private: [u8; 0],
+}
+
+/// Bytes that belong to the caller: only read, and only during the call that they are passed
+/// to.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct mp_bytes {
+    /// May be NULL where len is 0.
+    pub data: *const c_void,
+    /// Bytes.
+    pub len: usize,
+}
+
+/// A copy of bytes, with memory of its own.
+pub(super) fn copy(bytes: &[u8]) -> Result<*mut mp_buffer> {
+    let mut copy = reserve(bytes.len())?;
+    copy.extend_from_slice(bytes);
+    handle::new_boxed(copy.into_boxed_slice())
+}
+
+/// Empty, with room for `len` bytes.
+pub(super) fn reserve(len: usize) -> Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    bytes
+        .try_reserve_exact(len)
+        .map_err(|_| Error::new(Status::NoMemory, "no memory for the bytes of a buffer"))?;
+    Ok(bytes)
+}
+
+/// Copies bytes into a new buffer.
+///
+/// buffer: where the handle goes.
+/// data: may be NULL where len is 0. len: bytes.
+///
+/// MP_ERR_NO_MEMORY: there is no memory for the copy.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn mp_buffer_new(
+    buffer: *mut *mut mp_buffer,
+    data: *const c_void,
+    len: usize,
+) -> mp_status {
+    guard("mp_buffer_new", || {
+        // SAFETY: C's promise for its arguments, as the header gives it.
+        let (place, bytes) = unsafe { (out(buffer, "buffer")?, guard::bytes(data, len)?) };
+        guard::joined()?;
+        place.write(copy(bytes)?);
+        Ok(Status::Ok)
+    })
+}
+
+/// The buffer's bytes, aligned for any type; NULL with mp_last_error() for a bad handle. An
+/// empty buffer's address is not NULL and must not be followed.
+///
+/// len: the number of bytes goes here; may be NULL.
+///
+/// Threads: reading from many is fine. The address is good until mp_buffer_free.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn mp_buffer_data(buffer: *const mp_buffer, len: *mut usize) -> *const c_void {
+    guard_or("mp_buffer_data", std::ptr::null(), || {
+        let bytes = handle::object(buffer)?;
+        if !len.is_null() {
+            // SAFETY: C's promise.
+            unsafe { len.write(bytes.len()) };
+        }
+        Ok(bytes.as_ptr().cast())
+    })
+}
+
+/// Frees a buffer. NULL is fine.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn mp_buffer_free(buffer: *mut mp_buffer) -> mp_status {
+    guard("mp_buffer_free", || handle::free_boxed(buffer))
+}

@@ -1,0 +1,114 @@
+//! In the child: the arguments that the parent added, by their index.
+
+use super::array::mp_array;
+use super::guard::guard_or;
+use super::handle::{self, Shared};
+use super::lock::mp_lock;
+use super::process::mp_child;
+use super::queue::mp_queue;
+use super::slots::{self, Kind};
+use super::value::mp_value;
+use crate::error::{Result, fail};
+use crate::process::{Arg, Child};
+use core::ffi::c_void;
+use std::sync::{Mutex, PoisonError};
+
+/// The arguments, and the handles that were made for them.
+pub(super) struct Context {
+    args: Vec<Arg>,
+    handles: Mutex<Vec<u64>>,
+}
+
+impl Context {
+    pub(super) fn new(child: Child) -> Self {
+        let handles = Mutex::new(vec![0; child.args.len()]);
+        Context { args: child.args, handles }
+    }
+
+    fn arg(&self, index: usize) -> Result<&Arg> {
+        match self.args.get(index) {
+            Some(arg) => Ok(arg),
+            None => fail!(Invalid, "argument {index} is out of range: there are {}", self.args.len()),
+        }
+    }
+
+    /// The child's handle for an object, the same each time.
+    fn object(&self, index: usize, kind: Kind) -> Result<u64> {
+        let object = match self.arg(index)? {
+            Arg::Object(found, Some(object)) if kind.block() == Some(*found) => object,
+            Arg::Object(found, _) => {
+                fail!(Invalid, "argument {index} is not {}: it is of kind {found:?}", kind.name())
+            }
+            Arg::Bytes(_) => fail!(Invalid, "argument {index} is not {}: it is bytes", kind.name()),
+        };
+        let mut handles = self.handles.lock().unwrap_or_else(PoisonError::into_inner);
+        if handles[index] == 0 {
+            handles[index] = slots::put_object(kind, *object)?;
+        }
+        Ok(handles[index])
+    }
+}
+
+fn object<T: Shared>(call: &'static str, child: *mut mp_child, index: usize) -> *mut T {
+    guard_or(call, std::ptr::null_mut(), || {
+        let handle = handle::object(child)?.object(index, T::KIND)?;
+        Ok(std::ptr::without_provenance_mut(handle as usize))
+    })
+}
+
+/// How many arguments there are; 0 with mp_last_error() for a bad handle.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn mp_child_count(child: *const mp_child) -> usize {
+    guard_or("mp_child_count", 0, || Ok(handle::object(child)?.args.len()))
+}
+
+/// An argument's bytes, good while the child lives; NULL with mp_last_error() where there is no
+/// such argument or it is a handle. The address of empty bytes is not NULL and must not be
+/// followed. They are aligned for any type.
+///
+/// index: from 0.
+/// len: the number of bytes goes here; may be NULL.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn mp_child_bytes(
+    child: *mut mp_child,
+    index: usize,
+    len: *mut usize,
+) -> *const c_void {
+    guard_or("mp_child_bytes", std::ptr::null(), || {
+        let context = handle::object(child)?;
+        let bytes = match context.arg(index)? {
+            Arg::Bytes(bytes) => bytes,
+            Arg::Object(..) => fail!(Invalid, "argument {index} is a handle, not bytes"),
+        };
+        // SAFETY: C's promise: len is NULL or a place for the number.
+        unsafe { super::guard::write_to(len, bytes.len()) };
+        Ok(bytes.as_ptr().cast())
+    })
+}
+
+/// An argument that is a lock: this process's own handle, the same at each call, which need not
+/// be freed. NULL with mp_last_error() where there is no such argument or it is something else.
+///
+/// index: from 0.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn mp_child_lock(child: *mut mp_child, index: usize) -> *mut mp_lock {
+    object("mp_child_lock", child, index)
+}
+
+/// An argument that is a value, as mp_child_lock.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn mp_child_value(child: *mut mp_child, index: usize) -> *mut mp_value {
+    object("mp_child_value", child, index)
+}
+
+/// An argument that is an array, as mp_child_lock.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn mp_child_array(child: *mut mp_child, index: usize) -> *mut mp_array {
+    object("mp_child_array", child, index)
+}
+
+/// An argument that is a queue, as mp_child_lock.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn mp_child_queue(child: *mut mp_child, index: usize) -> *mut mp_queue {
+    object("mp_child_queue", child, index)
+}

@@ -1,0 +1,101 @@
+//! From the pointers that C holds to what they stand for.
+
+use super::slots::{self, Kind, Pin};
+use crate::error::{Result, Status};
+use crate::shm::{ArrayBlock, LockBlock, Object, QueueBlock, ValueBlock};
+use std::marker::PhantomData;
+use std::ops::Deref;
+
+/// An opaque type whose handles stand for a block of shared memory.
+pub(super) trait Shared {
+    const KIND: Kind;
+    type Block: 'static;
+}
+
+/// An opaque type whose handles stand for an object of this process.
+pub(super) trait Boxed {
+    const KIND: Kind;
+    type Object: Send + Sync + 'static;
+}
+
+/// Ties the opaque types to what is behind them.
+macro_rules! nouns {
+    ($($noun:ty, $kind:ident, $trait:ident: $member:ident = $behind:ty;)*) => {
+        $(impl $trait for $noun {
+            const KIND: Kind = Kind::$kind;
+            type $member = $behind;
+        })*
+    };
+}
+
+nouns! {
+    super::lock::mp_lock, Lock, Shared: Block = LockBlock;
+    super::value::mp_value, Value, Shared: Block = ValueBlock;
+    super::array::mp_array, Array, Shared: Block = ArrayBlock;
+    super::queue::mp_queue, Queue, Shared: Block = QueueBlock;
+    super::buffer::mp_buffer, Buffer, Boxed: Object = Box<[u8]>;
+    super::process::mp_process, Process, Boxed: Object = crate::process::Process;
+    super::process::mp_child, Child, Boxed: Object = super::child::Context;
+    super::pool::mp_pool, Pool, Boxed: Object = crate::pool::Pool;
+    super::pool::mp_task, Task, Boxed: Object = super::task::Current;
+}
+
+/// The block behind a handle. It stays mapped for ever; a handle that is freed while it is used leads to a
+/// block that is free or somebody else's, which is the caller's mistake and no danger to memory.
+#[inline(always)]
+pub(super) fn block<T: Shared>(handle: *const T) -> Result<&'static T::Block> {
+    let data = match slots::quick(handle.addr() as u64, T::KIND) {
+        Some(data) => data,
+        None => {
+            slots::slow(handle.addr() as u64, T::KIND)?;
+            match slots::quick(handle.addr() as u64, T::KIND) {
+                Some(data) => data,
+                None => crate::error::fail!(BadHandle, "{} was freed by another thread", T::KIND.name()),
+            }
+        }
+    };
+    // SAFETY: a good handle of this kind holds the address of such a block in the mapping, which is never
+    // undone; blocks are made of atomics.
+    Ok(unsafe { &*(data as *const T::Block) })
+}
+
+/// A new handle for a block.
+pub(super) fn new_shared<T: Shared>(object: Object) -> Result<*mut T> {
+    Ok(std::ptr::without_provenance_mut(slots::put_object(T::KIND, object)? as usize))
+}
+
+/// A new handle for an object.
+pub(super) fn new_boxed<T: Boxed>(object: T::Object) -> Result<*mut T> {
+    Ok(std::ptr::without_provenance_mut(slots::put_boxed(T::KIND, object)? as usize))
+}
+
+/// Keeps a block's handle from being cleaned up while a thread may sleep in it.
+pub(super) fn pin_block<T: Shared>(handle: *const T) -> Result<Pin> {
+    slots::pin(handle.addr() as u64, T::KIND)
+}
+
+/// The object behind a handle, alive for as long as this is.
+pub(super) struct Pinned<T: Boxed>(Pin, PhantomData<T>);
+
+impl<T: Boxed> Deref for Pinned<T> {
+    type Target = T::Object;
+
+    fn deref(&self) -> &T::Object {
+        // SAFETY: a good handle of this kind holds the address of a boxed object, which the pin keeps.
+        unsafe { &*(self.0.data() as *const T::Object) }
+    }
+}
+
+/// The object behind a handle.
+pub(super) fn object<T: Boxed>(handle: *const T) -> Result<Pinned<T>> {
+    let pin = slots::pin(handle.addr() as u64, T::KIND)?;
+    Ok(Pinned(pin, PhantomData))
+}
+
+pub(super) fn free_shared<T: Shared>(handle: *mut T) -> Result<Status> {
+    slots::free(handle.addr() as u64, T::KIND)
+}
+
+pub(super) fn free_boxed<T: Boxed>(handle: *mut T) -> Result<Status> {
+    slots::free(handle.addr() as u64, T::KIND)
+}

@@ -1,0 +1,135 @@
+//! Locks between processes. A lock belongs to the process that acquired it, and any process may
+//! release it. When its holder dies it goes on: the next to acquire gets it, within 100 ms of
+//! the death. For signalling from one process to another a lock is the wrong tool: what one
+//! process takes for another to release is taken over when the taker exits.
+
+use super::guard::{guard, joined, options, out};
+use super::handle;
+use super::status::mp_status;
+use super::time::mp_timeout;
+use crate::error::Status;
+use crate::park::Tree;
+use crate::shm::ThisTree;
+use crate::sync;
+
+/// A lock, not recursive: who holds it and acquires it again waits for itself.
+pub struct mp_lock {
+    _private: [u8; 0],
+}
+
+/// How a lock shall be.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct mp_lock_options {
+    /// sizeof(mp_lock_options).
+    pub size: usize,
+    /// mp_lock_acquire answers MP_OWNER_DIED, instead of MP_OK, where the last holder died.
+    pub report_owner_death: bool,
+}
+
+// mp.h:
+// /* The defaults: mp_lock_options o = MP_LOCK_OPTIONS; */
+// #define MP_LOCK_OPTIONS { sizeof(mp_lock_options), false }
+
+const DEFAULTS: mp_lock_options =
+    mp_lock_options { size: size_of::<mp_lock_options>(), report_owner_death: false };
+
+/// MP_LOCK_OPTIONS as a function.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn mp_lock_options_init(options: *mut mp_lock_options) -> mp_status {
+    guard("mp_lock_options_init", || {
+        // SAFETY: C's promise for its argument, as the header gives it.
+        unsafe { out(options, "options") }?.write(DEFAULTS);
+        Ok(Status::Ok)
+    })
+}
+
+/// Makes a lock, not held. It costs 64 bytes of shared memory and no descriptor.
+///
+/// lock: where the handle goes. options: NULL for the defaults.
+///
+/// MP_ERR_NO_MEMORY: the shared segment is full.
+///
+/// Fork: a child, also one that libmp did not make, uses the same lock through the same handle.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn mp_lock_new(lock: *mut *mut mp_lock, options: *const mp_lock_options) -> mp_status {
+    guard("mp_lock_new", || {
+        // SAFETY: C's promise for its arguments, as the header gives it.
+        let (place, options) = unsafe { (out(lock, "lock")?, self::options(options, DEFAULTS)?) };
+        joined()?;
+        place.write(handle::new_shared(sync::lock::create(options.report_owner_death)?)?);
+        Ok(Status::Ok)
+    })
+}
+
+/// Acquires the lock, waiting for it for up to timeout.
+///
+/// timeout: nanoseconds.
+///
+/// MP_OK: you hold it.
+/// MP_OWNER_DIED: you hold it, and its last holder died holding it, so that what it guards may
+///     be half done. Only from a lock made with report_owner_death; for others see
+///     mp_lock_recovered.
+/// MP_ERR_TIMEOUT: somebody held it all the time.
+///
+/// A killed holder: the lock is taken from it. One that is stopped, or whose descriptors were
+/// all closed, still lives; one that is a zombie, or has run exec, does not.
+/// Threads: threads of one process exclude each other as well. Order among waiters is not
+/// promised.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn mp_lock_acquire(lock: *mut mp_lock, timeout: mp_timeout) -> mp_status {
+    guard("mp_lock_acquire", || {
+        let block = handle::block(lock)?;
+        if block.lock.try_quickly(ThisTree.me()) {
+            return Ok(Status::Ok);
+        }
+        // The slow way may sleep: the handle must outlast it.
+        let _pin = handle::pin_block(lock)?;
+        block.acquire(timeout)
+    })
+}
+
+/// Releases the lock, whichever process or thread holds it; somebody who waits gets it.
+///
+/// MP_ERR_OVER_RELEASE: nobody held it.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn mp_lock_release(lock: *mut mp_lock) -> mp_status {
+    guard("mp_lock_release", || {
+        handle::block(lock)?.release()?;
+        Ok(Status::Ok)
+    })
+}
+
+/// Whether anybody holds the lock, at some moment during the call. A dead holder still counts.
+///
+/// locked: where the answer goes.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn mp_lock_locked(lock: *const mp_lock, locked: *mut bool) -> mp_status {
+    guard("mp_lock_locked", || {
+        // SAFETY: C's promise for its argument, as the header gives it.
+        let place = unsafe { out(locked, "locked") }?;
+        place.write(handle::block(lock)?.lock.is_held());
+        Ok(Status::Ok)
+    })
+}
+
+/// Whether this process holds the lock and got it from a holder that died; true until it is
+/// released.
+///
+/// recovered: where the answer goes.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn mp_lock_recovered(lock: *const mp_lock, recovered: *mut bool) -> mp_status {
+    guard("mp_lock_recovered", || {
+        // SAFETY: C's promise for its argument, as the header gives it.
+        let place = unsafe { out(recovered, "recovered") }?;
+        place.write(handle::block(lock)?.lock.is_recovered(ThisTree.me()));
+        Ok(Status::Ok)
+    })
+}
+
+/// Frees this handle. NULL is fine. The lock goes with the last handle to it in any process; it
+/// is not released by this.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn mp_lock_free(lock: *mut mp_lock) -> mp_status {
+    guard("mp_lock_free", || handle::free_shared(lock))
+}

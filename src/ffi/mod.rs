@@ -1,0 +1,22 @@
+//! The C API: handles, statuses, and a file for each public noun. No logic lives here.
+#![allow(non_camel_case_types, reason = "the names are the C API's")]
+#![allow(clippy::missing_safety_doc, reason = "the comments are the header's; its preamble has the rules")]
+
+mod guard; // not in the header
+mod handle; // not in the header
+mod slots; // not in the header
+
+pub mod status;
+pub mod library;
+pub mod time;
+pub mod start;
+pub mod buffer;
+pub mod lock;
+pub mod value;
+pub mod array;
+pub mod queue;
+pub mod process;
+pub mod child;
+pub mod pool;
+pub mod task;
+pub mod stats;

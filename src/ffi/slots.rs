@@ -1,0 +1,364 @@
+//! The table of handles. What C holds is a number in a pointer's clothes, never an address: bits 3 to 22 are
+//! the slot, 23 to 40 its generation, 41 to 46 the kind. So whatever a program passes, nothing of it is
+//! followed, and one load tells whether it is good: the slot's tag is the handle itself with the process's
+//! epoch above it, which changes with every fork.
+//!
+//! | tag                     | the slot                                             |
+//! |-------------------------|------------------------------------------------------|
+//! | generation only         | is free                                              |
+//! | handle, this epoch      | is good                                              |
+//! | handle, another epoch   | is a parent's: it is taken over at its first use, or answers STATE |
+
+use crate::error::{Error, Result, Status, fail};
+use crate::shm::{self, Entry, Object};
+use crate::sys::memory;
+use crate::sys::page::{MutexGuard, page};
+use std::cell::UnsafeCell;
+use std::collections::VecDeque;
+use std::sync::atomic::{AtomicPtr, AtomicU32, AtomicU64, AtomicUsize, Ordering};
+
+const INDEX_BITS: u32 = 20;
+const GENERATION_BITS: u32 = 18;
+const KIND_AT: u32 = 3 + INDEX_BITS + GENERATION_BITS;
+const EPOCH_AT: u32 = 47;
+const INDEX_MASK: u64 = (1 << INDEX_BITS) - 1;
+const GENERATION_MASK: u64 = (1 << GENERATION_BITS) - 1;
+
+/// What a handle is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub(super) enum Kind {
+    Buffer = 1,
+    Lock,
+    Value,
+    Array,
+    Process,
+    Child,
+    Pool,
+    Task,
+    Queue,
+}
+
+impl Kind {
+    /// In sentences.
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Kind::Buffer => "a buffer",
+            Kind::Lock => "a lock",
+            Kind::Value => "a value",
+            Kind::Array => "an array",
+            Kind::Process => "a process",
+            Kind::Child => "a child's context",
+            Kind::Pool => "a pool",
+            Kind::Task => "a task",
+            Kind::Queue => "a queue",
+        }
+    }
+
+    fn from_bits(bits: u64) -> Option<Self> {
+        use Kind::*;
+        [Buffer, Lock, Value, Array, Process, Child, Pool, Task, Queue]
+            .into_iter()
+            .find(|&k| k as u64 == bits)
+    }
+
+    /// Whether it stands for a block of the segment, which a forked child can take over.
+    pub(super) fn block(self) -> Option<shm::Kind> {
+        match self {
+            Kind::Lock => Some(shm::Kind::Lock),
+            Kind::Value => Some(shm::Kind::Value),
+            Kind::Array => Some(shm::Kind::Array),
+            Kind::Queue => Some(shm::Kind::Queue),
+            _ => None,
+        }
+    }
+}
+
+/// One handle, or room for one.
+pub(super) struct Slot {
+    tag: AtomicU64,
+    /// The block's address, or that of a boxed object.
+    data: AtomicUsize,
+    /// Where this process's ledger holds the block; of a boxed object, the function that drops it.
+    entry: AtomicU64,
+    /// Callers inside, and [`CLOSED`].
+    pins: AtomicU32,
+    /// The block's generation, or [`BOXED`].
+    generation: AtomicU32,
+}
+
+/// In place of a generation, of which it is none.
+const BOXED: u32 = 1 << 31;
+/// Freed: whoever leaves last cleans up.
+const CLOSED: u32 = 1 << 31;
+/// Somebody does: once for each tenant, also where others come too late and leave meanwhile.
+const CLEANING: u32 = 1 << 30;
+
+static TABLE: AtomicPtr<Slot> = AtomicPtr::new(std::ptr::null_mut());
+static CAPACITY: AtomicUsize = AtomicUsize::new(0);
+
+/// How many freed slots rest before the first of them is used again.
+const RESTING: usize = 1024;
+
+/// Which slots are free. What it knows goes stale with a fork and is then found out anew.
+struct Free {
+    epoch: u64,
+    /// Freed ones, oldest first: a stale handle stays stale for long.
+    queue: VecDeque<u32>,
+    /// Slots from here on were never used.
+    high: usize,
+}
+
+struct Shelf(UnsafeCell<Free>);
+
+// SAFETY: the content is reached through `free_list()` only, which holds the page's mutex.
+unsafe impl Sync for Shelf {}
+
+static FREE: Shelf = Shelf(UnsafeCell::new(Free { epoch: 0, queue: VecDeque::new(), high: 0 }));
+
+fn slot(index: usize) -> Option<&'static Slot> {
+    if index >= CAPACITY.load(Ordering::Acquire) {
+        return None;
+    }
+    // SAFETY: the table has so many slots, zeroed by the kernel, and is never unmapped.
+    Some(unsafe { &*TABLE.load(Ordering::Relaxed).add(index) })
+}
+
+fn free_list<'a>() -> Result<(MutexGuard<'a>, &'a mut Free)> {
+    let page = page();
+    let guard = page.handles.lock();
+    // SAFETY: the mutex is held for as long as the caller keeps the guard, which it does.
+    let free = unsafe { &mut *FREE.0.get() };
+    if CAPACITY.load(Ordering::Relaxed) == 0 {
+        reserve()?;
+    }
+    let epoch = page.epoch.load(Ordering::Relaxed);
+    if free.epoch != epoch {
+        // Another thread of the parent may have been at it when this process was forked: forget, do not free.
+        std::mem::forget(std::mem::take(&mut free.queue));
+        let used = |i: &usize| slot(*i).is_some_and(|s| kind_of(s.tag.load(Ordering::Relaxed)).is_some());
+        // One more than the parent knew of: it may have been handing it out.
+        free.high = (free.high + usize::from(free.epoch != 0)).min(CAPACITY.load(Ordering::Relaxed));
+        free.queue.extend((0..free.high).filter(|i| !used(i)).map(|i| i as u32));
+        // Those who were inside in the parent are not here.
+        free.queue.iter().filter_map(|&i| slot(i as usize)).for_each(|s| s.pins.store(0, Ordering::Relaxed));
+        free.epoch = epoch;
+    }
+    Ok((guard, free))
+}
+
+/// Room for a million handles, or for as many as the address space allows; untouched it costs nothing.
+fn reserve() -> Result<()> {
+    let mut capacity = 1 << INDEX_BITS;
+    loop {
+        match memory::private_reserve(capacity * size_of::<Slot>()) {
+            Ok(at) => {
+                TABLE.store(at.cast(), Ordering::Relaxed);
+                CAPACITY.store(capacity, Ordering::Release);
+                return Ok(());
+            }
+            Err(_) if capacity > 4096 => capacity /= 2,
+            Err(e) => return Err(e),
+        }
+    }
+}
+
+fn kind_of(tag: u64) -> Option<Kind> {
+    Kind::from_bits(tag >> KIND_AT & 0x3F)
+}
+
+fn tag_of(handle: u64) -> u64 {
+    handle | page().epoch.load(Ordering::Relaxed) << EPOCH_AT
+}
+
+/// The data of a good handle of this kind; None sends the caller the slow way.
+#[inline(always)]
+pub(super) fn quick(handle: u64, kind: Kind) -> Option<usize> {
+    if handle >> KIND_AT != kind as u64 {
+        return None;
+    }
+    let slot = slot((handle >> 3 & INDEX_MASK) as usize)?;
+    let tag = tag_of(handle);
+    // Acquire: behind the tag the rest of the slot is complete.
+    if slot.tag.load(Ordering::Acquire) != tag {
+        return None;
+    }
+    // Who frees the handle changes the tag before the data; so data that was changed comes with a tag that was.
+    let data = slot.data.load(Ordering::Acquire);
+    (slot.tag.load(Ordering::Relaxed) == tag).then_some(data)
+}
+
+/// Looks the handle up with all that may have to be done first, or says what is wrong with it.
+#[cold]
+#[inline(never)]
+pub(super) fn slow(handle: u64, kind: Kind) -> Result<&'static Slot> {
+    if handle == 0 {
+        fail!(BadHandle, "{} is expected, and NULL was passed", kind.name());
+    }
+    let slot =
+        slot((handle >> 3 & INDEX_MASK) as usize).filter(|_| handle >> EPOCH_AT == 0 && handle & 7 == 0);
+    let found = kind_of(handle).filter(|_| slot.is_some());
+    let (Some(slot), Some(found)) = (slot, found) else {
+        fail!(BadHandle, "{} is expected, and {handle:#x} is no handle at all", kind.name());
+    };
+    let tag = slot.tag.load(Ordering::Acquire);
+    if tag & ((1 << EPOCH_AT) - 1) != handle {
+        fail!(BadHandle, "{} is expected, and this handle was freed", kind.name());
+    }
+    if found != kind {
+        fail!(BadHandle, "{} is expected, and this is {}", kind.name(), found.name());
+    }
+    super::guard::joined()?;
+    if tag != tag_of(handle) {
+        take_over(slot, handle, kind)?;
+    }
+    Ok(slot)
+}
+
+/// A handle from before the fork that made this process: it holds the block from now on, too.
+fn take_over(slot: &Slot, handle: u64, kind: Kind) -> Result<()> {
+    let Some(block) = kind.block() else {
+        fail!(State, "this handle belongs to the process that made it, of which this one is a fork");
+    };
+    let (_guard, _) = free_list()?;
+    if slot.tag.load(Ordering::Acquire) == tag_of(handle) {
+        return Ok(());
+    }
+    let r = shm::reference(slot.data.load(Ordering::Relaxed), slot.generation.load(Ordering::Relaxed));
+    let entry = shm::hold(r, block)?;
+    slot.entry.store(entry.bits(), Ordering::Relaxed);
+    slot.pins.store(0, Ordering::Relaxed);
+    slot.tag.store(tag_of(handle), Ordering::Release);
+    Ok(())
+}
+
+/// A new handle.
+fn put(kind: Kind, data: usize, entry: u64, block_generation: u32) -> Result<u64> {
+    let (_guard, free) = free_list()?;
+    let fresh = free.high < CAPACITY.load(Ordering::Relaxed);
+    // A freed slot rests until so many others were freed, that its stale handles stay stale for long.
+    let index = match free.queue.len() {
+        waiting if fresh && waiting < RESTING => {
+            free.high += 1;
+            free.high - 1
+        }
+        waiting if waiting > 0 => free.queue.pop_front().unwrap_or_default() as usize,
+        _ => fail!(NoMemory, "{} handles are in use, which is all that there can be", free.high),
+    };
+    let Some(slot) = slot(index) else { fail!(NoMemory, "no slot for a handle") };
+    let generation = (slot.tag.load(Ordering::Relaxed) >> (3 + INDEX_BITS)).wrapping_add(1) & GENERATION_MASK;
+    let handle = (index as u64) << 3 | generation << (3 + INDEX_BITS) | (kind as u64) << KIND_AT;
+    slot.data.store(data, Ordering::Relaxed);
+    slot.entry.store(entry, Ordering::Relaxed);
+    slot.generation.store(block_generation, Ordering::Relaxed);
+    slot.tag.store(tag_of(handle), Ordering::Release);
+    Ok(handle)
+}
+
+/// A handle for a block that this process holds. Without one the block is released.
+pub(super) fn put_object(kind: Kind, object: Object) -> Result<u64> {
+    put(kind, shm::address(object.r), object.entry.bits(), object.r.generation())
+        .inspect_err(|_| shm::release(object.entry))
+}
+
+/// A handle for an object of this process.
+pub(super) fn put_boxed<T: Send + Sync>(kind: Kind, object: T) -> Result<u64> {
+    // Not Box::new: where there is no memory it ends the host.
+    let mut one = Vec::new();
+    if one.try_reserve_exact(1).is_err() {
+        return Err(Error::new(Status::NoMemory, "no memory for an object behind a handle"));
+    }
+    one.push(object);
+    let raw = Box::into_raw(one.into_boxed_slice()).cast::<T>() as usize;
+    put(kind, raw, drop_boxed::<T> as fn(usize) as usize as u64, BOXED).inspect_err(|_| drop_boxed::<T>(raw))
+}
+
+/// Keeps a handle's object alive while a caller uses it.
+pub(super) struct Pin(&'static Slot);
+
+/// Pins the object behind a handle.
+pub(super) fn pin(handle: u64, kind: Kind) -> Result<Pin> {
+    let slot = slow(handle, kind)?;
+    slot.pins.fetch_add(1, Ordering::AcqRel);
+    let pin = Pin(slot);
+    if slot.tag.load(Ordering::Acquire) != tag_of(handle) {
+        fail!(BadHandle, "{} is expected, and this handle was freed", kind.name());
+    }
+    Ok(pin)
+}
+
+impl Pin {
+    pub(super) fn data(&self) -> usize {
+        self.0.data.load(Ordering::Relaxed)
+    }
+}
+
+impl Drop for Pin {
+    fn drop(&mut self) {
+        if self.0.pins.fetch_sub(1, Ordering::AcqRel) == CLOSED | 1 {
+            clean_up(self.0);
+        }
+    }
+}
+
+/// Frees a handle; what it stood for goes with the last caller inside.
+pub(super) fn free(handle: u64, kind: Kind) -> Result<Status> {
+    if handle == 0 {
+        return Ok(Status::Ok);
+    }
+    let slot = slow(handle, kind)?;
+    // Without kind and epoch nobody finds it any more. Of two that free at once, one gets here.
+    let freed = handle & (GENERATION_MASK << (3 + INDEX_BITS));
+    if slot.tag.compare_exchange(tag_of(handle), freed, Ordering::AcqRel, Ordering::Relaxed).is_err() {
+        fail!(BadHandle, "{} is expected, and this handle was freed", kind.name());
+    }
+    if slot.pins.fetch_or(CLOSED, Ordering::AcqRel) == 0 {
+        clean_up(slot);
+    }
+    Ok(Status::Ok)
+}
+
+/// By whoever leaves a freed slot last. That may be somebody who came for an earlier tenant and found it gone,
+/// so what is to be done stands in the slot, not in the caller.
+fn clean_up(slot: &'static Slot) {
+    let claim = slot.pins.compare_exchange(CLOSED, CLOSED | CLEANING, Ordering::AcqRel, Ordering::Relaxed);
+    if claim.is_err() {
+        return;
+    }
+    let data = slot.data.swap(0, Ordering::AcqRel);
+    let entry = slot.entry.load(Ordering::Relaxed);
+    if slot.generation.load(Ordering::Relaxed) == BOXED {
+        // SAFETY: put_boxed stored this function with the object that it is for.
+        let discard: fn(usize) = unsafe { std::mem::transmute(entry as usize) };
+        discard(data);
+    } else {
+        shm::release(Entry::from_bits(entry));
+    }
+    slot.pins.fetch_and(!(CLOSED | CLEANING), Ordering::Release);
+    if let Ok((_guard, free)) = free_list() {
+        // SAFETY: both lie in the table.
+        let index = unsafe { (&raw const *slot).offset_from(TABLE.load(Ordering::Relaxed)) };
+        free.queue.push_back(index as u32);
+    }
+}
+
+/// Drops a boxed object.
+fn drop_boxed<T>(raw: usize) {
+    if raw != 0 {
+        // SAFETY: put_boxed made it of a T, and nobody is inside any more.
+        drop(unsafe { Box::from_raw(std::ptr::slice_from_raw_parts_mut(raw as *mut T, 1)) });
+    }
+}
+
+/// The block behind a handle of any kind that has one.
+pub(super) fn object(handle: u64) -> Result<(shm::Kind, shm::Ref)> {
+    let kind = kind_of(handle).unwrap_or(Kind::Lock);
+    let slot = slow(handle, kind)?;
+    let Some(block) = kind.block() else {
+        return Err(Error::new(
+            Status::Unsupported,
+            format!("{} cannot be handed to another process", kind.name()),
+        ));
+    };
+    Ok((block, shm::reference(slot.data.load(Ordering::Relaxed), slot.generation.load(Ordering::Relaxed))))
+}

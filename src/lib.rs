@@ -1,0 +1,29 @@
+//! libmp: Python's `multiprocessing` for C and C++, behind an `extern "C"` API; `include/mp.h` is the product.
+//!
+//! The rooms, bottom up; nothing points up, and `tests/rooms.rs` fails where something does:
+//!
+//! | room | what is in it |
+//! |---|---|
+//! | `error`, `time` | leaves that anyone may use |
+//! | `sys` | the only room that calls the kernel and the C library |
+//! | `park` | sleeping, and the lock word that a dead owner cannot keep |
+//! | `shm` | the tree's segment: process table, blocks, ledgers, books |
+//! | `sync` | the lock |
+//! | `process`, `queue`, `shared` | processes and their arguments; the queue; values and arrays |
+//! | `pool` | workers, tasks, map |
+//! | `ffi` | handles, statuses, and one file for each public noun; no logic |
+//!
+//! `unsafe` lives in `sys`, `shm` and `ffi`; the other rooms forbid it.
+
+mod error;
+mod park;
+mod pool;
+mod process;
+mod queue;
+mod shared;
+mod shm;
+mod sync;
+mod sys;
+mod time;
+
+pub mod ffi;

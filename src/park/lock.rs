@@ -1,0 +1,184 @@
+//! The lock word: owned by a process, stolen from a dead one.
+//!
+//! | bits  | meaning                                                       |
+//! |-------|---------------------------------------------------------------|
+//! | 0–15  | generation of the owner's slot                                |
+//! | 16–30 | the owner's slot, 0: free                                     |
+//! | 31    | W: somebody may sleep                                         |
+//! | 32–62 | unused here (an RLock's thread number)                        |
+//! | 63    | R: the last owner died holding it, and it was not released since |
+//!
+//! | from        | to              | who                   | by                                   |
+//! |-------------|-----------------|-----------------------|--------------------------------------|
+//! | 0           | me              | acquire               | compare-and-swap                     |
+//! | 0           | me, W           | acquire after a sleep | compare-and-swap (others may sleep)  |
+//! | X           | X, W            | a sleeper             | compare-and-swap                     |
+//! | X (R)(W)    | 0               | release               | exchange; wakes one when W was set   |
+//! | X dead (W)  | me, R, W        | steal                 | compare-and-swap of the whole word   |
+//!
+//! Each transition is one word, so a process killed anywhere leaves the state before or the state after. The
+//! shape (a bit for sleepers, kept by whoever slept) is Drepper's "Futexes are tricky", mutex 2.
+
+use super::{Owner, Tree, slice, spin};
+use crate::sys::futex::{self, Slept};
+use crate::time::Deadline;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+const SLEEPERS: u64 = 1 << 31;
+const RECOVERED: u64 = 1 << 63;
+
+/// A lock in shared memory.
+#[repr(C)]
+#[derive(Default)]
+pub(crate) struct OwnerLock {
+    word: AtomicU64,
+    _room: AtomicU64,
+}
+
+/// The lock is the caller's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Held {
+    /// As it should be.
+    Cleanly,
+    /// Its last owner died holding it: what it guards may be half done.
+    AfterDeath,
+}
+
+impl OwnerLock {
+    /// Takes the lock, None when the time ran out.
+    #[inline(always)]
+    pub(crate) fn acquire<T: Tree>(&self, tree: &T, deadline: impl FnOnce() -> Deadline) -> Option<Held> {
+        if self.try_quickly(tree.me()) {
+            return Some(Held::Cleanly);
+        }
+        self.acquire_slowly(tree, deadline())
+    }
+
+    /// Takes the lock if it is free this very moment.
+    #[inline(always)]
+    pub(crate) fn try_quickly(&self, me: Owner) -> bool {
+        self.take(u64::from(me.bits()))
+    }
+
+    /// Acquire pairs with the release's exchange: what the last holder wrote is seen.
+    #[inline(always)]
+    fn take(&self, word: u64) -> bool {
+        self.word.compare_exchange(0, word, Ordering::Acquire, Ordering::Relaxed).is_ok()
+    }
+
+    #[cold]
+    fn acquire_slowly<T: Tree>(&self, tree: &T, deadline: Deadline) -> Option<Held> {
+        let me = u64::from(tree.me().bits());
+        if matches!(deadline, Deadline::NoWait) {
+            return self.steal(tree, me);
+        }
+        // Relaxed suffices for looking: only the swap that takes the lock orders anything.
+        if spin(|| (self.word.load(Ordering::Relaxed) == 0 && self.take(me)).then_some(())).is_some() {
+            return Some(Held::Cleanly);
+        }
+        loop {
+            let seen = self.word.load(Ordering::Relaxed);
+            if seen == 0 {
+                // Others may sleep, and the bit that said so went with the release: keep it for them.
+                if self.take(me | SLEEPERS) {
+                    return Some(Held::Cleanly);
+                }
+                continue;
+            }
+            if seen & SLEEPERS == 0 && !self.swap(seen, seen | SLEEPERS) {
+                continue;
+            }
+            // From here on the holder's release wakes somebody, also when it is not we who sleep: whoever
+            // gives up below has passed on the wake that it may have eaten.
+            let remaining = deadline.remaining();
+            if remaining.is_zero() {
+                return self.steal(tree, me | SLEEPERS);
+            }
+            let (_, woken) = tree.wakes();
+            let limit = slice(false, remaining);
+            let slept = futex::wait_low(&self.word, (seen | SLEEPERS) as u32, limit);
+            if slept == Slept::Elapsed
+                && let Some(held) = self.steal(tree, me | SLEEPERS)
+            {
+                // For a whole slice no lock has woken anybody, nobody is being woken, and this one is free. A
+                // sleep that the deadline cut short may end just before its wake comes.
+                if held == Held::Cleanly && limit < remaining && tree.wakes() == (0, woken) {
+                    tree.note_rescue();
+                }
+                return Some(held);
+            }
+        }
+    }
+
+    /// Takes the lock if it is free or its owner is dead, as `word`.
+    fn steal<T: Tree>(&self, tree: &T, word: u64) -> Option<Held> {
+        loop {
+            let seen = self.word.load(Ordering::Relaxed);
+            let Some(owner) = Owner::from_bits(seen as u32) else {
+                if self.take(word) {
+                    return Some(Held::Cleanly);
+                }
+                continue;
+            };
+            if owner == tree.me() || !tree.is_dead(owner) {
+                return None;
+            }
+            // The complete dead word is compared, so this can only be the lock that the corpse held.
+            if self.swap(seen, word | seen & SLEEPERS | RECOVERED) {
+                tree.note_owner_death();
+                return Some(Held::AfterDeath);
+            }
+        }
+    }
+
+    fn swap(&self, from: u64, to: u64) -> bool {
+        self.word.compare_exchange(from, to, Ordering::Acquire, Ordering::Relaxed).is_ok()
+    }
+
+    /// Gives the lock back, whoever took it; false when nobody held it. Once the word is 0 the next holder may
+    /// have come and gone, and freed the lock: nothing of it is touched after that. (The kernel gets its address,
+    /// to find sleepers by; whoever sleeps there on something else by then looks and sleeps on.)
+    #[inline(always)]
+    pub(crate) fn release<T: Tree>(&self, tree: &T) -> bool {
+        let awaited = self.word.load(Ordering::Relaxed) & SLEEPERS != 0;
+        if awaited {
+            tree.begin_wake();
+        }
+        // Release pairs with the next acquire.
+        let was = self.word.swap(0, Ordering::Release);
+        if awaited || was & SLEEPERS != 0 {
+            self.wake(tree, awaited, was & SLEEPERS != 0);
+        }
+        was != 0
+    }
+
+    #[cold]
+    fn wake<T: Tree>(&self, tree: &T, begun: bool, sleepers: bool) {
+        if !begun {
+            tree.begin_wake();
+        }
+        tree.end_wake(if sleepers { futex::wake_low(&self.word, 1) as u32 } else { 0 });
+    }
+
+    /// Whether anybody holds it, a dead process included: it is free only for the next acquire.
+    pub(crate) fn is_held(&self) -> bool {
+        self.word.load(Ordering::Relaxed) != 0
+    }
+
+    /// Whether `me` holds it and the holder before died.
+    pub(crate) fn is_recovered(&self, me: Owner) -> bool {
+        let seen = self.word.load(Ordering::Relaxed);
+        seen & RECOVERED != 0 && Owner::from_bits(seen as u32) == Some(me)
+    }
+
+    /// A release whose wake is lost.
+    #[cfg(test)]
+    pub(crate) fn release_silently(&self) {
+        self.word.store(0, Ordering::Release);
+    }
+
+    /// For a block that is claimed again: free, whatever was here.
+    pub(crate) fn reset(&self) {
+        self.word.store(0, Ordering::Relaxed);
+    }
+}

@@ -1,0 +1,151 @@
+//! Sleeping, in one place, for whatever waits; and the lock word that all locks are.
+//!
+//! The rules, which everything here keeps:
+//! 1. The state decides. A wake carries no information: who wakes looks at the state again.
+//! 2. No sleep is longer than a slice. After each slice the sleeper looks at the state and asks whether
+//!    whoever it waits for still lives, so that a waker killed between its store and its wake costs time only.
+//! 3. A sleeper that leaves without taking tries once more, and passes on a wake that it may have eaten.
+//! 4. The publisher stores the state, fences, and reads the count of sleepers; the sleeper raises the count,
+//!    fences, and reads the state. One of the two sees the other. The count may only err high.
+//! 5. Futexes are shared ones, and nobody spins where there is only one CPU.
+//! 6. Slices would hide bugs, so sleeps that found work without having been woken are counted (`rescued`).
+//!
+//! The room knows words, not segments: who lives and who sleeps where is asked of a [`Tree`].
+
+mod lock;
+mod owner;
+mod spot;
+
+pub(crate) use lock::{Held, OwnerLock};
+pub(crate) use owner::Owner;
+pub(crate) use spot::{Spot, Wait};
+
+use crate::sys::cpu;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+/// What sleepers need to know of the program's other processes.
+pub(crate) trait Tree {
+    /// What the caller leaves with the tree while it counts as a sleeper.
+    type Seat;
+    /// This process.
+    fn me(&self) -> Owner;
+    /// Whether that process is certainly gone. Costs system calls.
+    fn is_dead(&self, owner: Owner) -> bool;
+    /// Counts the caller among the sleepers of `spot` such that its death takes it off again.
+    fn sit(&self, spot: &Spot) -> Self::Seat;
+    /// Takes the caller off.
+    fn rise(&self, spot: &Spot, seat: Self::Seat);
+    /// A release is about to wake somebody, and then has woken so many. By these a sleeper tells a wake that is on
+    /// its way, to it or to another, from one that was lost.
+    fn begin_wake(&self);
+    fn end_wake(&self, woken: u32);
+    /// Releases that are about to wake, and how many sleepers were woken so far, in the whole tree.
+    fn wakes(&self) -> (u32, u32);
+    /// A sleeper found work that nobody had woken it for.
+    fn note_rescue(&self);
+    /// A lock was taken from a dead process.
+    fn note_owner_death(&self);
+}
+
+/// The longest sleep of somebody who waits for an owner or a peer, before up to half of it as jitter, so
+/// that many sleepers do not ask the kernel at the same moment.
+const SLICE: Duration = Duration::from_millis(50);
+/// What a wait that nobody owns lengthens its slices to.
+const IDLE_SLICE: Duration = Duration::from_millis(500);
+/// After so many slices it counts as idle.
+const IDLE_AFTER: u32 = 20;
+/// How often a word is looked at before going to sleep: about a microsecond, well below what a sleep and a
+/// wake cost.
+const SPINS: u32 = 6;
+
+/// The next sleep's length, never beyond what is left.
+fn slice(idle: bool, remaining: Duration) -> Duration {
+    let base = if idle { IDLE_SLICE } else { SLICE };
+    // The clock's low digits are random enough to spread sleepers out.
+    let noise = std::time::UNIX_EPOCH.elapsed().map_or(0, |d| d.subsec_nanos() >> 3);
+    (base + base / 2 * (noise % 256) / 256).min(remaining)
+}
+
+/// Looks up to [`SPINS`] times, where there is a second CPU on which things may change meanwhile.
+fn spin<T>(mut look: impl FnMut() -> Option<T>) -> Option<T> {
+    if !cpu::several() {
+        return None;
+    }
+    for round in 0..SPINS {
+        if let Some(found) = look() {
+            return Some(found);
+        }
+        // Ever longer between the looks: each one takes the word's line from whoever is at work there.
+        for _ in 0..1 << round {
+            std::hint::spin_loop();
+        }
+    }
+    None
+}
+
+/// The longest that [`Patience`] goes on, in nanoseconds: about what a sleep and a wake cost.
+const LONGEST: u64 = 12_000;
+/// Where it ends, and so many waits later begins again.
+const SHORTEST: u64 = 1_000;
+const SHORT_WAITS: u64 = 50;
+/// Between two looks: long enough for the other side to get ahead, where it seems to have a CPU.
+const APART: u32 = 32;
+const TOGETHER: u32 = 2;
+
+/// For how long it pays to look again and again before a sleep: hints in shared memory, which may be anything.
+///
+/// Where both sides have a CPU, the other one is likely done before a sleep and a wake would be. Where they have
+/// one CPU together, giving way to the other one is a sleep and a wake for half the price. And where the CPU is
+/// wanted by somebody else, or nothing comes, neither pays, and waits soon are short.
+#[repr(C)]
+#[derive(Default)]
+pub(crate) struct Patience {
+    /// How much of [`LONGEST`] was taken off; beyond what leaves [`SHORTEST`]: how many waits were short.
+    less: AtomicU64,
+    /// 1: the last thing that was found came while this side ran.
+    apart: AtomicU64,
+}
+
+impl Patience {
+    /// Looks until there is something, or it is time to sleep.
+    pub(crate) fn spin(&self, mut look: impl FnMut() -> bool) -> bool {
+        let less = self.less.load(Ordering::Relaxed);
+        let limit = LONGEST.saturating_sub(less);
+        let pauses = if self.apart.load(Ordering::Relaxed) == 1 { APART } else { TOGETHER };
+        if limit < SHORTEST {
+            pause(pauses);
+            let found = look();
+            let over = found || less > LONGEST + SHORT_WAITS;
+            self.less.store(if over { 0 } else { less.max(LONGEST) + 1 }, Ordering::Relaxed);
+            return found;
+        }
+        let began = Instant::now();
+        loop {
+            pause(pauses);
+            let apart = look();
+            let found = apart || {
+                cpu::give_way();
+                look()
+            };
+            let took = began.elapsed().as_nanos() as u64;
+            if found || took >= limit {
+                // Somebody else may have had the CPU for long: then a sleep would have been better.
+                let pays = found && took < 2 * LONGEST;
+                self.less.store(if pays { 0 } else { less + limit / 4 }, Ordering::Relaxed);
+                self.apart.store(apart.into(), Ordering::Relaxed);
+                return found;
+            }
+        }
+    }
+}
+
+/// Lets things change, where there is a second CPU on which they may.
+fn pause(times: u32) {
+    for _ in 0..if cpu::several() { times } else { 0 } {
+        std::hint::spin_loop();
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,305 @@
+//! Locks and spots over words of this process, with a tree in which the test decides who is dead.
+
+use super::*;
+use crate::time::Deadline;
+use std::collections::HashSet;
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+
+#[derive(Clone)]
+struct Fake {
+    me: Owner,
+    dead: Arc<Mutex<HashSet<u32>>>,
+    rescued: Arc<AtomicU32>,
+    deaths: Arc<AtomicU32>,
+    waking: Arc<AtomicU32>,
+    woken: Arc<AtomicU32>,
+}
+
+impl Fake {
+    fn new(slot: u32) -> Self {
+        Fake {
+            me: Owner::new(slot, 1),
+            dead: Arc::default(),
+            rescued: Arc::default(),
+            deaths: Arc::default(),
+            waking: Arc::default(),
+            woken: Arc::default(),
+        }
+    }
+
+    /// Another process of the same tree.
+    fn other(&self, slot: u32) -> Self {
+        Fake { me: Owner::new(slot, 1), ..self.clone() }
+    }
+
+    fn dies(&self) {
+        self.dead.lock().unwrap().insert(self.me.bits());
+    }
+}
+
+impl Tree for Fake {
+    type Seat = ();
+
+    fn me(&self) -> Owner {
+        self.me
+    }
+
+    fn is_dead(&self, owner: Owner) -> bool {
+        self.dead.lock().unwrap().contains(&owner.bits())
+    }
+
+    fn sit(&self, spot: &Spot) {
+        spot.enter();
+    }
+
+    fn rise(&self, spot: &Spot, (): ()) {
+        spot.leave();
+    }
+
+    fn begin_wake(&self) {
+        self.waking.fetch_add(1, Ordering::Relaxed);
+    }
+
+    fn end_wake(&self, woken: u32) {
+        self.woken.fetch_add(woken, Ordering::Relaxed);
+        self.waking.fetch_sub(1, Ordering::Relaxed);
+    }
+
+    fn wakes(&self) -> (u32, u32) {
+        (self.waking.load(Ordering::Relaxed), self.woken.load(Ordering::Relaxed))
+    }
+
+    fn note_rescue(&self) {
+        self.rescued.fetch_add(1, Ordering::Relaxed);
+    }
+
+    fn note_owner_death(&self) {
+        self.deaths.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+fn try_once() -> Deadline {
+    Deadline::NoWait
+}
+
+fn soon() -> Deadline {
+    Deadline::after(20_000_000)
+}
+
+fn guarded() -> Deadline {
+    Deadline::after(30_000_000_000)
+}
+
+#[test]
+fn a_held_lock_is_nobody_elses() {
+    let (a, lock) = (Fake::new(1), OwnerLock::default());
+    let b = a.other(2);
+    assert_eq!(lock.acquire(&a, try_once), Some(Held::Cleanly));
+    assert!(lock.is_held() && !lock.is_recovered(a.me()));
+    assert_eq!(lock.acquire(&b, try_once), None);
+    assert_eq!(lock.acquire(&b, soon), None);
+    assert_eq!(lock.acquire(&a, soon), None, "not recursive");
+    assert!(lock.release(&a));
+    assert!(!lock.release(&a), "twice");
+    assert_eq!(lock.acquire(&b, try_once), Some(Held::Cleanly));
+}
+
+#[test]
+fn a_dead_holder_is_found_with_and_without_waiting() {
+    for deadline in [try_once as fn() -> Deadline, soon, guarded] {
+        let (a, lock) = (Fake::new(1), OwnerLock::default());
+        let b = a.other(2);
+        lock.acquire(&a, try_once);
+        a.dies();
+        assert_eq!(lock.acquire(&b, deadline), Some(Held::AfterDeath));
+        assert!(lock.is_recovered(b.me()) && !lock.is_recovered(a.me()));
+        assert!(lock.release(&a));
+        assert_eq!(lock.acquire(&b, try_once), Some(Held::Cleanly), "told once");
+        assert!(!lock.is_recovered(b.me()));
+        assert_eq!((a.deaths.load(Ordering::Relaxed), a.rescued.load(Ordering::Relaxed)), (1, 0));
+    }
+}
+
+/// Whoever has the dead one's slot now has another generation.
+#[test]
+fn a_slots_next_tenant_keeps_its_lock() {
+    let (a, lock) = (Fake::new(1), OwnerLock::default());
+    let next = Fake { me: Owner::new(1, 2), ..a.clone() };
+    let b = a.other(2);
+    a.dies();
+    assert_eq!(lock.acquire(&next, try_once), Some(Held::Cleanly));
+    assert_eq!(lock.acquire(&b, soon), None);
+}
+
+#[test]
+fn many_survivors_of_one_death_exclude_each_other() {
+    let (a, lock) = (Fake::new(1), Arc::new(OwnerLock::default()));
+    lock.acquire(&a, try_once);
+    let inside = Arc::new(AtomicU32::new(0));
+    let recovered = Arc::new(AtomicU32::new(0));
+    let threads: Vec<_> = (2..10)
+        .map(|slot| {
+            let (me, lock) = (a.other(slot), Arc::clone(&lock));
+            let (inside, recovered) = (Arc::clone(&inside), Arc::clone(&recovered));
+            std::thread::spawn(move || {
+                for _ in 0..500 {
+                    let held = lock.acquire(&me, guarded).expect("the lock goes on");
+                    recovered.fetch_add(u32::from(held == Held::AfterDeath), Ordering::Relaxed);
+                    assert_eq!(inside.fetch_add(1, Ordering::Relaxed), 0);
+                    std::thread::yield_now();
+                    inside.fetch_sub(1, Ordering::Relaxed);
+                    assert!(lock.release(&me));
+                }
+            })
+        })
+        .collect();
+    a.dies();
+    threads.into_iter().for_each(|t| t.join().unwrap());
+    assert_eq!(recovered.load(Ordering::Relaxed), 1);
+}
+
+#[test]
+fn a_contended_lock_needs_no_rescue() {
+    let (tree, lock) = (Fake::new(1), Arc::new(OwnerLock::default()));
+    let threads: Vec<_> = (1..7)
+        .map(|slot| {
+            let (me, lock) = (tree.other(slot), Arc::clone(&lock));
+            std::thread::spawn(move || {
+                for i in 0..3000 {
+                    // Some give up early: a wake that they ate must reach another.
+                    let deadline = if i % 7 == 0 { Deadline::after(1000) } else { guarded() };
+                    if lock.acquire(&me, || deadline).is_some() {
+                        lock.release(&me);
+                    }
+                }
+            })
+        })
+        .collect();
+    threads.into_iter().for_each(|t| t.join().unwrap());
+    assert_eq!(tree.rescued.load(Ordering::Relaxed), 0);
+    assert!(!lock.is_held());
+}
+
+/// What the counter is for: it must not be blind.
+#[test]
+fn a_lost_wake_is_found_and_counted() {
+    let (a, lock) = (Fake::new(1), Arc::new(OwnerLock::default()));
+    lock.acquire(&a, try_once);
+    let sleepers: Vec<_> = (2..4)
+        .map(|slot| {
+            let (me, lock) = (a.other(slot), Arc::clone(&lock));
+            std::thread::spawn(move || {
+                assert_eq!(lock.acquire(&me, guarded), Some(Held::Cleanly));
+                lock.release_silently();
+            })
+        })
+        .collect();
+    // Asleep or not yet: either way nobody wakes them.
+    std::thread::sleep(std::time::Duration::from_millis(20));
+    lock.release_silently();
+    sleepers.into_iter().for_each(|t| t.join().unwrap());
+    assert!(a.rescued.load(Ordering::Relaxed) > 0);
+
+    let (spot, state) = (Spot::default(), AtomicU64::new(0));
+    let before = a.rescued.load(Ordering::Relaxed);
+    std::thread::scope(|s| {
+        s.spawn(|| wait_for(&spot, &a, guarded(), || Some(state.load(Ordering::Relaxed)).filter(|&n| n > 0)));
+        while spot.sleepers() == 0 {
+            std::thread::yield_now();
+        }
+        std::thread::sleep(std::time::Duration::from_millis(5));
+        state.store(1, Ordering::Relaxed);
+    });
+    assert_eq!(a.rescued.load(Ordering::Relaxed), before + 1);
+}
+
+fn wait_for(spot: &Spot, tree: &Fake, deadline: Deadline, look: impl FnMut() -> Option<u64>) -> Option<u64> {
+    match spot.wait(tree, deadline, true, look, || Ok::<(), ()>(())) {
+        Ok(Wait::Found(found)) => Some(found),
+        _ => None,
+    }
+}
+
+#[test]
+fn a_wait_ends_with_the_state_or_with_the_time() {
+    let (tree, spot) = (Fake::new(1), Spot::default());
+    assert_eq!(wait_for(&spot, &tree, Deadline::NoWait, || Some(7)), Some(7));
+    assert_eq!(wait_for(&spot, &tree, Deadline::NoWait, || None), None);
+    assert_eq!(wait_for(&spot, &tree, soon(), || None), None);
+    assert_eq!(spot.sleepers(), 0);
+}
+
+#[test]
+fn a_tick_can_end_a_wait() {
+    let (tree, spot) = (Fake::new(1), Spot::default());
+    let ended = spot.wait(&tree, guarded(), true, || None::<()>, || Err("the peer is gone"));
+    assert!(matches!(ended, Err("the peer is gone")));
+    assert_eq!(spot.sleepers(), 0);
+}
+
+#[test]
+fn every_item_reaches_a_sleeper() {
+    let (tree, spot) = (Fake::new(1), Arc::new(Spot::default()));
+    let left = Arc::new(AtomicU64::new(0));
+    let taken = Arc::new(AtomicU64::new(0));
+    let over = Arc::new(AtomicBool::new(false));
+    let takers: Vec<_> = (0..4)
+        .map(|_| {
+            let (tree, spot) = (tree.clone(), Arc::clone(&spot));
+            let (left, taken, over) = (Arc::clone(&left), Arc::clone(&taken), Arc::clone(&over));
+            std::thread::spawn(move || {
+                let look = || {
+                    let take = |n: u64| n.checked_sub(1);
+                    let got = left.fetch_update(Ordering::AcqRel, Ordering::Relaxed, take);
+                    if got.is_ok() { Some(1) } else { over.load(Ordering::Acquire).then_some(0) }
+                };
+                while wait_for(&spot, &tree, guarded(), look).expect("an item or the end") == 1 {
+                    taken.fetch_add(1, Ordering::Relaxed);
+                }
+            })
+        })
+        .collect();
+    const ITEMS: u64 = 20_000;
+    for i in 0..ITEMS {
+        left.fetch_add(1, Ordering::AcqRel);
+        spot.notify(1);
+        if i % 64 == 0 {
+            std::thread::yield_now();
+        }
+    }
+    while taken.load(Ordering::Relaxed) < ITEMS {
+        std::thread::yield_now();
+    }
+    over.store(true, Ordering::Release);
+    spot.notify(i32::MAX);
+    takers.into_iter().for_each(|t| t.join().unwrap());
+    assert_eq!(tree.rescued.load(Ordering::Relaxed), 0);
+    assert_eq!(spot.sleepers(), 0);
+}
+
+/// What does not pay is given up soon, tried again at times, and back at once when it pays.
+#[test]
+fn patience_is_as_long_as_it_pays() {
+    let patience = Patience::default();
+    let long = || LONGEST.saturating_sub(patience.less.load(Ordering::Relaxed)) >= SHORTEST;
+    let mut waits = 0;
+    while long() {
+        assert!(!patience.spin(|| false));
+        waits += 1;
+    }
+    assert!((2..30).contains(&waits), "{waits}");
+    for _ in 0..SHORT_WAITS {
+        assert!(!long() && !patience.spin(|| false));
+    }
+    while !long() {
+        patience.spin(|| false);
+        waits += 1;
+    }
+    assert!(waits < 60, "{waits}");
+    patience.less.store(u64::MAX, Ordering::Relaxed);
+    assert!(!patience.spin(|| false) && long(), "a hint that makes no sense");
+    patience.less.store(LONGEST, Ordering::Relaxed);
+    assert!(patience.spin(|| true) && long());
+    assert_eq!(patience.less.load(Ordering::Relaxed), 0);
+}

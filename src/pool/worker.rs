@@ -1,0 +1,226 @@
+//! A worker's life: take, run, deliver, ring.
+
+use super::running::{Output, Running, Worked};
+use super::task::{self, Frames, Outcome, Stage, TaskState};
+use crate::park::{Owner, Tree, Wait};
+use crate::process::{self, Target};
+use crate::shm::{self, AHEAD, Data, PoolArea, TARGETS, TaskSlot, ThisTree};
+use crate::sys::code;
+use crate::time::Deadline;
+use std::collections::HashMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::Ordering;
+use std::time::Instant;
+
+/// Calls the user's function on the current item: address, the user's pointer.
+pub(crate) type Call = fn(&Running, u64, u64);
+
+/// What a worker knows from its birth, and what it has learned.
+pub(super) struct Worker {
+    area: PoolArea,
+    number: u16,
+    owner: Owner,
+    call: Call,
+    /// Where the functions are that it was asked for: by what the tasks say.
+    known: HashMap<u64, u64>,
+    /// The current task's.
+    function: u64,
+    running: Running,
+}
+
+/// Set in a task's word for a function that the pool describes; otherwise the word is its address.
+pub(super) const DESCRIBED: u64 = 1 << 63;
+
+/// Why a worker leaves its loop.
+struct Leave;
+
+impl Worker {
+    pub(super) fn new(area: PoolArea, number: u16, owner: Owner, call: Call) -> Self {
+        let running = Running::default();
+        Worker { area, number, owner, call, known: HashMap::new(), function: 0, running }
+    }
+
+    /// Until the pool stops or its owner is gone.
+    pub(super) fn run(&mut self) -> i32 {
+        let mut silent = false;
+        loop {
+            let ticket = match self.area.worker(self.number.into()).inbox.pop() {
+                Some(ticket) => ticket,
+                None => {
+                    // What was finished since the last ring must be known before we sleep.
+                    if std::mem::take(&mut silent) {
+                        self.ring();
+                    }
+                    match self.wait() {
+                        Ok(ticket) => ticket,
+                        Err(Leave) => return 0,
+                    }
+                }
+            };
+            silent |= self.take(ticket);
+            if self.stopped() {
+                return 0;
+            }
+            let me = self.area.worker(self.number.into());
+            if silent && me.inbox.len() as u32 == me.refill_at.load(Ordering::Relaxed) {
+                silent = false;
+                self.ring();
+            }
+        }
+    }
+
+    fn stopped(&self) -> bool {
+        self.area.shared().stop.load(Ordering::Relaxed) != 0
+    }
+
+    fn ring(&self) {
+        // Release: what was finished is in the outbox before the owner can see the news.
+        self.area.worker(self.number.into()).news.fetch_add(1, Ordering::Release);
+        self.area.shared().bell.notify(i32::MAX);
+    }
+
+    fn wait(&self) -> Result<u64, Leave> {
+        let me = self.area.worker(self.number.into());
+        let look = || {
+            if self.stopped() { Some(None) } else { me.inbox.pop().map(Some) }
+        };
+        // The lifeline kills us with our owner; asking as well costs nothing while there is nothing to do.
+        let tick = || if ThisTree.is_dead(self.owner) { Err(Leave) } else { Ok(()) };
+        match me.bell.wait(&ThisTree, Deadline::Never, false, look, tick)? {
+            Wait::Found(Some(ticket)) => Ok(ticket),
+            Wait::Found(None) | Wait::TimedOut => Err(Leave),
+        }
+    }
+
+    /// Runs the task if it is still to be had; true if it was.
+    fn take(&mut self, ticket: u64) -> bool {
+        let (number, turn) = task::read_ticket(ticket);
+        let slot = self.area.task(number);
+        let queued = TaskState { turn, worker: 0, stage: Stage::Queued };
+        let mine = TaskState { turn, worker: self.number, stage: Stage::Running };
+        if !queued.change(slot, mine) {
+            return false;
+        }
+        let begun = Instant::now();
+        slot.result.store(0, Ordering::Relaxed);
+        slot.position.store(slot.first.load(Ordering::Relaxed), Ordering::Relaxed);
+        let outcome = self.work(number, slot);
+        slot.outcome.store(outcome as u64, Ordering::Relaxed);
+        slot.spent.store(begun.elapsed().as_nanos() as u64, Ordering::Relaxed);
+        mine.change(slot, TaskState { stage: Stage::Done, ..mine });
+        // Full it cannot be: the owner has at most this many tasks with us.
+        debug_assert!(self.area.worker(self.number.into()).outbox.len() < AHEAD);
+        self.area.worker(self.number.into()).outbox.push(ticket);
+        true
+    }
+
+    fn work(&mut self, number: usize, slot: &TaskSlot) -> Outcome {
+        let Some(function) = self.find(slot.function.load(Ordering::Relaxed)) else {
+            return Outcome::UnknownTarget;
+        };
+        self.function = function;
+        let Some(data) = task::bytes(&self.area, number) else { return Outcome::NoMemory };
+        let worked = if slot.out_size.load(Ordering::Relaxed) == u64::MAX {
+            self.work_on_frames(number, slot, data)
+        } else {
+            self.work_on_array(number, slot, data)
+        };
+        worked.err().unwrap_or(Outcome::Ok)
+    }
+
+    /// Where a function is, in this process.
+    fn find(&mut self, word: u64) -> Option<u64> {
+        if let Some(&address) = self.known.get(&word) {
+            return Some(address);
+        }
+        let address = if word & DESCRIBED == 0 {
+            code::is_executable(word as usize).then_some(word)?
+        } else {
+            let number = (word & !DESCRIBED) as usize;
+            let block = shm::carried(self.area.target((number < TARGETS).then_some(number)?))?;
+            let data = shm::data(&block.head)?;
+            let mut bytes = vec![0; data.len()];
+            data.read(0, &mut bytes);
+            process::decode::<Target>(&bytes).and_then(|t| t.address()).ok()? as u64
+        };
+        self.known.insert(word, address);
+        Some(address)
+    }
+
+    /// Items and results of fixed size, each result right where the owner reads it. A sentence goes where the
+    /// failed item's result would be.
+    fn work_on_array(&self, number: usize, slot: &TaskSlot, data: Data) -> Result<(), Outcome> {
+        let [first, count, in_size, out_size, out_at] =
+            [&slot.first, &slot.count, &slot.in_size, &slot.out_size, &slot.out_at]
+                .map(|w| w.load(Ordering::Relaxed) as usize);
+        for i in 0..count {
+            let at = out_at + i * out_size;
+            let output = data.part(at, out_size);
+            let input = data.part(i * in_size, in_size);
+            match self.one(slot, (first + i) as u64, input, Output::Fixed(output)) {
+                Ok(worked) if worked.returned => {}
+                Ok(_) => output.zero(0, out_size),
+                Err((outcome, sentence)) => {
+                    return Err(self.deliver(number, at, sentence.as_bytes(), outcome));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Items and results of any size. A sentence is the last of the results.
+    fn work_on_frames(&self, number: usize, slot: &TaskSlot, data: Data) -> Result<(), Outcome> {
+        let [first, count, out_at] =
+            [&slot.first, &slot.count, &slot.out_at].map(|w| w.load(Ordering::Relaxed) as usize);
+        let mut results = Vec::new();
+        for (i, input) in Frames::new(data).take(count).enumerate() {
+            let (end, result) = match self.one(slot, (first + i) as u64, input, Output::Collected) {
+                Ok(worked) => (None, worked.collected),
+                Err((outcome, sentence)) => (Some(outcome), sentence.into_bytes()),
+            };
+            task::push_frame(&mut results, &result).map_err(|()| Outcome::NoMemory)?;
+            if let Some(outcome) = end {
+                return Err(self.deliver(number, out_at, &results, outcome));
+            }
+        }
+        match self.deliver(number, out_at, &results, Outcome::Ok) {
+            Outcome::Ok => Ok(()),
+            failed => Err(failed),
+        }
+    }
+
+    /// One item: what it came to.
+    fn one(
+        &self,
+        slot: &TaskSlot,
+        index: u64,
+        input: Data,
+        output: Output,
+    ) -> Result<Worked, (Outcome, String)> {
+        // Release: should we die in here, the results of the items before are in place.
+        slot.position.store(index, Ordering::Release);
+        self.running.begin(index, input, output);
+        let user = slot.user.load(Ordering::Relaxed);
+        let call = catch_unwind(AssertUnwindSafe(|| (self.call)(&self.running, self.function, user)));
+        let Some(mut worked) = self.running.end() else {
+            return Err((Outcome::Panicked, "the item was lost".into()));
+        };
+        match (call, worked.failure.take()) {
+            (Err(_), _) => Err((Outcome::Panicked, "the task's function panicked".into())),
+            (Ok(()), Some(sentence)) => Err((Outcome::Failed, sentence)),
+            (Ok(()), None) => Ok(worked),
+        }
+    }
+
+    /// Puts down what the task came to.
+    fn deliver(&self, number: usize, at: usize, bytes: &[u8], outcome: Outcome) -> Outcome {
+        match task::deliver(&self.area, number, at, bytes) {
+            Ok(()) => outcome,
+            Err(_) => {
+                // There is no memory for the results, nor for a sentence about it.
+                self.area.task(number).result.store(0, Ordering::Relaxed);
+                Outcome::NoMemory
+            }
+        }
+    }
+}

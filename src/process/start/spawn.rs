@@ -1,0 +1,257 @@
+//! The spawn start method: the program's executable runs again, and `mp_bootstrap` in it finds out by its
+//! last argument that it is a child. `--mp-child=FD,LAYOUT,OWNER,PAPERS,ENTRY` names the inherited segment, what
+//! both builds must agree on, the slot that was claimed, and the block with everything else.
+
+use super::Started;
+use crate::error::{Error, Result, Status, fail};
+use crate::park::{Owner, Tree};
+use crate::process::Method;
+use crate::process::codec::{self, Job, Papers};
+use crate::shm::{self, Birth, BytesBlock, Entry, Kind, Object, Ref, ThisTree};
+use crate::sys::children::{self, End};
+use crate::sys::fd;
+use crate::sys::kept::{self, Listed};
+use crate::sys::spawn::{Image, spawn};
+use crate::sys::{lifeline, stdio};
+use crate::time::Deadline;
+use std::ffi::CString;
+use std::os::fd::{AsRawFd, OwnedFd};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, PoisonError};
+
+const MARKER: &str = "--mp-child=";
+/// A child that has not said anything for so long does not know of libmp.
+const PATIENCE: i64 = 60_000_000_000;
+
+/// How a child that has no slot yet says what is wrong.
+const OTHER_BUILD: i32 = 254;
+const NO_SEGMENT: i32 = 253;
+
+/// What runs, where it is not this process's own executable.
+static EXECUTABLE: Mutex<Option<(CString, Vec<CString>)>> = Mutex::new(None);
+
+/// Sets what spawn runs: a program and its arguments, argv[0] included; None for this process's own again.
+pub(crate) fn set_executable(executable: Option<(CString, Vec<CString>)>) {
+    *EXECUTABLE.lock().unwrap_or_else(PoisonError::into_inner) = executable;
+}
+
+fn has_executable() -> bool {
+    EXECUTABLE.lock().unwrap_or_else(PoisonError::into_inner).is_some()
+}
+
+/// Runs a fresh image that will find its job. Returns when it runs; `confirm` waits for its word.
+pub(super) fn launch(child: Owner, job: Job<'_>, worker: bool, keep_stdin: bool) -> Result<Started> {
+    let (segment, agreed) = shm::ticket()?;
+    stdio::flush_before_fork();
+    // Until the new descriptors are listed no other thread's child may come by.
+    let mut list = kept::list();
+    let (parents_end, childs_end) = match worker {
+        true => lifeline::pair().map(|(p, c)| (Some(list.keep(p)), Some(c)))?,
+        false => (None, None),
+    };
+    let parents_end = Listed { list: &mut list, kept: parents_end };
+    let lifeline = childs_end.as_ref().map(AsRawFd::as_raw_fd);
+    let executable = EXECUTABLE.lock().unwrap_or_else(PoisonError::into_inner).clone();
+    let papers = Papers { lifeline, spawns: Method::default_one() == Method::Spawn, executable, job };
+    let bytes = codec::encode(&papers)?;
+    let object = shm::create::<BytesBlock>(Kind::Bytes, bytes.len(), |_| {})?;
+    let held = Held(object.entry);
+    let Some(data) = shm::resolve::<BytesBlock>(object.r, Kind::Bytes).and_then(|b| shm::data(&b.head))
+    else {
+        fail!(State, "the papers' block in shared memory is damaged");
+    };
+    data.write(0, &bytes);
+    let entry = shm::hold_for(child, object.r, Kind::Bytes)?;
+    let marker =
+        format!("{MARKER}{segment},{agreed:x},{:x},{:x},{:x}", child.bits(), object.r.bits(), entry.bits());
+    let (path, mut argv) =
+        papers.executable.unwrap_or_else(|| (c"/proc/self/exe".to_owned(), vec![own_name()]));
+    argv.push(CString::new(marker).unwrap_or_default());
+    let keep = [Some(segment), lifeline].into_iter().flatten().collect();
+    let (pid, pidfd) = spawn(&Image { path, argv, keep, keep_stdin })?;
+    shm::note_pid(child, pid);
+    drop(held);
+    let lifeline = parents_end.take();
+    drop(childs_end);
+    Ok(Started { pid, pidfd: Some(list.keep(pidfd)), owner: child, lifeline })
+}
+
+/// What this process was called with, for `ps`.
+fn own_name() -> CString {
+    let name = std::fs::read("/proc/self/cmdline").unwrap_or_default();
+    let name = name.split(|&b| b == 0).next().unwrap_or_default();
+    CString::new(name).unwrap_or_default()
+}
+
+/// Releases a block that the parent held for as long as the child did not.
+struct Held(Entry);
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        shm::release(self.0);
+    }
+}
+
+/// Waits until the child is ready to run its function; an error says why it is not, and then it is gone.
+pub(super) fn confirm(started: &Started) -> Result<()> {
+    // Only looked at, not reaped: how a child ended that had its say is for its owner to find out.
+    let gone = || started.is_over().then_some(());
+    let problem = match shm::await_birth(started.owner, Deadline::after(PATIENCE), gone) {
+        Some(Birth::Said { status: 0, .. }) => return Ok(()),
+        Some(Birth::Said { status, errno }) => {
+            started.bury();
+            refusal(status, errno)
+        }
+        Some(Birth::Gone(())) => unborn(started.bury()),
+        None => {
+            started.signal(crate::sys::signals::SIGKILL);
+            started.bury();
+            Error::new(Status::NotInitialized, "the child did not call mp_bootstrap(argc, argv) for a minute")
+        }
+    };
+    shm::sweep(started.owner);
+    Err(problem)
+}
+
+/// What it means that a child ended before it said anything.
+fn unborn(end: End) -> Error {
+    let how = match end {
+        End::Exited(OTHER_BUILD) => {
+            return Error::new(Status::Unsupported, "the child runs another build of libmp");
+        }
+        End::Exited(NO_SEGMENT) => {
+            return Error::new(Status::NoMemory, "the child cannot map the shared segment");
+        }
+        End::Exited(code) => format!("exited with code {code}"),
+        End::Killed(signal) => format!("was killed by {}", crate::sys::signals::name(signal)),
+        End::Reaped => "ended".into(),
+    };
+    let must = "with which its main must begin";
+    Error::new(
+        Status::NotInitialized,
+        format!("the child {how} before it called mp_bootstrap(argc, argv), {must}"),
+    )
+}
+
+fn refusal(status: i32, errno: i32) -> Error {
+    let (status, text) = match status {
+        s if s == Status::UnknownTarget as i32 => (
+            Status::UnknownTarget,
+            "the child does not have the function: it runs another build, or has not registered the name",
+        ),
+        s if s == Status::NoMemory as i32 => (Status::NoMemory, "the child has no memory for its arguments"),
+        _ => (Status::Os, "the child could not begin"),
+    };
+    match errno {
+        0 => Error::new(status, text),
+        _ => Error::os(errno, text).with_status(status),
+    }
+}
+
+/// A child that has found its papers.
+pub(crate) struct Newborn {
+    pub(crate) job: Job<'static>,
+    pub(crate) life: Life,
+}
+
+/// What it does before it runs.
+pub(crate) struct Life {
+    lifeline: Option<OwnedFd>,
+}
+
+/// In `mp_bootstrap`: None when this is no child. One that cannot be ends here.
+pub(crate) fn newborn(last: &str) -> Option<Newborn> {
+    let mut fields = last.strip_prefix(MARKER)?.split(',');
+    let segment = fields.next()?.parse().ok()?;
+    let mut number = || u64::from_str_radix(fields.next()?, 16).ok();
+    let (agreed, owner, papers, entry) = (number()?, number()?, number()?, number()?);
+    let owner = Owner::from_bits(u32::try_from(owner).ok()?)?;
+    // Somebody may type the marker: without a descriptor to a segment it means nothing, and whatever the
+    // number leads to stays as it is.
+    if !shm::is_segment(segment) {
+        return None;
+    }
+    match shm::enter_image(segment, agreed, owner) {
+        Ok(()) => {}
+        Err(e) if e.status == Status::Unsupported => children::exit_now(OTHER_BUILD),
+        Err(e) if e.status == Status::Invalid => return None,
+        Err(_) => children::exit_now(NO_SEGMENT),
+    }
+    note_bootstrap();
+    match receive(Ref::from_bits(papers), Entry::from_bits(entry)) {
+        Ok(newborn) => Some(newborn),
+        Err(e) => refuse(&e),
+    }
+}
+
+/// Tells the parent why this child cannot run, and ends it.
+pub(crate) fn refuse(error: &Error) -> ! {
+    shm::report_birth(error.status, error.errno);
+    children::exit_now(super::FAILED_TO_BEGIN)
+}
+
+fn receive(r: Ref, entry: Entry) -> Result<Newborn> {
+    let Some(data) = shm::resolve::<BytesBlock>(r, Kind::Bytes).and_then(|b| shm::data(&b.head)) else {
+        fail!(Invalid, "the papers are not there");
+    };
+    let mut bytes = Vec::new();
+    if bytes.try_reserve_exact(data.len()).is_err() {
+        fail!(NoMemory, "no memory for the papers");
+    }
+    bytes.resize(data.len(), 0);
+    data.read(0, &mut bytes);
+    shm::release(entry);
+    let papers: Papers<'static> = codec::decode(&bytes)?;
+    let lifeline = match papers.lifeline {
+        Some(fd) => Some(fd::adopt(fd)?),
+        None => None,
+    };
+    if papers.spawns {
+        Method::Spawn.set_default(true)?;
+    }
+    if papers.executable.is_some() {
+        set_executable(papers.executable);
+    }
+    Ok(Newborn { job: papers.job, life: Life { lifeline } })
+}
+
+impl Life {
+    /// Arms what a worker needs, tells the parent that all is well, and runs.
+    pub(crate) fn run(self, body: impl FnOnce() -> i32) -> ! {
+        let armed = match &self.lifeline {
+            Some(end) => crate::sys::signals::for_worker().and_then(|()| lifeline::arm(end)),
+            None => Ok(true),
+        };
+        match armed {
+            Ok(true) => {}
+            Ok(false) => children::exit_now(super::FAILED_TO_BEGIN),
+            Err(e) => refuse(&e),
+        }
+        shm::report_birth(Status::Ok, 0);
+        super::run_to_the_end(body)
+    }
+}
+
+/// Whether this program's main begins as it should.
+static BOOTSTRAPPED: AtomicBool = AtomicBool::new(false);
+
+pub(crate) fn note_bootstrap() {
+    BOOTSTRAPPED.store(true, Ordering::Relaxed);
+}
+
+/// Claims a slot for a fresh image.
+pub(super) fn claim() -> Result<Owner> {
+    if !BOOTSTRAPPED.load(Ordering::Relaxed) && !has_executable() {
+        fail!(
+            NotInitialized,
+            "spawn runs the program again, which must then find out that it is a child: begin main with \
+             mp_bootstrap(argc, argv)"
+        );
+    }
+    shm::claim_child(ThisTree.me())
+}
+
+/// An object out of the papers.
+pub(crate) fn object(r: u64, entry: u64) -> Object {
+    Object { r: Ref::from_bits(r), entry: Entry::from_bits(entry) }
+}

@@ -1,0 +1,90 @@
+//! Carriers: words of a block that hold references to other blocks, as a ledger does, so that what is on its
+//! way from one process to another is nobody's to lose. They go with the block that they are in.
+//!
+//! A block changes hands in one transaction of the books, which takes the reference out of one word and puts
+//! it into another: killed before its record is complete, the giver still has it; killed after that, whoever
+//! opens the books next completes it. The count of references never changes on the way.
+
+use super::books;
+use super::layout::{BytesBlock, Kind, PoolBlock, Ref};
+use super::ledger::{self, Entry, private};
+use super::objects::{self, Object, drop_ref, resolve};
+use super::queue_block::QueueBlock;
+use super::segment;
+use crate::error::Result;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// Hands a block from this process's ledger to a carrier: a word of a block that outlives the process.
+pub(crate) fn carry(object: Object, carrier: &AtomicU64) {
+    let open = private();
+    let mut books = books::open();
+    let mut tx = books.begin();
+    tx.set(carrier, ledger::held(object.r));
+    tx.set(object.entry.word(), 0);
+    tx.commit();
+    open.private.note_unused();
+}
+
+/// The other way round: what the carrier holds is this process's from now on, and `word` becomes `value` in the
+/// same transaction. A process killed in here has taken the block and stored the value, or neither; but `word`
+/// may say so only once the books were opened again, see [`settle`]. None when nothing was carried; then the
+/// word is as it was.
+pub(crate) fn take_carried(carrier: &AtomicU64, word: &AtomicU64, value: u64) -> Result<Option<Entry>> {
+    let open = private();
+    let entry = open.private.reserve()?;
+    let mut books = books::open();
+    let ledger::Line::Held(r) = ledger::read(carrier) else { return Ok(None) };
+    let mut tx = books.begin();
+    tx.set(entry, ledger::held(r));
+    tx.set(carrier, 0);
+    tx.set(word, value);
+    tx.commit();
+    open.private.note_used();
+    Ok(Some(Entry::of(entry)))
+}
+
+/// Completes whatever a dead process had entered and not applied. For who takes a lock from the dead and is
+/// about to look at words that [`take_carried`] stores.
+pub(crate) fn settle() {
+    drop(books::open());
+}
+
+/// Releases what a carrier holds, if anything.
+pub(crate) fn drop_carried(carrier: &AtomicU64) {
+    if carrier.load(Ordering::Relaxed) == 0 {
+        return;
+    }
+    let mut books = books::open();
+    if let ledger::Line::Held(r) = ledger::read(carrier) {
+        drop_ref(&mut books, carrier, r);
+    }
+}
+
+/// The block that a carrier holds.
+pub(crate) fn carried(carrier: &AtomicU64) -> Option<&'static BytesBlock> {
+    match ledger::read(carrier) {
+        ledger::Line::Held(r) => resolve(r, Kind::Bytes),
+        _ => None,
+    }
+}
+
+/// The words of a block of this kind that hold references.
+pub(super) fn of(kind: Kind, r: Ref) -> &'static [AtomicU64] {
+    match kind {
+        Kind::Pool => carriers(segment::at(r.offset())),
+        Kind::Queue => &segment::at::<QueueBlock>(r.offset()).carriers,
+        _ => &[],
+    }
+}
+
+/// The words of a pool that hold references.
+pub(crate) fn carriers(pool: &PoolBlock) -> &'static [AtomicU64] {
+    let count = pool.carriers.load(Ordering::Relaxed) as usize;
+    match objects::data(&pool.head) {
+        Some(data) if count <= data.len() / 8 && data.address().addr().is_multiple_of(8) => {
+            // SAFETY: the range lies in the mapping, is aligned, and holds words that only atomics touch.
+            unsafe { std::slice::from_raw_parts(data.address().cast::<AtomicU64>(), count) }
+        }
+        _ => &[],
+    }
+}

@@ -1,0 +1,220 @@
+//! Each process's ledger: one word for each reference that it holds and for each place where it sleeps, so
+//! that its death takes back exactly what it had.
+//!
+//! | tag | entry                                                                                |
+//! |-----|--------------------------------------------------------------------------------------|
+//! | 0   | empty                                                                                |
+//! | 1   | HELD: a reference, counted in the block's `refs`; both change in one transaction      |
+//! | 2   | SITTING: a spot whose count is being raised or lowered; the count may err by this one |
+//! | 3   | SEATED: a spot in whose count this sleeper is                                        |
+
+use super::blocks::{self, Cursors};
+use super::layout::{Kind, LedgerChunk, Ref};
+use super::{objects, segment};
+use crate::error::Result;
+use crate::park::{Owner, Spot};
+use crate::sys::page::{MutexGuard, page};
+use std::cell::UnsafeCell;
+use std::sync::atomic::{AtomicU64, Ordering, fence};
+
+const HELD: u64 = 1;
+const SITTING: u64 = 2;
+const SEATED: u64 = 3;
+
+/// Where one of this process's ledger entries is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Entry(u64);
+
+/// What an entry says.
+pub(super) enum Line {
+    Empty,
+    Held(Ref),
+    Seated(usize),
+    Other,
+}
+
+pub(super) fn held(r: Ref) -> u64 {
+    HELD << 62 | r.bits()
+}
+
+pub(super) fn read(word: &AtomicU64) -> Line {
+    let bits = word.load(Ordering::Acquire);
+    match bits >> 62 {
+        0 => Line::Empty,
+        HELD => Line::Held(Ref::from_bits(bits)),
+        SEATED => Line::Seated((bits & ((1 << 62) - 1)) as usize),
+        _ => Line::Other,
+    }
+}
+
+impl Entry {
+    pub(super) fn of(word: &AtomicU64) -> Self {
+        Entry(segment::offset_of(word) as u64)
+    }
+
+    /// From a number that came out of [`Entry::bits`] in a process of this tree.
+    pub(crate) fn from_bits(bits: u64) -> Self {
+        Entry(bits)
+    }
+
+    pub(crate) fn bits(self) -> u64 {
+        self.0
+    }
+
+    pub(super) fn word(self) -> &'static AtomicU64 {
+        segment::at(self.0 as usize)
+    }
+}
+
+/// What only this process knows of its own ledger; guarded by the page's mutex.
+pub(super) struct Private {
+    pub(super) cursors: Cursors,
+    chunks: Vec<&'static LedgerChunk>,
+    /// Entries in use.
+    used: usize,
+    /// Where the search for an empty entry goes on.
+    next: usize,
+}
+
+struct Shelf(UnsafeCell<Private>);
+
+// SAFETY: the content is reached through `private()` only, which holds the page's mutex.
+unsafe impl Sync for Shelf {}
+
+static SHELF: Shelf = Shelf(UnsafeCell::new(Private::new()));
+
+/// The private part, locked.
+pub(super) struct Open<'a> {
+    pub(super) private: &'a mut Private,
+    _guard: MutexGuard<'a>,
+}
+
+pub(super) fn private<'a>() -> Open<'a> {
+    let guard = page().private.lock();
+    // SAFETY: the mutex is held for as long as the reference lives.
+    Open { private: unsafe { &mut *SHELF.0.get() }, _guard: guard }
+}
+
+impl Private {
+    const fn new() -> Self {
+        Private { cursors: [blocks::Cursor::NONE; blocks::CLASSES], chunks: Vec::new(), used: 0, next: 0 }
+    }
+
+    /// In a process that has just taken its slot: forgets the parent's ledger, and takes over the entries
+    /// that the parent made for it.
+    pub(super) fn begin(&mut self, slot: u32) {
+        // What the parent had is forgotten and not freed: this may be any moment of a forked child.
+        std::mem::forget(std::mem::take(&mut self.chunks));
+        self.next = 0;
+        self.chunks.extend(chunks(slot));
+        self.used =
+            self.chunks.iter().flat_map(|c| &c.entries).filter(|e| e.load(Ordering::Relaxed) != 0).count();
+    }
+
+    /// An empty entry of this process's ledger. It is the caller's while the mutex is held.
+    pub(super) fn reserve(&mut self) -> Result<&'static AtomicU64> {
+        // Beyond three quarters the search would get long.
+        if self.used * 4 >= self.chunks.len() * LedgerChunk::ENTRIES * 3 {
+            let me = page().me.load(Ordering::Relaxed) >> 16;
+            let chunk = add_chunk(me, &mut self.cursors)?;
+            self.next = self.chunks.len() * LedgerChunk::ENTRIES;
+            self.chunks.push(chunk);
+        }
+        let total = self.chunks.len() * LedgerChunk::ENTRIES;
+        loop {
+            let at = self.next % total;
+            self.next = at + 1;
+            let word = &self.chunks[at / LedgerChunk::ENTRIES].entries[at % LedgerChunk::ENTRIES];
+            if word.load(Ordering::Relaxed) == 0 {
+                return Ok(word);
+            }
+        }
+    }
+
+    pub(super) fn note_used(&mut self) {
+        self.used += 1;
+    }
+
+    pub(super) fn note_unused(&mut self) {
+        self.used = self.used.saturating_sub(1);
+    }
+}
+
+/// A new first chunk in the ledger of a slot that is the caller's to change.
+fn add_chunk(number: u32, cursors: &mut Cursors) -> Result<&'static LedgerChunk> {
+    let slot = segment::slot(number);
+    let (r, _) = blocks::claim(slot, number, cursors, Kind::Ledger, LedgerChunk::SIZE)?;
+    let chunk: &LedgerChunk = segment::at(r.offset());
+    chunk.next.store(slot.ledger.load(Ordering::Relaxed), Ordering::Relaxed);
+    // Release: the chunk is complete before it can be found.
+    slot.ledger.store(r.bits(), Ordering::Release);
+    slot.claiming.store(0, Ordering::Release);
+    Ok(chunk)
+}
+
+/// The chunks of a slot's ledger.
+pub(super) fn chunks(slot: u32) -> impl Iterator<Item = &'static LedgerChunk> {
+    let mut at = segment::slot(slot).ledger.load(Ordering::Acquire);
+    std::iter::from_fn(move || {
+        let chunk = chunk(at)?;
+        at = chunk.next.load(Ordering::Relaxed);
+        Some(chunk)
+    })
+}
+
+fn chunk(bits: u64) -> Option<&'static LedgerChunk> {
+    let r = Ref::from_bits(bits);
+    (bits != 0 && blocks::resolve(r)?.1 == Kind::Ledger).then(|| segment::at(r.offset()))
+}
+
+/// An empty entry in the ledger of a child that does not run yet.
+pub(super) fn reserve_for(child: Owner, cursors: &mut Cursors) -> Result<&'static AtomicU64> {
+    let empty = |c: &'static LedgerChunk| c.entries.iter().find(|e| e.load(Ordering::Relaxed) == 0);
+    if let Some(word) = chunks(child.slot()).find_map(empty) {
+        return Ok(word);
+    }
+    Ok(&add_chunk(child.slot(), cursors)?.entries[0])
+}
+
+/// Counts this process among a spot's sleepers. Without an entry (no memory) the count would stay too high
+/// if we were killed, which costs wakes, not correctness.
+pub(super) fn sit(spot: &Spot) -> Option<Entry> {
+    let offset = segment::offset_of(spot) as u64;
+    let open = private();
+    let entry = open.private.reserve().ok();
+    if let Some(word) = entry {
+        open.private.note_used();
+        word.store(SITTING << 62 | offset, Ordering::Release);
+    }
+    drop(open);
+    spot.enter();
+    entry.map(|word| {
+        word.store(SEATED << 62 | offset, Ordering::Release);
+        Entry::of(word)
+    })
+}
+
+/// Takes it off.
+pub(super) fn rise(spot: &Spot, seat: Option<Entry>) {
+    let Some(entry) = seat else { return spot.leave() };
+    let word = entry.word();
+    word.store(SITTING << 62, Ordering::Release);
+    // The entry says so before the count falls, or a kill in between would have it fall twice.
+    fence(Ordering::Release);
+    spot.leave();
+    let open = private();
+    word.store(0, Ordering::Release);
+    open.private.note_unused();
+}
+
+/// Takes a dead process off a spot.
+pub(super) fn unseat(word: &AtomicU64, offset: usize) {
+    word.store(SITTING << 62, Ordering::Release);
+    fence(Ordering::Release);
+    if let Some(spot) = objects::spot_at(offset) {
+        spot.leave();
+        // The last wake may have been for the dead one.
+        spot.notify(1);
+    }
+    word.store(0, Ordering::Release);
+}

@@ -1,0 +1,39 @@
+//! The tree's segment: one nameless shared file that begins with a table of the program's processes and holds
+//! every shared object.
+//!
+//! Three rules keep it whole when a process is killed between two stores:
+//! (a) the whole transition is one word ([`crate::park::OwnerLock`], the states in [`table`]);
+//! (b) claim in place: a block is allocated by one compare-and-swap of its own header ([`blocks`]);
+//! (c) what needs more words under a lock writes them into that lock's redo record first ([`redo`], [`books`]).
+
+mod blocks;
+mod books;
+mod carriers;
+mod extents;
+mod layout;
+mod ledger;
+mod objects;
+mod pool_area;
+mod queue_block;
+mod redo;
+mod segment;
+mod stats;
+mod sweep;
+mod table;
+mod tree;
+
+pub(crate) use carriers::{carried, carriers, carry, drop_carried, settle, take_carried};
+pub(crate) use layout::{ArrayBlock, BytesBlock, Kind, LockBlock, PoolBlock, Ref, ValueBlock};
+pub(crate) use ledger::Entry;
+pub(crate) use objects::{Data, Object, address, create, data, hold, hold_for, reference, release, resolve};
+pub(crate) use pool_area::{AHEAD, IN_BLOCK, INLINE, OUT_BLOCK, PoolArea, TARGETS, TaskSlot};
+pub(crate) use queue_block::{LARGE, QueueBlock, Side};
+pub(crate) use segment::{is_one as is_segment, ticket};
+pub(crate) use stats::stats;
+pub(crate) use sweep::sweep;
+pub(crate) use table::{
+    Birth, await_birth, claim_child, exit_status, give_up, leave_exit_status, note_pid, report_birth,
+};
+pub(crate) use tree::{ThisTree, enter_child, enter_image, join};
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,287 @@
+//! Shared objects: made, held, handed on, released. A block lives while some ledger or carrier names it.
+
+use super::blocks;
+use super::books::{self, Books};
+use super::carriers;
+use super::extents;
+use super::layout::{BlockHead, Extent, GRAIN, Kind, MAX_SMALL, Ref, UNIT, Words};
+use super::ledger::{self, Entry, private};
+use super::redo::Transaction;
+use super::{segment, table};
+use crate::error::{Result, Status, fail};
+use crate::park::{Owner, Spot};
+use crate::sys::page::page;
+use std::sync::atomic::{AtomicU8, AtomicU16, AtomicU32, AtomicU64, Ordering};
+
+/// A block that this process holds.
+#[derive(Clone, Copy)]
+pub(crate) struct Object {
+    pub(crate) r: Ref,
+    pub(crate) entry: Entry,
+}
+
+/// Bytes of a block, at the same place for as long as the block is held.
+#[derive(Clone, Copy)]
+pub(crate) struct Data {
+    at: *mut u8,
+    len: usize,
+}
+
+// SAFETY: shared memory; the methods below only copy bytes.
+unsafe impl Send for Data {}
+// SAFETY: as above.
+unsafe impl Sync for Data {}
+
+impl Data {
+    pub(crate) fn len(&self) -> usize {
+        self.len
+    }
+
+    /// For callers that look at the bytes themselves.
+    pub(crate) fn address(&self) -> *mut u8 {
+        self.at
+    }
+
+    /// Copies in; what does not fit is the caller's bug and panics before any byte is written.
+    pub(crate) fn write(&self, offset: usize, bytes: &[u8]) {
+        assert!(offset.checked_add(bytes.len()).is_some_and(|end| end <= self.len));
+        // SAFETY: the range was checked; a private slice does not overlap shared memory that nobody lends.
+        unsafe { std::ptr::copy(bytes.as_ptr(), self.at.add(offset), bytes.len()) };
+    }
+
+    /// Copies out.
+    pub(crate) fn read(&self, offset: usize, out: &mut [u8]) {
+        assert!(offset.checked_add(out.len()).is_some_and(|end| end <= self.len));
+        // SAFETY: as above. Others may write at the same time: bytes then mix, which the callers exclude by
+        // handing the bytes over first.
+        unsafe { std::ptr::copy(self.at.add(offset), out.as_mut_ptr(), out.len()) };
+    }
+
+    /// Copies a part to the end of `out`, which has room for it.
+    pub(crate) fn append_to(&self, offset: usize, len: usize, out: &mut Vec<u8>) {
+        assert!(offset.checked_add(len).is_some_and(|end| end <= self.len));
+        let had = out.len();
+        assert!(out.capacity() - had >= len);
+        // SAFETY: both ranges were checked, and then `len` bytes more of `out` have been written.
+        unsafe {
+            std::ptr::copy(self.at.add(offset), out.as_mut_ptr().add(had), len);
+            out.set_len(had + len);
+        }
+    }
+
+    /// Zeroes a part.
+    pub(crate) fn zero(&self, offset: usize, len: usize) {
+        assert!(offset.checked_add(len).is_some_and(|end| end <= self.len));
+        // SAFETY: the range was checked.
+        unsafe { std::ptr::write_bytes(self.at.add(offset), 0, len) };
+    }
+
+    /// Reads the whole as one number: 1, 2, 4 or 8 bytes that lie as such a number does.
+    pub(crate) fn load(&self) -> u64 {
+        match self.len {
+            1 => self.number::<AtomicU8>().load(Ordering::Acquire).into(),
+            2 => self.number::<AtomicU16>().load(Ordering::Acquire).into(),
+            4 => self.number::<AtomicU32>().load(Ordering::Acquire).into(),
+            _ => self.number::<AtomicU64>().load(Ordering::Acquire),
+        }
+    }
+
+    /// Writes the whole as one number, cut to its width.
+    pub(crate) fn store(&self, to: u64) {
+        match self.len {
+            1 => self.number::<AtomicU8>().store(to as u8, Ordering::Release),
+            2 => self.number::<AtomicU16>().store(to as u16, Ordering::Release),
+            4 => self.number::<AtomicU32>().store(to as u32, Ordering::Release),
+            _ => self.number::<AtomicU64>().store(to, Ordering::Release),
+        }
+    }
+
+    fn number<N: Words>(&self) -> &N {
+        assert!(self.len == size_of::<N>() && self.at.addr().is_multiple_of(align_of::<N>()));
+        // SAFETY: in the mapping, as long and as aligned as it must be, and any bytes are an atomic number.
+        unsafe { &*self.at.cast() }
+    }
+
+    /// The part from `offset` on.
+    pub(crate) fn part(&self, offset: usize, len: usize) -> Data {
+        assert!(offset.checked_add(len).is_some_and(|end| end <= self.len));
+        // SAFETY: the range was checked.
+        Data { at: unsafe { self.at.add(offset) }, len }
+    }
+}
+
+/// Makes a block with `data` bytes (zeroed) behind it. This process holds it. `prepare` runs before anybody
+/// else can see the block.
+pub(crate) fn create<T: Words>(kind: Kind, data: usize, prepare: impl Fn(&T)) -> Result<Object> {
+    match create_once(kind, data, &prepare) {
+        // What is full may be full of what the dead had: sweep, and try again.
+        Err(e) if e.status == Status::NoMemory && table::bury_all() => create_once(kind, data, &prepare),
+        result => result,
+    }
+}
+
+fn create_once<T: Words>(kind: Kind, data: usize, prepare: &impl Fn(&T)) -> Result<Object> {
+    let head_size = size_of::<T>().next_multiple_of(64);
+    let inline = data <= MAX_SMALL - head_size;
+    let bytes = if inline { head_size + data } else { head_size };
+    let open = private();
+    let entry = open.private.reserve()?;
+    let me = page().me.load(Ordering::Relaxed) >> 16;
+    let slot = segment::slot(me);
+    let (r, head) = blocks::claim(slot, me, &mut open.private.cursors, kind, bytes)?;
+    if inline {
+        head.data.store((r.offset() + head_size) as u64, Ordering::Relaxed);
+        head.size.store(data as u64, Ordering::Relaxed);
+    }
+    prepare(segment::at(r.offset()));
+    // Release: the block is complete before the ledger names it.
+    entry.store(ledger::held(r), Ordering::Release);
+    slot.claiming.store(0, Ordering::Release);
+    open.private.note_used();
+    drop(open);
+    let object = Object { r, entry: Entry::of(entry) };
+    if !inline && let Err(e) = attach_run(head, data) {
+        release(object.entry);
+        return Err(e);
+    }
+    Ok(object)
+}
+
+/// Gives a block a run of units for its data, with memory behind it.
+fn attach_run(head: &BlockHead, data: usize) -> Result<()> {
+    let units = data.div_ceil(UNIT);
+    if units >= segment::geometry().units as usize {
+        fail!(NoMemory, "{data} bytes are more than the shared segment has");
+    }
+    let units = units as u32;
+    let mut books = books::open();
+    let first = extents::find(&mut books, units)?;
+    let mut tx = books.begin();
+    extents::set(&mut tx, first, Extent::Run { units })?;
+    tx.set(&head.run, u64::from(first) << 32 | u64::from(units));
+    tx.set(&head.data, (first as usize * UNIT) as u64);
+    tx.set(&head.size, data as u64);
+    tx.commit();
+    drop(books);
+    segment::populate(first as usize * UNIT, units as usize * UNIT)
+}
+
+/// The block behind a reference, as what it should be; None when it is something else or gone.
+pub(crate) fn resolve<T: Words>(r: Ref, kind: Kind) -> Option<&'static T> {
+    let (_, found) = blocks::resolve(r)?;
+    (found == kind).then(|| segment::at(r.offset()))
+}
+
+/// Where this process finds the block.
+pub(crate) fn address(r: Ref) -> usize {
+    segment::address(r.offset())
+}
+
+/// The reference to a block that was found at `address` and had this generation.
+pub(crate) fn reference(address: usize, generation: u32) -> Ref {
+    Ref::new((segment::offset_of_address(address) / GRAIN) as u64, generation)
+}
+
+/// The block's data.
+pub(crate) fn data(head: &BlockHead) -> Option<Data> {
+    let len = head.size.load(Ordering::Relaxed) as usize;
+    let at = segment::bytes_at(head.data.load(Ordering::Relaxed) as usize, len)?;
+    Some(Data { at, len })
+}
+
+/// A range that is known to lie in the segment.
+pub(super) fn data_at(offset: usize, len: usize) -> Data {
+    let at = segment::bytes_at(offset, len).expect("checked by the caller");
+    Data { at, len }
+}
+
+/// This process holds the block too, if it still is the one that was meant.
+pub(crate) fn hold(r: Ref, kind: Kind) -> Result<Entry> {
+    let open = private();
+    let word = open.private.reserve()?;
+    enter(r, kind, word)?;
+    open.private.note_used();
+    Ok(Entry::of(word))
+}
+
+/// A child that has not been started yet will hold the block.
+pub(crate) fn hold_for(child: Owner, r: Ref, kind: Kind) -> Result<Entry> {
+    let open = private();
+    let word = ledger::reserve_for(child, &mut open.private.cursors)?;
+    enter(r, kind, word)?;
+    Ok(Entry::of(word))
+}
+
+fn enter(r: Ref, kind: Kind, word: &AtomicU64) -> Result<()> {
+    let mut books = books::open();
+    let Some((head, _)) = blocks::resolve(r).filter(|&(_, found)| found == kind) else {
+        fail!(State, "the object was freed before this process used it for the first time");
+    };
+    let refs = head.refs.load(Ordering::Relaxed);
+    let mut tx = books.begin();
+    tx.set(&head.refs, refs + 1);
+    tx.set(word, ledger::held(r));
+    tx.commit();
+    Ok(())
+}
+
+/// This process holds the block no longer; the last one frees it.
+pub(crate) fn release(entry: Entry) {
+    let open = private();
+    let word = entry.word();
+    if let ledger::Line::Held(r) = ledger::read(word) {
+        let mut books = books::open();
+        drop_ref(&mut books, word, r);
+        open.private.note_unused();
+    }
+}
+
+/// Clears `word`, which names the block, and takes one off its count; at zero the block is freed. Killed
+/// anywhere in here, the word still names the block, and the sweep does it again.
+pub(super) fn drop_ref(books: &mut Books, word: &AtomicU64, r: Ref) {
+    let Some((head, kind)) = blocks::resolve(r) else {
+        return word.store(0, Ordering::Release);
+    };
+    let refs = head.refs.load(Ordering::Relaxed);
+    if refs > 1 {
+        let mut tx = books.begin();
+        tx.set(&head.refs, refs - 1);
+        tx.set(word, 0);
+        return tx.commit();
+    }
+    // What the block carries goes first: `word` names the block until all of that is gone, so whoever is killed
+    // in between leaves a block with fewer carriers in use, which the sweep drops again.
+    for carrier in carriers::of(kind, r) {
+        if let ledger::Line::Held(inner) = ledger::read(carrier)
+            && inner != r
+        {
+            drop_ref(books, carrier, inner);
+        }
+    }
+    let run = head.run();
+    if let Some((first, units)) = run {
+        segment::give_back(first, units);
+    }
+    blocks::count_free(r);
+    let mut tx = books.begin();
+    erase(&mut tx, head, run);
+    tx.set(word, 0);
+    tx.commit();
+}
+
+/// Enters that a block and its run are free.
+pub(super) fn erase(tx: &mut Transaction<'_>, head: &BlockHead, run: Option<(u32, u32)>) {
+    if let Some((first, units)) = run {
+        extents::free(tx, first, units);
+        tx.set(&head.run, 0);
+    }
+    tx.set(&head.refs, 0);
+    tx.set(&head.state, blocks::freed(head));
+}
+
+/// The spot at an offset that an entry names.
+pub(super) fn spot_at(offset: usize) -> Option<&'static Spot> {
+    let at = segment::bytes_at(offset, size_of::<Spot>())?;
+    // SAFETY: in the mapping, aligned as checked, and two atomics, for which any bytes will do.
+    offset.is_multiple_of(align_of::<Spot>()).then(|| unsafe { &*at.cast::<Spot>() })
+}

@@ -1,0 +1,48 @@
+//! The lock: owned by a process, released by anyone, taken over from the dead.
+
+use crate::error::{Error, Result, Status};
+use crate::park::Held;
+use crate::shm::{self, Kind, LockBlock, Object, ThisTree};
+use crate::time::Deadline;
+use std::sync::atomic::Ordering;
+
+const REPORT: u64 = 1;
+
+/// Makes one, unlocked. `report`: acquire answers OWNER_DIED where it takes over.
+pub(crate) fn create(report: bool) -> Result<Object> {
+    shm::create::<LockBlock>(Kind::Lock, 0, |block| {
+        block.lock.reset();
+        block.options.store(if report { REPORT } else { 0 }, Ordering::Relaxed);
+    })
+}
+
+impl LockBlock {
+    /// Takes the lock; OWNER_DIED only where that was asked for.
+    #[inline(always)]
+    pub(crate) fn acquire(&self, timeout: i64) -> Result<Status> {
+        match self.lock.acquire(&ThisTree, || Deadline::after(timeout)) {
+            Some(Held::Cleanly) => Ok(Status::Ok),
+            Some(Held::AfterDeath) if self.options.load(Ordering::Relaxed) & REPORT != 0 => {
+                Ok(Status::OwnerDied)
+            }
+            Some(Held::AfterDeath) => Ok(Status::Ok),
+            None => Err(timed_out()),
+        }
+    }
+
+    /// Gives it back, whoever holds it.
+    #[inline(always)]
+    pub(crate) fn release(&self) -> Result<()> {
+        if self.lock.release(&ThisTree) { Ok(()) } else { Err(over_release()) }
+    }
+}
+
+#[cold]
+fn timed_out() -> Error {
+    Error::new(Status::Timeout, "the lock is held by somebody else")
+}
+
+#[cold]
+fn over_release() -> Error {
+    Error::new(Status::OverRelease, "nobody holds the lock")
+}

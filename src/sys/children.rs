@@ -1,0 +1,175 @@
+//! Making a child by fork, following it by pidfd, and ending a process.
+
+use super::fd::above_stdio;
+use super::{last_error, os};
+use crate::error::Result;
+use nix::errno::Errno;
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
+use std::time::Duration;
+
+/// Which side of a fork this is.
+pub(crate) enum Fork {
+    Parent { pid: u32 },
+    Child,
+}
+
+/// Forks, with the C library's own handlers, so that the child may allocate. The host's handlers run too, and
+/// may use libmp: no lock of ours is held here but the list of descriptors.
+pub(crate) fn fork() -> Result<Fork> {
+    // SAFETY: the C library's locks are its fork's business. Ours are free in the child, whose page the kernel
+    // has wiped; what they guard may be torn there, and is begun anew when the child enters the tree. The
+    // host's code runs in the child only as POSIX allows it.
+    match unsafe { libc::fork() } {
+        -1 => Err(last_error("cannot fork")),
+        0 => Ok(Fork::Child),
+        pid => Ok(Fork::Parent { pid: pid as u32 }),
+    }
+}
+
+/// Ends the process at once: no handler of the parent's runs a second time here.
+pub(crate) fn exit_now(code: i32) -> ! {
+    // SAFETY: _exit does not return and runs nothing of the program.
+    unsafe { libc::_exit(code) }
+}
+
+/// The child's stdin reads nothing: two readers of one terminal would steal each other's lines.
+pub(crate) fn close_stdin() -> Result<()> {
+    let null = nix::fcntl::open("/dev/null", nix::fcntl::OFlag::O_RDONLY, nix::sys::stat::Mode::empty())
+        .map_err(os("cannot open /dev/null"))?;
+    nix::unistd::dup2_stdin(&null).map_err(os("cannot replace stdin"))?;
+    if null.as_raw_fd() == 0 {
+        // stdin was closed, so /dev/null was opened right onto it.
+        std::mem::forget(null);
+    }
+    Ok(())
+}
+
+/// A descriptor of a child that was just forked; None when the host, which reaps everything, was faster.
+/// Should its number be somebody else's by now, `ended` notices, because it asks for a child of ours.
+pub(crate) fn open_pidfd(pid: u32) -> Result<Option<OwnedFd>> {
+    // SAFETY: pidfd_open takes no pointer.
+    let fd = unsafe { libc::syscall(libc::SYS_pidfd_open, pid as libc::pid_t, 0) };
+    if fd < 0 {
+        let e = last_error("cannot follow the child (pidfd_open)");
+        return if e.errno == libc::ESRCH { Ok(None) } else { Err(e) };
+    }
+    // SAFETY: the kernel just gave us this descriptor; it is close-on-exec from birth.
+    let fd = unsafe { OwnedFd::from_raw_fd(fd as i32) };
+    above_stdio(fd).map(Some).map_err(os("no descriptor is free for following the child"))
+}
+
+/// How a child ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum End {
+    /// It left with this code.
+    Exited(i32),
+    /// This signal killed it.
+    Killed(i32),
+    /// The host reaped it before us, so the kernel has forgotten.
+    Reaped,
+}
+
+/// A child of this process, by its descriptor, or, where the host has closed that, by its number, which is its
+/// own at least until somebody reaps it.
+#[derive(Clone, Copy)]
+pub(crate) enum Followed<'a> {
+    Descriptor(BorrowedFd<'a>),
+    Number(u32),
+}
+
+/// Asks, without waiting, whether the child has ended, and if so reaps it.
+pub(crate) fn ended(child: Followed<'_>) -> Option<End> {
+    let (kind, id) = match child {
+        Followed::Descriptor(fd) => (libc::P_PIDFD, fd.as_raw_fd() as libc::id_t),
+        Followed::Number(pid) => (libc::P_PID, pid),
+    };
+    // Not nix's waitid: it knows no real-time signals, of which a child can die like of any other.
+    loop {
+        // SAFETY: all zero is a valid siginfo_t.
+        let mut info: libc::siginfo_t = unsafe { std::mem::zeroed() };
+        // SAFETY: info is ours to write; the descriptor, if it is one, is open.
+        let r = unsafe { libc::waitid(kind, id, &raw mut info, libc::WEXITED | libc::WNOHANG) };
+        if r == 0 {
+            // SAFETY: waitid succeeded, so these fields are the ones of a SIGCHLD; a pid of 0 means that
+            // nothing has happened yet.
+            let (pid, status) = unsafe { (info.si_pid(), info.si_status()) };
+            return match (pid, info.si_code) {
+                (0, _) => None,
+                (_, libc::CLD_EXITED) => Some(End::Exited(status)),
+                _ => Some(End::Killed(status)),
+            };
+        }
+        match (Errno::last(), child) {
+            (Errno::EINTR, _) => {}
+            // Somebody else reaps this host's children (or nobody has to: SIGCHLD is ignored). The
+            // descriptor still tells when the process is gone.
+            (Errno::ECHILD, Followed::Descriptor(_)) => {
+                return is_over(child, Duration::ZERO).then_some(End::Reaped);
+            }
+            (Errno::ECHILD, Followed::Number(_)) => return Some(End::Reaped),
+            _ => return None,
+        }
+    }
+}
+
+/// Waits until the process has ended, at most `limit`; true if it has. A signal may cut the wait short, and
+/// without a descriptor it is always short: the caller asks again.
+pub(crate) fn is_over(child: Followed<'_>, limit: Duration) -> bool {
+    match child {
+        Followed::Descriptor(fd) => {
+            let limit = limit.as_nanos().div_ceil(1_000_000).min(60_000) as u16;
+            let mut polled = [PollFd::new(fd, PollFlags::POLLIN)];
+            matches!(poll(&mut polled, PollTimeout::from(limit)), Ok(n) if n > 0)
+        }
+        Followed::Number(pid) => {
+            std::thread::sleep(limit.min(Duration::from_millis(5)));
+            // SAFETY: all zero is a valid siginfo_t.
+            let mut info: libc::siginfo_t = unsafe { std::mem::zeroed() };
+            let how = libc::WEXITED | libc::WNOHANG | libc::WNOWAIT;
+            // SAFETY: info is ours to write, and the child stays to be reaped.
+            let r = unsafe { libc::waitid(libc::P_PID, pid, &raw mut info, how) };
+            // SAFETY: a pid of 0 means that nothing has happened yet; ECHILD that it is reaped.
+            r != 0 || unsafe { info.si_pid() } != 0
+        }
+    }
+}
+
+/// Sends a signal to exactly this process; one that is gone is no error.
+pub(crate) fn signal(child: Followed<'_>, signal: i32) {
+    // SAFETY: system calls on plain values; no siginfo is passed. A child that is followed by its number has
+    // not been reaped by us, so the number is still its own.
+    unsafe {
+        match child {
+            Followed::Descriptor(fd) => {
+                let none = std::ptr::null::<libc::c_void>();
+                libc::syscall(libc::SYS_pidfd_send_signal, fd.as_raw_fd(), signal, none, 0);
+            }
+            Followed::Number(pid) => {
+                libc::kill(pid as libc::pid_t, signal);
+            }
+        }
+    }
+}
+
+/// A descriptor's place in the table, to be given up for the one that must be had after a fork: a table that
+/// is full is an error before there is a child, not after.
+pub(crate) fn reserve_descriptor() -> Result<OwnedFd> {
+    nix::fcntl::open(
+        "/",
+        nix::fcntl::OFlag::O_PATH | nix::fcntl::OFlag::O_CLOEXEC,
+        nix::sys::stat::Mode::empty(),
+    )
+    .map_err(os("no descriptor is free for following the child"))
+}
+
+/// Ends and reaps a child that cannot be followed.
+pub(crate) fn abandon(pid: u32) {
+    // SAFETY: a child of ours that nobody has waited for.
+    unsafe {
+        libc::kill(pid as libc::pid_t, libc::SIGKILL);
+        while libc::waitpid(pid as libc::pid_t, std::ptr::null_mut(), 0) < 0 && Errno::last() == Errno::EINTR
+        {
+        }
+    }
+}

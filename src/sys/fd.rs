@@ -1,0 +1,71 @@
+//! Descriptors: which file one leads to, and record locks as proof of life.
+
+use nix::errno::Errno;
+use nix::fcntl::{FcntlArg, FdFlag, fcntl};
+use nix::sys::stat::fstat;
+use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
+
+/// Which file a descriptor led to when it was ours for certain.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Identity {
+    pub(crate) device: u64,
+    pub(crate) inode: u64,
+}
+
+/// The identity of the file behind `fd`, None when the descriptor is closed.
+pub(crate) fn identity(fd: RawFd) -> Option<Identity> {
+    if fd < 0 {
+        return None;
+    }
+    // SAFETY: fstat only asks about the number; a closed one answers EBADF.
+    let stat = fstat(unsafe { BorrowedFd::borrow_raw(fd) }).ok()?;
+    Some(Identity { device: stat.st_dev, inode: stat.st_ino })
+}
+
+/// The same open file at a number that is not one of stdin's, stdout's and stderr's: where a host has closed
+/// one of those, what is opened next gets its number, and a child's new stdin would replace it.
+pub(crate) fn above_stdio(fd: OwnedFd) -> Result<OwnedFd, Errno> {
+    if fd.as_raw_fd() > 2 {
+        return Ok(fd);
+    }
+    let raw = fcntl(&fd, FcntlArg::F_DUPFD_CLOEXEC(3))?;
+    // SAFETY: fcntl has just made it.
+    Ok(unsafe { OwnedFd::from_raw_fd(raw) })
+}
+
+/// Takes over a descriptor that this process inherited for a purpose of libmp's.
+pub(crate) fn adopt(fd: RawFd) -> crate::error::Result<OwnedFd> {
+    // SAFETY: only asked about; should nothing be open there, fcntl says EBADF.
+    let borrowed = unsafe { BorrowedFd::borrow_raw(fd) };
+    fcntl(borrowed, FcntlArg::F_SETFD(FdFlag::FD_CLOEXEC))
+        .map_err(super::os("an inherited descriptor is closed"))?;
+    // SAFETY: open, as was just seen; the parent kept it open for us alone.
+    Ok(unsafe { OwnedFd::from_raw_fd(fd) })
+}
+
+/// Locks one byte of the file for as long as this process lives and keeps the descriptor open. The lock is
+/// not inherited by fork, and the kernel drops it at death.
+pub(crate) fn lock_byte(fd: RawFd, at: u64) -> Result<(), Errno> {
+    // SAFETY: the caller owns fd; fcntl does not keep it.
+    let fd = unsafe { BorrowedFd::borrow_raw(fd) };
+    fcntl(fd, FcntlArg::F_SETLK(&record(at))).map(drop)
+}
+
+/// Whether another process holds the byte's lock. None: the question could not be put.
+pub(crate) fn byte_is_locked(fd: RawFd, at: u64) -> Option<bool> {
+    let mut lock = record(at);
+    // SAFETY: as above.
+    let fd = unsafe { BorrowedFd::borrow_raw(fd) };
+    fcntl(fd, FcntlArg::F_GETLK(&mut lock)).ok()?;
+    Some(i32::from(lock.l_type) != libc::F_UNLCK)
+}
+
+fn record(at: u64) -> libc::flock {
+    libc::flock {
+        l_type: libc::F_WRLCK as i16,
+        l_whence: libc::SEEK_SET as i16,
+        l_start: at as i64,
+        l_len: 1,
+        l_pid: 0,
+    }
+}

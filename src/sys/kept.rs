@@ -1,0 +1,131 @@
+//! Descriptors that belong to this process alone: a child that libmp forks closes them, so that a lifeline's
+//! end or a pidfd does not live on where nobody knows of it.
+
+use super::fd::{self, Identity};
+use super::page::{MutexGuard, page};
+use std::cell::UnsafeCell;
+use std::mem::ManuallyDrop;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
+use std::sync::atomic::Ordering;
+
+/// What the list knows of a descriptor. The file behind it tells whether the number is still ours: the host
+/// may close all that it finds, and open its own.
+type Known = (RawFd, Option<Identity>);
+
+struct Content {
+    /// The process that the list is right for.
+    epoch: u64,
+    fds: Vec<Known>,
+}
+
+struct Shelf(UnsafeCell<Content>);
+
+// SAFETY: the content is reached through `List` only, which holds the page's mutex.
+unsafe impl Sync for Shelf {}
+
+static LIST: Shelf = Shelf(UnsafeCell::new(Content { epoch: 0, fds: Vec::new() }));
+
+/// The list, held: meanwhile no other thread forks a child of libmp's. Whoever makes descriptors that a child
+/// must not have holds it from before they exist until they are listed, or closed again.
+pub(crate) struct List<'a> {
+    fds: &'a mut Vec<Known>,
+    _guard: MutexGuard<'a>,
+}
+
+/// Takes the list.
+pub(crate) fn list<'a>() -> List<'a> {
+    let guard = page().descriptors.lock();
+    // SAFETY: the mutex is held for as long as the reference lives.
+    let content = unsafe { &mut *LIST.0.get() };
+    let epoch = page().epoch.load(Ordering::Relaxed);
+    if content.epoch != epoch {
+        // The host forked this process, at any moment: what the list says may be torn. Forget, do not free.
+        std::mem::forget(std::mem::take(&mut content.fds));
+        content.epoch = epoch;
+    }
+    List { fds: &mut content.fds, _guard: guard }
+}
+
+impl List<'_> {
+    /// Lists a descriptor.
+    pub(crate) fn keep(&mut self, fd: OwnedFd) -> Kept {
+        let identity = fd::identity(fd.as_raw_fd());
+        self.fds.push((fd.as_raw_fd(), identity));
+        Kept { fd: ManuallyDrop::new(fd), identity, epoch: page().epoch.load(Ordering::Relaxed) }
+    }
+
+    /// Closes one that was listed.
+    pub(crate) fn close(&mut self, mut kept: Kept) {
+        kept.close(self.fds);
+        std::mem::forget(kept);
+    }
+}
+
+/// Such a descriptor.
+pub(crate) struct Kept {
+    fd: ManuallyDrop<OwnedFd>,
+    identity: Option<Identity>,
+    epoch: u64,
+}
+
+impl Kept {
+    /// The descriptor, if its number still leads to the file that it led to.
+    pub(crate) fn ours(&self) -> Option<BorrowedFd<'_>> {
+        (fd::identity(self.fd.as_raw_fd()) == self.identity).then(|| self.fd.as_fd())
+    }
+
+    fn close(&mut self, list: &mut Vec<Known>) {
+        let fd = self.fd.as_raw_fd();
+        list.retain(|&(f, _)| f != fd);
+        if self.ours().is_some() {
+            // SAFETY: closed once: whoever calls this drops or forgets the object. With the list held no fork
+            // can see the descriptor closed and still listed.
+            unsafe { ManuallyDrop::drop(&mut self.fd) };
+        }
+    }
+}
+
+impl Drop for Kept {
+    fn drop(&mut self) {
+        // In a forked child the number may long lead to something else.
+        if self.epoch == page().epoch.load(Ordering::Relaxed) {
+            self.close(list().fds);
+        }
+    }
+}
+
+/// A listed descriptor, if there is one, that goes again should nothing come of it; while the list is held it
+/// cannot go by itself.
+pub(crate) struct Listed<'a, 'b> {
+    pub(crate) list: &'a mut List<'b>,
+    pub(crate) kept: Option<Kept>,
+}
+
+impl Listed<'_, '_> {
+    /// It stays.
+    pub(crate) fn take(mut self) -> Option<Kept> {
+        self.kept.take()
+    }
+}
+
+impl Drop for Listed<'_, '_> {
+    fn drop(&mut self) {
+        if let Some(kept) = self.kept.take() {
+            self.list.close(kept);
+        }
+    }
+}
+
+/// In a child that libmp forked with the list held, so that it is whole: closes what is the parent's.
+pub(crate) fn close_all() {
+    let _guard = page().descriptors.lock();
+    // SAFETY: as in `list`.
+    let content = unsafe { &mut *LIST.0.get() };
+    for (fd, identity) in content.fds.drain(..) {
+        if fd::identity(fd) == identity {
+            // SAFETY: the child's copy of a descriptor that the parent's objects own; in the child nobody uses
+            // them, and `Kept::drop` does not close them.
+            drop(unsafe { OwnedFd::from_raw_fd(fd) });
+        }
+    }
+}

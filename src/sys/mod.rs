@@ -1,0 +1,28 @@
+//! The only room that calls the kernel and the C library.
+
+pub(crate) mod children;
+pub(crate) mod code;
+pub(crate) mod cpu;
+pub(crate) mod fd;
+pub(crate) mod futex;
+pub(crate) mod kept;
+pub(crate) mod lifeline;
+pub(crate) mod memory;
+pub(crate) mod modules;
+pub(crate) mod page;
+pub(crate) mod proc;
+pub(crate) mod signals;
+pub(crate) mod spawn;
+pub(crate) mod stdio;
+
+use crate::error::Error;
+
+/// An error for the system call that just failed.
+fn last_error(what: &'static str) -> Error {
+    Error::os(std::io::Error::last_os_error().raw_os_error().unwrap_or(0), what)
+}
+
+/// An error for a failed call of nix.
+fn os(what: &'static str) -> impl FnOnce(nix::errno::Errno) -> Error {
+    move |e| Error::os(e as i32, what)
+}

@@ -1,0 +1,66 @@
+//! Signals: held back while a child comes into being, and what a pool worker does with the terminal's.
+
+use super::os;
+use crate::error::Result;
+use nix::sys::signal::{
+    SaFlags, SigAction, SigHandler, SigSet, SigmaskHow, Signal, pthread_sigmask, sigaction,
+};
+
+/// All signals held back in this thread until dropped.
+pub(crate) struct Held {
+    before: SigSet,
+}
+
+/// Holds them back.
+pub(crate) fn hold() -> Result<Held> {
+    let mut before = SigSet::empty();
+    pthread_sigmask(SigmaskHow::SIG_SETMASK, Some(&SigSet::all()), Some(&mut before))
+        .map_err(os("cannot block signals"))?;
+    Ok(Held { before })
+}
+
+impl Held {
+    /// The mask from before.
+    pub(crate) fn before(&self) -> libc::sigset_t {
+        *self.before.as_ref()
+    }
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        let _ = pthread_sigmask(SigmaskHow::SIG_SETMASK, Some(&self.before), None);
+    }
+}
+
+extern "C" fn nothing(_: libc::c_int) {}
+
+/// A worker outlives Ctrl-C, which is its owner's business, and dies of SIGTERM whatever the owner's handler
+/// does. SIGINT gets an empty handler rather than SIG_IGN, so that a program which the worker runs has the
+/// default again.
+pub(crate) fn for_worker() -> Result<()> {
+    let calm = SigAction::new(SigHandler::Handler(nothing), SaFlags::SA_RESTART, SigSet::empty());
+    let default = SigAction::new(SigHandler::SigDfl, SaFlags::empty(), SigSet::empty());
+    // SAFETY: the handler is empty, so it is safe at any moment; the worker has one thread.
+    unsafe { sigaction(Signal::SIGINT, &calm) }.map_err(os("cannot set SIGINT's action"))?;
+    // SAFETY: the default action has no handler.
+    unsafe { sigaction(Signal::SIGTERM, &default) }.map_err(os("cannot set SIGTERM's action"))?;
+    unblock_for_worker()
+}
+
+/// What ends a worker, and what must not wait to be ignored, is not blocked in it.
+pub(crate) fn unblock_for_worker() -> Result<()> {
+    let mut mask = SigSet::empty();
+    mask.add(Signal::SIGTERM);
+    mask.add(Signal::SIGINT);
+    pthread_sigmask(SigmaskHow::SIG_UNBLOCK, Some(&mask), None).map_err(os("cannot unblock SIGTERM"))
+}
+
+/// "SIGKILL" for 9; the number where the name is unknown.
+pub(crate) fn name(signal: i32) -> String {
+    Signal::try_from(signal).map_or_else(|_| format!("signal {signal}"), |s| s.as_str().to_owned())
+}
+
+/// Asks a process to end.
+pub(crate) const SIGTERM: i32 = libc::SIGTERM;
+/// Ends it.
+pub(crate) const SIGKILL: i32 = libc::SIGKILL;

@@ -1,0 +1,105 @@
+//! Running a program in a child without copying this process: clone that shares memory until the exec, so
+//! that the cost does not grow with the parent, with the child's pidfd from the kernel itself.
+
+use super::{last_error, os, signals};
+use crate::error::Result;
+use nix::errno::Errno;
+use std::ffi::CString;
+use std::os::fd::{FromRawFd, OwnedFd, RawFd};
+
+/// What to run.
+pub(crate) struct Image {
+    pub(crate) path: CString,
+    /// With argv[0].
+    pub(crate) argv: Vec<CString>,
+    /// The only descriptors, beside stdin, stdout and stderr, that it inherits.
+    pub(crate) keep: Vec<RawFd>,
+    /// Otherwise its stdin is /dev/null.
+    pub(crate) keep_stdin: bool,
+}
+
+unsafe extern "C" {
+    static environ: *const *const libc::c_char;
+}
+
+/// What the child reads in the memory that it shares with us, and where it leaves its failure.
+struct Order<'a> {
+    image: &'a Image,
+    argv: *const *const libc::c_char,
+    mask: libc::sigset_t,
+    error: libc::c_int,
+}
+
+/// Runs the image: its process id and descriptor. A failed exec is an error here, and leaves no child.
+pub(crate) fn spawn(image: &Image) -> Result<(u32, OwnedFd)> {
+    const STACK: usize = 64 << 10;
+    let mut argv: Vec<*const libc::c_char> = image.argv.iter().map(|a| a.as_ptr()).collect();
+    argv.push(std::ptr::null());
+    let held = signals::hold()?;
+    let mut order = Order { image, argv: argv.as_ptr(), mask: held.before(), error: 0 };
+    let mut stack = Vec::<u128>::new();
+    stack
+        .try_reserve_exact(STACK / 16)
+        .map_err(|_| crate::error::Error::os(libc::ENOMEM, "no memory for the child's stack"))?;
+    let mut pidfd: libc::c_int = -1;
+    let flags = libc::CLONE_VM | libc::CLONE_VFORK | libc::CLONE_PIDFD | libc::SIGCHLD;
+    // SAFETY: the stack is ours and large enough for `run`; this thread does not go on before the child has
+    // left the shared memory by exec or exit (CLONE_VFORK), so order and stack outlive its use of them; with
+    // all signals held no handler runs in the child. It allocates nothing and takes no lock.
+    let pid = unsafe {
+        let top = stack.as_mut_ptr().add(STACK / 16).cast();
+        libc::clone(run, top, flags, (&raw mut order).cast(), &raw mut pidfd)
+    };
+    if pid < 0 {
+        return Err(last_error("cannot make a process (clone)"));
+    }
+    // SAFETY: the kernel has just made it, close-on-exec.
+    let pidfd = unsafe { OwnedFd::from_raw_fd(pidfd) };
+    drop(held);
+    if order.error != 0 {
+        super::children::abandon(pid as u32);
+        return Err(os("cannot run the executable (execve)")(Errno::from_raw(order.error)));
+    }
+    match super::fd::above_stdio(pidfd) {
+        Ok(pidfd) => Ok((pid as u32, pidfd)),
+        Err(e) => {
+            super::children::abandon(pid as u32);
+            Err(os("no descriptor is free for following the child")(e))
+        }
+    }
+}
+
+/// In the child, in the parent's memory: only system calls, and nothing that the parent would notice.
+extern "C" fn run(order: *mut libc::c_void) -> libc::c_int {
+    // SAFETY: the parent's Order, which waits for us; the rest are system calls on plain values.
+    unsafe {
+        let order = &mut *order.cast::<Order<'_>>();
+        // A handler must not run here: the signals that have one get the default, as exec would do it.
+        for signal in 1..=64 {
+            let mut action: libc::sigaction = std::mem::zeroed();
+            if libc::sigaction(signal, std::ptr::null(), &raw mut action) == 0
+                && action.sa_sigaction != libc::SIG_DFL
+                && action.sa_sigaction != libc::SIG_IGN
+            {
+                action = std::mem::zeroed();
+                libc::sigaction(signal, &raw const action, std::ptr::null_mut());
+            }
+        }
+        libc::syscall(libc::SYS_close_range, 3, libc::c_uint::MAX, libc::CLOSE_RANGE_CLOEXEC);
+        for &fd in &order.image.keep {
+            libc::fcntl(fd, libc::F_SETFD, 0);
+        }
+        if !order.image.keep_stdin {
+            let null = libc::open(c"/dev/null".as_ptr(), libc::O_RDONLY | libc::O_CLOEXEC);
+            if null >= 0 {
+                libc::dup2(null, 0);
+            }
+            // Opened right onto 0, it must stay open.
+            libc::fcntl(0, libc::F_SETFD, 0);
+        }
+        libc::sigprocmask(libc::SIG_SETMASK, &raw const order.mask, std::ptr::null_mut());
+        libc::execve(order.image.path.as_ptr(), order.argv, environ);
+        order.error = *libc::__errno_location();
+        libc::_exit(127)
+    }
+}
