@@ -20,9 +20,9 @@
 //! shape (a bit for sleepers, kept by whoever slept) is Drepper's "Futexes are tricky", mutex 2.
 
 use super::{Owner, Tree, slice, spin};
+use crate::sys::atomic::{AtomicU64, Ordering};
 use crate::sys::futex::{self, Slept};
 use crate::time::Deadline;
-use std::sync::atomic::{AtomicU64, Ordering};
 
 const SLEEPERS: u64 = 1 << 31;
 const RECOVERED: u64 = 1 << 63;

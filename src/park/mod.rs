@@ -20,8 +20,8 @@ pub(crate) use lock::{Held, OwnerLock};
 pub(crate) use owner::Owner;
 pub(crate) use spot::{Spot, Wait};
 
+use crate::sys::atomic::{AtomicU64, Ordering};
 use crate::sys::cpu;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 /// What sleepers need to know of the program's other processes.

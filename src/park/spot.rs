@@ -1,9 +1,9 @@
 //! A place to sleep until some state in shared memory has changed.
 
 use super::{IDLE_AFTER, Tree, slice, spin};
+use crate::sys::atomic::{AtomicU32, Ordering, fence};
 use crate::sys::futex::{self, Slept};
 use crate::time::Deadline;
-use std::sync::atomic::{AtomicU32, Ordering, fence};
 
 /// The two words of the protocol. They say nothing about the state itself.
 #[repr(C)]

@@ -1,5 +1,6 @@
 //! The only room that calls the kernel and the C library.
 
+pub(crate) mod atomic;
 pub(crate) mod children;
 pub(crate) mod code;
 pub(crate) mod cpu;
