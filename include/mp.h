@@ -389,6 +389,90 @@ mp_status mp_lock_recovered(const mp_lock *lock, bool *recovered);
  */
 mp_status mp_lock_free(mp_lock *lock);
 
+/* ---- rlock --------------------------------------------------------------------------------------
+ *
+ * Recursive locks between processes. An RLock belongs to the thread that acquired it, which may
+ * acquire it again and releases it as often. When its process dies it goes on: the next to
+ * acquire gets it, within 100 ms of the death, however often the dead thread had it.
+ */
+
+/* A lock that its holder may acquire again. */
+typedef struct mp_rlock mp_rlock;
+
+/* How an RLock shall be. */
+typedef struct mp_rlock_options {
+    /* sizeof(mp_rlock_options). */
+    size_t size;
+    /* mp_rlock_acquire answers MP_OWNER_DIED, instead of MP_OK, where the last holder died. */
+    bool report_owner_death;
+} mp_rlock_options;
+
+/* The defaults: mp_rlock_options o = MP_RLOCK_OPTIONS; */
+#define MP_RLOCK_OPTIONS { sizeof(mp_rlock_options), false }
+
+/* MP_RLOCK_OPTIONS as a function. */
+mp_status mp_rlock_options_init(mp_rlock_options *options);
+
+/*
+ * Makes an RLock, not held. It costs 64 bytes of shared memory and no descriptor.
+ *
+ * rlock: where the handle goes. options: NULL for the defaults.
+ *
+ * MP_ERR_NO_MEMORY: the shared segment is full.
+ *
+ * Fork: a child, also one that libmp did not make, uses the same RLock through the same handle.
+ * What the parent's thread holds the child does not.
+ */
+mp_status mp_rlock_new(mp_rlock **rlock, const mp_rlock_options *options);
+
+/*
+ * Acquires the RLock, waiting for it for up to timeout. The thread that holds it gets it once
+ * more at once.
+ *
+ * timeout: nanoseconds.
+ *
+ * MP_OK: you hold it.
+ * MP_OWNER_DIED: you hold it, and its last holder died holding it, so that what it guards may
+ *     be half done. Only from an RLock made with report_owner_death; for others see
+ *     mp_rlock_recovered.
+ * MP_ERR_TIMEOUT: somebody else held it all the time.
+ * MP_ERR_INVALID: this thread has it UINT32_MAX times already.
+ *
+ * A killed holder: the RLock is taken from it. One that is stopped, or whose descriptors were
+ * all closed, still lives; one that is a zombie, or has run exec, does not. A thread that ends
+ * while its process goes on keeps it for ever: release it first.
+ * Threads: two threads of one process exclude each other. Order among waiters is not promised.
+ */
+mp_status mp_rlock_acquire(mp_rlock *rlock, mp_timeout timeout);
+
+/*
+ * Releases the RLock once. With the last release somebody who waits gets it.
+ *
+ * MP_ERR_NOT_OWNER: the calling thread does not hold it.
+ */
+mp_status mp_rlock_release(mp_rlock *rlock);
+
+/*
+ * Whether anybody holds the RLock, at some moment during the call. A dead holder still counts.
+ *
+ * locked: where the answer goes.
+ */
+mp_status mp_rlock_locked(const mp_rlock *rlock, bool *locked);
+
+/*
+ * Whether this thread holds the RLock and got it from a holder that died; true until its last
+ * release.
+ *
+ * recovered: where the answer goes.
+ */
+mp_status mp_rlock_recovered(const mp_rlock *rlock, bool *recovered);
+
+/*
+ * Frees this handle. NULL is fine. The RLock goes with the last handle to it in any process; it
+ * is not released by this.
+ */
+mp_status mp_rlock_free(mp_rlock *rlock);
+
 /* ---- value --------------------------------------------------------------------------------------
  *
  * Shared values: one number that many processes read and change. Every operation is one atomic
@@ -952,6 +1036,9 @@ const void *mp_child_bytes(mp_child *child, size_t index, size_t *len);
  * index: from 0.
  */
 mp_lock *mp_child_lock(mp_child *child, size_t index);
+
+/* An argument that is an RLock, as mp_child_lock. */
+mp_rlock *mp_child_rlock(mp_child *child, size_t index);
 
 /* An argument that is a value, as mp_child_lock. */
 mp_value *mp_child_value(mp_child *child, size_t index);

@@ -6,6 +6,7 @@ use super::handle::{self, Shared};
 use super::lock::mp_lock;
 use super::process::mp_child;
 use super::queue::mp_queue;
+use super::rlock::mp_rlock;
 use super::slots::{self, Kind};
 use super::value::mp_value;
 use crate::error::{Result, fail};
@@ -93,6 +94,12 @@ pub unsafe extern "C" fn mp_child_bytes(
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn mp_child_lock(child: *mut mp_child, index: usize) -> *mut mp_lock {
     object("mp_child_lock", child, index)
+}
+
+/// An argument that is an RLock, as mp_child_lock.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn mp_child_rlock(child: *mut mp_child, index: usize) -> *mut mp_rlock {
+    object("mp_child_rlock", child, index)
 }
 
 /// An argument that is a value, as mp_child_lock.

@@ -30,6 +30,7 @@ macro_rules! nouns {
 
 nouns! {
     super::lock::mp_lock, Lock, Shared: Block = LockBlock;
+    super::rlock::mp_rlock, RLock, Shared: Block = LockBlock;
     super::value::mp_value, Value, Shared: Block = ValueBlock;
     super::array::mp_array, Array, Shared: Block = ArrayBlock;
     super::queue::mp_queue, Queue, Shared: Block = QueueBlock;

@@ -12,6 +12,7 @@ pub mod time;
 pub mod start;
 pub mod buffer;
 pub mod lock;
+pub mod rlock;
 pub mod value;
 pub mod array;
 pub mod queue;

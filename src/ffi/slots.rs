@@ -37,6 +37,7 @@ pub(super) enum Kind {
     Pool,
     Task,
     Queue,
+    RLock,
 }
 
 impl Kind {
@@ -52,12 +53,13 @@ impl Kind {
             Kind::Pool => "a pool",
             Kind::Task => "a task",
             Kind::Queue => "a queue",
+            Kind::RLock => "an RLock",
         }
     }
 
     fn from_bits(bits: u64) -> Option<Self> {
         use Kind::*;
-        [Buffer, Lock, Value, Array, Process, Child, Pool, Task, Queue]
+        [Buffer, Lock, Value, Array, Process, Child, Pool, Task, Queue, RLock]
             .into_iter()
             .find(|&k| k as u64 == bits)
     }
@@ -69,6 +71,7 @@ impl Kind {
             Kind::Value => Some(shm::Kind::Value),
             Kind::Array => Some(shm::Kind::Array),
             Kind::Queue => Some(shm::Kind::Queue),
+            Kind::RLock => Some(shm::Kind::RLock),
             _ => None,
         }
     }

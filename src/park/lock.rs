@@ -5,7 +5,7 @@
 //! | 0–15  | generation of the owner's slot                                |
 //! | 16–30 | the owner's slot, 0: free                                     |
 //! | 31    | W: somebody may sleep                                         |
-//! | 32–62 | unused here (an RLock's thread number)                        |
+//! | 32–62 | of an RLock the holder's thread, else 0 (see `rlock.rs`)       |
 //! | 63    | R: the last owner died holding it, and it was not released since |
 //!
 //! | from        | to              | who                   | by                                   |
@@ -26,13 +26,16 @@ use crate::time::Deadline;
 
 const SLEEPERS: u64 = 1 << 31;
 const RECOVERED: u64 = 1 << 63;
+/// What of the word says who holds the lock.
+const HOLDER: u64 = !(SLEEPERS | RECOVERED);
 
 /// A lock in shared memory.
 #[repr(C)]
 #[derive(Default)]
 pub(crate) struct OwnerLock {
     word: AtomicU64,
-    _room: AtomicU64,
+    /// Of an RLock how often its holder has it; only the holder changes it.
+    pub(super) depth: AtomicU64,
 }
 
 /// The lock is the caller's.
@@ -48,10 +51,21 @@ impl OwnerLock {
     /// Takes the lock, None when the time ran out.
     #[inline(always)]
     pub(crate) fn acquire<T: Tree>(&self, tree: &T, deadline: impl FnOnce() -> Deadline) -> Option<Held> {
-        if self.try_quickly(tree.me()) {
+        self.acquire_as(tree, tree.me().bits().into(), deadline)
+    }
+
+    /// The same for a holder that is more than a process: its owner's bits, and others above them.
+    #[inline(always)]
+    pub(super) fn acquire_as<T: Tree>(
+        &self,
+        tree: &T,
+        holder: u64,
+        deadline: impl FnOnce() -> Deadline,
+    ) -> Option<Held> {
+        if self.take(holder) {
             return Some(Held::Cleanly);
         }
-        self.acquire_slowly(tree, deadline())
+        self.acquire_slowly(tree, holder, deadline())
     }
 
     /// Takes the lock if it is free this very moment.
@@ -62,13 +76,12 @@ impl OwnerLock {
 
     /// Acquire pairs with the release's exchange: what the last holder wrote is seen.
     #[inline(always)]
-    fn take(&self, word: u64) -> bool {
+    pub(super) fn take(&self, word: u64) -> bool {
         self.word.compare_exchange(0, word, Ordering::Acquire, Ordering::Relaxed).is_ok()
     }
 
     #[cold]
-    fn acquire_slowly<T: Tree>(&self, tree: &T, deadline: Deadline) -> Option<Held> {
-        let me = u64::from(tree.me().bits());
+    fn acquire_slowly<T: Tree>(&self, tree: &T, me: u64, deadline: Deadline) -> Option<Held> {
         if matches!(deadline, Deadline::NoWait) {
             return self.steal(tree, me);
         }
@@ -165,6 +178,16 @@ impl OwnerLock {
         self.word.load(Ordering::Relaxed) != 0
     }
 
+    /// Whether this holder has it. Only the holder itself can rely on the answer.
+    pub(super) fn is_held_as(&self, holder: u64) -> bool {
+        self.word.load(Ordering::Relaxed) & HOLDER == holder
+    }
+
+    /// The process that holds it, at some moment.
+    pub(crate) fn owner(&self) -> Option<Owner> {
+        Owner::from_bits(self.word.load(Ordering::Relaxed) as u32)
+    }
+
     /// Whether `me` holds it and the holder before died.
     pub(crate) fn is_recovered(&self, me: Owner) -> bool {
         let seen = self.word.load(Ordering::Relaxed);
@@ -180,5 +203,6 @@ impl OwnerLock {
     /// For a block that is claimed again: free, whatever was here.
     pub(crate) fn reset(&self) {
         self.word.store(0, Ordering::Relaxed);
+        self.depth.store(0, Ordering::Relaxed);
     }
 }

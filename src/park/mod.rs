@@ -14,10 +14,12 @@
 
 mod lock;
 mod owner;
+mod rlock;
 mod spot;
 
 pub(crate) use lock::{Held, OwnerLock};
 pub(crate) use owner::Owner;
+pub(crate) use rlock::{TooDeep, holder};
 pub(crate) use spot::{Spot, Wait};
 
 use crate::sys::atomic::{AtomicU64, Ordering};

@@ -68,6 +68,14 @@ pub(crate) fn carried(carrier: &AtomicU64) -> Option<&'static BytesBlock> {
     }
 }
 
+/// What a carrier names, whatever it is.
+pub(crate) fn carried_ref(carrier: &AtomicU64) -> Option<Ref> {
+    match ledger::read(carrier) {
+        ledger::Line::Held(r) => Some(r),
+        _ => None,
+    }
+}
+
 /// The words of a block of this kind that hold references.
 pub(super) fn of(kind: Kind, r: Ref) -> &'static [AtomicU64] {
     match kind {

@@ -148,12 +148,13 @@ pub(crate) enum Kind {
     Pool,
     Bytes,
     Queue,
+    RLock,
 }
 
 impl Kind {
     pub(crate) fn from_bits(bits: u8) -> Option<Self> {
         use Kind::*;
-        [Ledger, Lock, Value, Array, Pool, Bytes, Queue].into_iter().find(|&k| k as u8 == bits)
+        [Ledger, Lock, Value, Array, Pool, Bytes, Queue, RLock].into_iter().find(|&k| k as u8 == bits)
     }
 }
 
@@ -235,7 +236,7 @@ impl Ref {
     }
 }
 
-/// A lock.
+/// A lock or an RLock: which of the two says the block's kind.
 #[repr(C)]
 pub(crate) struct LockBlock {
     pub(crate) head: BlockHead,
@@ -353,7 +354,7 @@ pub(crate) fn hash() -> u64 {
         LedgerChunk::ENTRIES,
         UNIT,
         GRAIN,
-        Kind::Queue as usize,
+        Kind::RLock as usize,
         Owner::MAX_SLOT as usize,
     ];
     let mix = |h: u64, f: u64| (h ^ f).wrapping_mul(0x0100_0000_01B3);

@@ -22,7 +22,7 @@ mod sweep;
 mod table;
 mod tree;
 
-pub(crate) use carriers::{carried, carriers, carry, drop_carried, settle, take_carried};
+pub(crate) use carriers::{carried, carried_ref, carriers, carry, drop_carried, settle, take_carried};
 pub(crate) use layout::{ArrayBlock, BytesBlock, Kind, LockBlock, PoolBlock, Ref, ValueBlock};
 pub(crate) use ledger::Entry;
 pub(crate) use objects::{Data, Object, address, create, data, hold, hold_for, reference, release, resolve};

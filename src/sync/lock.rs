@@ -10,7 +10,11 @@ const REPORT: u64 = 1;
 
 /// Makes one, unlocked. `report`: acquire answers OWNER_DIED where it takes over.
 pub(crate) fn create(report: bool) -> Result<Object> {
-    shm::create::<LockBlock>(Kind::Lock, 0, |block| {
+    create_as(Kind::Lock, report)
+}
+
+pub(super) fn create_as(kind: Kind, report: bool) -> Result<Object> {
+    shm::create::<LockBlock>(kind, 0, |block| {
         block.lock.reset();
         block.options.store(if report { REPORT } else { 0 }, Ordering::Relaxed);
     })
@@ -21,12 +25,17 @@ impl LockBlock {
     #[inline(always)]
     pub(crate) fn acquire(&self, timeout: i64) -> Result<Status> {
         match self.lock.acquire(&ThisTree, || Deadline::after(timeout)) {
-            Some(Held::Cleanly) => Ok(Status::Ok),
-            Some(Held::AfterDeath) if self.options.load(Ordering::Relaxed) & REPORT != 0 => {
-                Ok(Status::OwnerDied)
-            }
-            Some(Held::AfterDeath) => Ok(Status::Ok),
+            Some(held) => Ok(self.told(held)),
             None => Err(timed_out()),
+        }
+    }
+
+    /// What the one who asked for the lock is told.
+    #[inline(always)]
+    pub(super) fn told(&self, held: Held) -> Status {
+        match held {
+            Held::AfterDeath if self.options.load(Ordering::Relaxed) & REPORT != 0 => Status::OwnerDied,
+            _ => Status::Ok,
         }
     }
 
@@ -38,7 +47,7 @@ impl LockBlock {
 }
 
 #[cold]
-fn timed_out() -> Error {
+pub(super) fn timed_out() -> Error {
     Error::new(Status::Timeout, "the lock is held by somebody else")
 }
 

@@ -1,4 +1,7 @@
-//! Synchronisation objects over words in shared memory.
+//! What processes synchronise by: policy over the words of `park`.
 #![forbid(unsafe_code)]
 
+#[allow(dead_code, reason = "what it guards comes next")]
+pub(crate) mod guarding;
 pub(crate) mod lock;
+pub(crate) mod rlock;

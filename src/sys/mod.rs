@@ -15,6 +15,7 @@ pub(crate) mod proc;
 pub(crate) mod signals;
 pub(crate) mod spawn;
 pub(crate) mod stdio;
+pub(crate) mod thread;
 
 use crate::error::Error;
 

@@ -1,0 +1,138 @@
+//! Recursive locks between processes. An RLock belongs to the thread that acquired it, which may
+//! acquire it again and releases it as often. When its process dies it goes on: the next to
+//! acquire gets it, within 100 ms of the death, however often the dead thread had it.
+
+use super::guard::{guard, joined, options, out};
+use super::handle;
+use super::status::mp_status;
+use super::time::mp_timeout;
+use crate::error::Status;
+use crate::sync;
+
+/// A lock that its holder may acquire again.
+pub struct mp_rlock {
+    _private: [u8; 0],
+}
+
+/// How an RLock shall be.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct mp_rlock_options {
+    /// sizeof(mp_rlock_options).
+    pub size: usize,
+    /// mp_rlock_acquire answers MP_OWNER_DIED, instead of MP_OK, where the last holder died.
+    pub report_owner_death: bool,
+}
+
+// mp.h:
+// /* The defaults: mp_rlock_options o = MP_RLOCK_OPTIONS; */
+// #define MP_RLOCK_OPTIONS { sizeof(mp_rlock_options), false }
+
+const DEFAULTS: mp_rlock_options =
+    mp_rlock_options { size: size_of::<mp_rlock_options>(), report_owner_death: false };
+
+/// MP_RLOCK_OPTIONS as a function.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn mp_rlock_options_init(options: *mut mp_rlock_options) -> mp_status {
+    guard("mp_rlock_options_init", || {
+        // SAFETY: C's promise for its argument, as the header gives it.
+        unsafe { out(options, "options") }?.write(DEFAULTS);
+        Ok(Status::Ok)
+    })
+}
+
+/// Makes an RLock, not held. It costs 64 bytes of shared memory and no descriptor.
+///
+/// rlock: where the handle goes. options: NULL for the defaults.
+///
+/// MP_ERR_NO_MEMORY: the shared segment is full.
+///
+/// Fork: a child, also one that libmp did not make, uses the same RLock through the same handle.
+/// What the parent's thread holds the child does not.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn mp_rlock_new(
+    rlock: *mut *mut mp_rlock,
+    options: *const mp_rlock_options,
+) -> mp_status {
+    guard("mp_rlock_new", || {
+        // SAFETY: C's promise for its arguments, as the header gives it.
+        let (place, options) = unsafe { (out(rlock, "rlock")?, self::options(options, DEFAULTS)?) };
+        joined()?;
+        place.write(handle::new_shared(sync::rlock::create(options.report_owner_death)?)?);
+        Ok(Status::Ok)
+    })
+}
+
+/// Acquires the RLock, waiting for it for up to timeout. The thread that holds it gets it once
+/// more at once.
+///
+/// timeout: nanoseconds.
+///
+/// MP_OK: you hold it.
+/// MP_OWNER_DIED: you hold it, and its last holder died holding it, so that what it guards may
+///     be half done. Only from an RLock made with report_owner_death; for others see
+///     mp_rlock_recovered.
+/// MP_ERR_TIMEOUT: somebody else held it all the time.
+/// MP_ERR_INVALID: this thread has it UINT32_MAX times already.
+///
+/// A killed holder: the RLock is taken from it. One that is stopped, or whose descriptors were
+/// all closed, still lives; one that is a zombie, or has run exec, does not. A thread that ends
+/// while its process goes on keeps it for ever: release it first.
+/// Threads: two threads of one process exclude each other. Order among waiters is not promised.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn mp_rlock_acquire(rlock: *mut mp_rlock, timeout: mp_timeout) -> mp_status {
+    guard("mp_rlock_acquire", || {
+        let block = handle::block(rlock)?;
+        if block.acquire_again_quickly() {
+            return Ok(Status::Ok);
+        }
+        // The slow way may sleep: the handle must outlast it.
+        let _pin = handle::pin_block(rlock)?;
+        block.acquire_again(timeout)
+    })
+}
+
+/// Releases the RLock once. With the last release somebody who waits gets it.
+///
+/// MP_ERR_NOT_OWNER: the calling thread does not hold it.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn mp_rlock_release(rlock: *mut mp_rlock) -> mp_status {
+    guard("mp_rlock_release", || {
+        handle::block(rlock)?.release_once()?;
+        Ok(Status::Ok)
+    })
+}
+
+/// Whether anybody holds the RLock, at some moment during the call. A dead holder still counts.
+///
+/// locked: where the answer goes.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn mp_rlock_locked(rlock: *const mp_rlock, locked: *mut bool) -> mp_status {
+    guard("mp_rlock_locked", || {
+        // SAFETY: C's promise for its argument, as the header gives it.
+        let place = unsafe { out(locked, "locked") }?;
+        place.write(handle::block(rlock)?.lock.is_held());
+        Ok(Status::Ok)
+    })
+}
+
+/// Whether this thread holds the RLock and got it from a holder that died; true until its last
+/// release.
+///
+/// recovered: where the answer goes.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn mp_rlock_recovered(rlock: *const mp_rlock, recovered: *mut bool) -> mp_status {
+    guard("mp_rlock_recovered", || {
+        // SAFETY: C's promise for its argument, as the header gives it.
+        let place = unsafe { out(recovered, "recovered") }?;
+        place.write(handle::block(rlock)?.is_this_threads_recovered());
+        Ok(Status::Ok)
+    })
+}
+
+/// Frees this handle. NULL is fine. The RLock goes with the last handle to it in any process; it
+/// is not released by this.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn mp_rlock_free(rlock: *mut mp_rlock) -> mp_status {
+    guard("mp_rlock_free", || handle::free_shared(rlock))
+}

@@ -1,0 +1,127 @@
+//! The lock that guards another object, a Lock or an RLock: a block of its own, which a carrier word of the
+//! guarded object's block holds. So it lives as long as that object, and others may have handles to it as well.
+
+use super::rlock::{self, not_owner};
+use crate::error::{Result, Status, fail};
+use crate::park::{Owner, Tree};
+use crate::shm::{self, Kind, LockBlock, Object, Ref, ThisTree};
+use std::sync::atomic::AtomicU64;
+
+/// What an object shall be guarded by.
+#[derive(Clone, Copy)]
+pub(crate) enum Guard {
+    /// An RLock of its own; true: it reports the death of a holder.
+    Own(bool),
+    /// This Lock or RLock.
+    Given(Kind, Ref),
+    /// Nothing.
+    None,
+}
+
+/// The guard, found.
+#[derive(Clone, Copy)]
+pub(crate) struct Guarding {
+    block: &'static LockBlock,
+    kind: Kind,
+    r: Ref,
+}
+
+impl Guard {
+    /// Makes or takes the lock; this process holds it until it is with a carrier.
+    pub(crate) fn prepare(self) -> Result<Option<Object>> {
+        Ok(match self {
+            Guard::Own(report) => Some(rlock::create(report)?),
+            Guard::Given(kind, r) => Some(Object { r, entry: shm::hold(r, kind)? }),
+            Guard::None => None,
+        })
+    }
+}
+
+/// Puts a prepared lock where its object keeps it.
+pub(crate) fn attach(lock: Option<Object>, carrier: &AtomicU64) {
+    if let Some(object) = lock {
+        shm::carry(object, carrier);
+    }
+}
+
+/// The lock that a carrier holds, if any.
+pub(crate) fn find(carrier: &AtomicU64) -> Option<Guarding> {
+    let r = shm::carried_ref(carrier)?;
+    [Kind::RLock, Kind::Lock].into_iter().find_map(|kind| {
+        let block = shm::resolve::<LockBlock>(r, kind)?;
+        Some(Guarding { block, kind, r })
+    })
+}
+
+impl Guarding {
+    pub(crate) fn kind(&self) -> Kind {
+        self.kind
+    }
+
+    pub(crate) fn reference(&self) -> Ref {
+        self.r
+    }
+
+    fn is_recursive(&self) -> bool {
+        self.kind == Kind::RLock
+    }
+
+    pub(crate) fn acquire(&self, timeout: i64) -> Result<Status> {
+        if self.is_recursive() { self.block.acquire_again(timeout) } else { self.block.acquire(timeout) }
+    }
+
+    pub(crate) fn release(&self) -> Result<()> {
+        if self.is_recursive() { self.block.release_once() } else { self.block.release() }
+    }
+
+    /// Whether the caller holds it: this thread an RLock, this process a Lock.
+    pub(crate) fn is_mine(&self) -> bool {
+        match self.is_recursive() {
+            true => self.block.is_this_threads(),
+            false => self.owner() == Some(ThisTree.me()),
+        }
+    }
+
+    /// NOT_OWNER unless the caller holds it.
+    pub(crate) fn check_mine(&self) -> Result<()> {
+        if self.is_mine() {
+            return Ok(());
+        }
+        match self.is_recursive() {
+            true => Err(not_owner()),
+            false => fail!(NotOwner, "this process does not hold the lock"),
+        }
+    }
+
+    pub(crate) fn is_held(&self) -> bool {
+        self.block.lock.is_held()
+    }
+
+    pub(crate) fn is_recovered(&self) -> bool {
+        self.block.lock.is_recovered(ThisTree.me())
+    }
+
+    pub(crate) fn owner(&self) -> Option<Owner> {
+        self.block.lock.owner()
+    }
+
+    /// How often its holder has it, at some moment.
+    pub(crate) fn depth(&self) -> u64 {
+        if self.is_recursive() { self.block.lock.depth() } else { self.is_held().into() }
+    }
+
+    /// Gives it back wholly, for a while; answers what `take_back` needs.
+    pub(crate) fn give_up(&self) -> Result<u64> {
+        if self.is_recursive() {
+            return self.block.release_wholly();
+        }
+        self.check_mine()?;
+        self.block.release()?;
+        Ok(1)
+    }
+
+    /// Takes it again as it was, without limit. OWNER_DIED where it reports that.
+    pub(crate) fn take_back(&self, depth: u64) -> Result<Status> {
+        if self.is_recursive() { Ok(self.block.take_back(depth)) } else { self.block.acquire(i64::MAX) }
+    }
+}

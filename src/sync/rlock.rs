@@ -1,0 +1,77 @@
+//! The recursive lock: owned by a thread, released by it alone, taken over from the dead.
+
+use super::lock::{self, timed_out};
+use crate::error::{Error, Result, Status};
+use crate::park::{self, TooDeep, Tree};
+use crate::shm::{Kind, LockBlock, Object, ThisTree};
+use crate::sys::thread;
+use crate::time::Deadline;
+
+/// Makes one, unlocked. `report`: acquire answers OWNER_DIED where it takes over.
+pub(crate) fn create(report: bool) -> Result<Object> {
+    lock::create_as(Kind::RLock, report)
+}
+
+/// The calling thread as an RLock's holder.
+#[inline(always)]
+fn me() -> u64 {
+    park::holder(ThisTree.me(), thread::number())
+}
+
+impl LockBlock {
+    /// Takes the lock, once more if this thread has it.
+    #[inline(always)]
+    pub(crate) fn acquire_again(&self, timeout: i64) -> Result<Status> {
+        match self.lock.acquire_again(&ThisTree, me(), || Deadline::after(timeout)) {
+            Ok(Some(held)) => Ok(self.told(held)),
+            Ok(None) => Err(timed_out()),
+            Err(TooDeep) => Err(too_deep()),
+        }
+    }
+
+    /// The same if it takes no time.
+    #[inline(always)]
+    pub(crate) fn acquire_again_quickly(&self) -> bool {
+        self.lock.acquire_again_quickly(me())
+    }
+
+    /// Gives it back once.
+    #[inline(always)]
+    pub(crate) fn release_once(&self) -> Result<()> {
+        if self.lock.release_once(&ThisTree, me()) { Ok(()) } else { Err(not_owner()) }
+    }
+
+    /// Gives it back wholly; answers how often this thread had it.
+    pub(crate) fn release_wholly(&self) -> Result<u64> {
+        self.lock.release_wholly(&ThisTree, me()).ok_or_else(not_owner)
+    }
+
+    /// Takes it as often as this thread had it, without limit.
+    pub(crate) fn take_back(&self, depth: u64) -> Status {
+        match self.lock.take_back(&ThisTree, me(), depth, || Deadline::Never) {
+            Some(held) => self.told(held),
+            // There is no deadline that could be over.
+            None => Status::Timeout,
+        }
+    }
+
+    /// Whether this thread holds it and the holder before died.
+    pub(crate) fn is_this_threads_recovered(&self) -> bool {
+        self.is_this_threads() && self.lock.is_recovered(ThisTree.me())
+    }
+
+    /// Whether this thread holds it, as an RLock.
+    pub(crate) fn is_this_threads(&self) -> bool {
+        self.lock.depth_of(me()).is_some()
+    }
+}
+
+#[cold]
+fn too_deep() -> Error {
+    Error::new(Status::Invalid, "the thread holds the lock as often as can be counted")
+}
+
+#[cold]
+pub(super) fn not_owner() -> Error {
+    Error::new(Status::NotOwner, "the calling thread does not hold the lock")
+}
