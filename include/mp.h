@@ -473,6 +473,123 @@ mp_status mp_rlock_recovered(const mp_rlock *rlock, bool *recovered);
  */
 mp_status mp_rlock_free(mp_rlock *rlock);
 
+/* ---- semaphore ----------------------------------------------------------------------------------
+ *
+ * Semaphores between processes: a number of slots, of which each acquire takes one and any
+ * process may give some back. For signalling, too: a release that nobody waits for is kept.
+ */
+
+/* A semaphore. */
+typedef struct mp_semaphore mp_semaphore;
+
+/* How a semaphore shall be. */
+typedef struct mp_semaphore_options {
+    /* sizeof(mp_semaphore_options). */
+    size_t size;
+    /* Never more slots than it begins with: a release that makes more is MP_ERR_OVER_RELEASE. */
+    bool bounded;
+    /*
+     * What a process has when it dies is given back, within 100 ms. Then who takes slots gives
+     * them back itself, and never more than it has. At most 2046 processes have some at a time.
+     */
+    bool give_back;
+} mp_semaphore_options;
+
+/* The defaults: mp_semaphore_options o = MP_SEMAPHORE_OPTIONS; */
+#define MP_SEMAPHORE_OPTIONS { sizeof(mp_semaphore_options), false, false }
+
+/* MP_SEMAPHORE_OPTIONS as a function. */
+mp_status mp_semaphore_options_init(mp_semaphore_options *options);
+
+/*
+ * Makes a semaphore. It costs 64 bytes of shared memory and no descriptor; with give_back 8
+ * bytes more for each slot, at most 16 KiB.
+ *
+ * semaphore: where the handle goes.
+ * value: how many slots are free, 0 to 2147483647.
+ * options: NULL for the defaults.
+ *
+ * MP_ERR_INVALID: value is no such number.
+ * MP_ERR_NO_MEMORY: the shared segment is full.
+ *
+ * Fork: a child, also one that libmp did not make, uses the same semaphore through the same
+ * handle. What its parent has it does not have.
+ */
+mp_status mp_semaphore_new(mp_semaphore **semaphore,
+                           int64_t value,
+                           const mp_semaphore_options *options);
+
+/*
+ * Takes a slot, waiting for one for up to timeout.
+ *
+ * timeout: nanoseconds.
+ *
+ * MP_ERR_TIMEOUT: no slot was free all the time.
+ * MP_ERR_NO_MEMORY: of a semaphore with give_back 2046 other processes have slots.
+ * MP_ERR_STATE: the block of a semaphore with give_back was overwritten by a stray pointer.
+ *
+ * Threads: any; the slots of a process are its threads' together. Who of several waiters gets
+ * a slot is not promised.
+ * Kill: a process killed in here has taken a slot or has not. The slots that it had stay
+ * taken, unless the semaphore was made with give_back; no sleeper is forgotten.
+ */
+mp_status mp_semaphore_acquire(mp_semaphore *semaphore, mp_timeout timeout);
+
+/*
+ * Gives slots back, all in one step; as many as wait, up to that number, get them.
+ *
+ * count: how many, at least 1.
+ *
+ * MP_ERR_INVALID: count is 0.
+ * MP_ERR_OVER_RELEASE: there would be more than 2147483647, or of a bounded semaphore more than
+ *     it began with. Nothing changes.
+ * MP_ERR_NOT_OWNER: the semaphore was made with give_back, and this process has not so many.
+ *     Nothing changes.
+ * MP_ERR_STATE: the block of a semaphore with give_back was overwritten by a stray pointer.
+ */
+mp_status mp_semaphore_release(mp_semaphore *semaphore, size_t count);
+
+/*
+ * How many slots are free, at some moment during the call. What a dead process has still
+ * counts as taken.
+ *
+ * value: where the number goes.
+ *
+ * MP_ERR_STATE: the block of a semaphore with give_back was overwritten by a stray pointer.
+ */
+mp_status mp_semaphore_value(const mp_semaphore *semaphore, size_t *value);
+
+/*
+ * Whether no slot is free, as mp_semaphore_value.
+ *
+ * locked: where the answer goes.
+ *
+ * MP_ERR_STATE: the block of a semaphore with give_back was overwritten by a stray pointer.
+ */
+mp_status mp_semaphore_locked(const mp_semaphore *semaphore, bool *locked);
+
+/*
+ * Writes a text about the semaphore: "<Semaphore(value=3)>", or
+ * "<BoundedSemaphore(value=3, maxvalue=5)>".
+ *
+ * text: where it goes, with a zero at its end. size: bytes of that.
+ * needed: how many bytes it takes, with the zero, goes here; may be NULL.
+ *
+ * MP_ERR_TOO_SMALL: it takes more than size. Only needed is written.
+ * MP_ERR_INVALID: text is NULL, and size is not 0.
+ * MP_ERR_STATE: the block of a semaphore with give_back was overwritten by a stray pointer.
+ */
+mp_status mp_semaphore_describe(const mp_semaphore *semaphore,
+                                char *text,
+                                size_t size,
+                                size_t *needed);
+
+/*
+ * Frees this handle. NULL is fine. The semaphore goes with the last handle to it in any
+ * process; no slot is given back by this.
+ */
+mp_status mp_semaphore_free(mp_semaphore *semaphore);
+
 /* ---- value --------------------------------------------------------------------------------------
  *
  * Shared values: one number that many processes read and change. Every operation is one atomic
@@ -1039,6 +1156,9 @@ mp_lock *mp_child_lock(mp_child *child, size_t index);
 
 /* An argument that is an RLock, as mp_child_lock. */
 mp_rlock *mp_child_rlock(mp_child *child, size_t index);
+
+/* An argument that is a semaphore, as mp_child_lock. */
+mp_semaphore *mp_child_semaphore(mp_child *child, size_t index);
 
 /* An argument that is a value, as mp_child_lock. */
 mp_value *mp_child_value(mp_child *child, size_t index);

@@ -7,6 +7,7 @@ use super::lock::mp_lock;
 use super::process::mp_child;
 use super::queue::mp_queue;
 use super::rlock::mp_rlock;
+use super::semaphore::mp_semaphore;
 use super::slots::{self, Kind};
 use super::value::mp_value;
 use crate::error::{Result, fail};
@@ -100,6 +101,12 @@ pub unsafe extern "C" fn mp_child_lock(child: *mut mp_child, index: usize) -> *m
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn mp_child_rlock(child: *mut mp_child, index: usize) -> *mut mp_rlock {
     object("mp_child_rlock", child, index)
+}
+
+/// An argument that is a semaphore, as mp_child_lock.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn mp_child_semaphore(child: *mut mp_child, index: usize) -> *mut mp_semaphore {
+    object("mp_child_semaphore", child, index)
 }
 
 /// An argument that is a value, as mp_child_lock.

@@ -2,7 +2,7 @@
 
 use super::slots::{self, Kind, Pin};
 use crate::error::{Result, Status};
-use crate::shm::{ArrayBlock, LockBlock, Object, QueueBlock, ValueBlock};
+use crate::shm::{ArrayBlock, LockBlock, Object, QueueBlock, SemaphoreBlock, ValueBlock};
 use std::marker::PhantomData;
 use std::ops::Deref;
 
@@ -31,6 +31,7 @@ macro_rules! nouns {
 nouns! {
     super::lock::mp_lock, Lock, Shared: Block = LockBlock;
     super::rlock::mp_rlock, RLock, Shared: Block = LockBlock;
+    super::semaphore::mp_semaphore, Semaphore, Shared: Block = SemaphoreBlock;
     super::value::mp_value, Value, Shared: Block = ValueBlock;
     super::array::mp_array, Array, Shared: Block = ArrayBlock;
     super::queue::mp_queue, Queue, Shared: Block = QueueBlock;

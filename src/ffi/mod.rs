@@ -5,6 +5,7 @@
 mod guard; // not in the header
 mod handle; // not in the header
 mod slots; // not in the header
+mod text; // not in the header
 
 pub mod status;
 pub mod library;
@@ -13,6 +14,7 @@ pub mod start;
 pub mod buffer;
 pub mod lock;
 pub mod rlock;
+pub mod semaphore;
 pub mod value;
 pub mod array;
 pub mod queue;

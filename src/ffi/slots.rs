@@ -38,6 +38,7 @@ pub(super) enum Kind {
     Task,
     Queue,
     RLock,
+    Semaphore,
 }
 
 impl Kind {
@@ -54,12 +55,13 @@ impl Kind {
             Kind::Task => "a task",
             Kind::Queue => "a queue",
             Kind::RLock => "an RLock",
+            Kind::Semaphore => "a semaphore",
         }
     }
 
     fn from_bits(bits: u64) -> Option<Self> {
         use Kind::*;
-        [Buffer, Lock, Value, Array, Process, Child, Pool, Task, Queue, RLock]
+        [Buffer, Lock, Value, Array, Process, Child, Pool, Task, Queue, RLock, Semaphore]
             .into_iter()
             .find(|&k| k as u64 == bits)
     }
@@ -72,6 +74,7 @@ impl Kind {
             Kind::Array => Some(shm::Kind::Array),
             Kind::Queue => Some(shm::Kind::Queue),
             Kind::RLock => Some(shm::Kind::RLock),
+            Kind::Semaphore => Some(shm::Kind::Semaphore),
             _ => None,
         }
     }

@@ -15,11 +15,13 @@
 mod lock;
 mod owner;
 mod rlock;
+mod semaphore;
 mod spot;
 
 pub(crate) use lock::{Held, OwnerLock};
 pub(crate) use owner::Owner;
 pub(crate) use rlock::{TooDeep, holder};
+pub(crate) use semaphore::{Accounts, MOST_SLOTS, NoSlot, NotTaken, SemaphoreWord};
 pub(crate) use spot::{Spot, Wait};
 
 use crate::sys::atomic::{AtomicU64, Ordering};

@@ -35,6 +35,19 @@ impl Spot {
         }
     }
 
+    /// The same after the state was changed by a SeqCst read-modify-write, which on every machine is fence enough:
+    /// it comes before this load in the one order of all SeqCst operations, and a sleeper's raise of the count
+    /// before its fence; so either we see the sleeper here, or its look behind the fence sees the new state.
+    #[inline(always)]
+    pub(crate) fn notify_swapped(&self, count: i32) {
+        // The model checker knows less of SeqCst accesses than of fences.
+        #[cfg(loom)]
+        fence(Ordering::SeqCst);
+        if self.sleepers.load(Ordering::SeqCst) != 0 {
+            self.wake(count);
+        }
+    }
+
     /// The two halves of `notify`, for who looks at several spots behind one fence: whether anybody may sleep.
     #[inline(always)]
     pub(crate) fn has_sleepers(&self) -> bool {

@@ -1,7 +1,7 @@
 //! What lies where in a segment. Everything shared is a struct of atomics, and every one of them is here, so
 //! that the layout hash covers them all.
 
-use crate::park::{Owner, OwnerLock, Spot};
+use crate::park::{Owner, OwnerLock, SemaphoreWord, Spot};
 use std::sync::atomic::{AtomicU8, AtomicU16, AtomicU32, AtomicU64, Ordering};
 
 /// Types that may be looked at in shared memory whatever its bytes are.
@@ -149,12 +149,15 @@ pub(crate) enum Kind {
     Bytes,
     Queue,
     RLock,
+    Semaphore,
 }
 
 impl Kind {
     pub(crate) fn from_bits(bits: u8) -> Option<Self> {
         use Kind::*;
-        [Ledger, Lock, Value, Array, Pool, Bytes, Queue, RLock].into_iter().find(|&k| k as u8 == bits)
+        [Ledger, Lock, Value, Array, Pool, Bytes, Queue, RLock, Semaphore]
+            .into_iter()
+            .find(|&k| k as u8 == bits)
     }
 }
 
@@ -245,6 +248,15 @@ pub(crate) struct LockBlock {
     pub(crate) options: AtomicU64,
 }
 
+/// A semaphore. Its data, if it keeps accounts: a lock (two words), and the words of those who have slots.
+#[repr(C)]
+pub(crate) struct SemaphoreBlock {
+    pub(crate) head: BlockHead,
+    pub(crate) semaphore: SemaphoreWord,
+    /// The most free slots (32 bits), and options.
+    pub(crate) options: AtomicU64,
+}
+
 /// A value: one item in a word.
 #[repr(C)]
 pub(crate) struct ValueBlock {
@@ -306,6 +318,8 @@ unsafe impl Words for BlockHead {}
 // SAFETY: as above.
 unsafe impl Words for LockBlock {}
 // SAFETY: as above.
+unsafe impl Words for SemaphoreBlock {}
+// SAFETY: as above.
 unsafe impl Words for ValueBlock {}
 // SAFETY: as above.
 unsafe impl Words for ArrayBlock {}
@@ -326,6 +340,7 @@ unsafe impl Words for AtomicU64 {}
 
 const _: () = {
     use std::mem::{align_of, size_of};
+    assert!(size_of::<SemaphoreBlock>() == GRAIN);
     assert!(size_of::<LockBlock>() == GRAIN && size_of::<ValueBlock>() == GRAIN);
     assert!(
         size_of::<ArrayBlock>() == GRAIN
@@ -354,7 +369,8 @@ pub(crate) fn hash() -> u64 {
         LedgerChunk::ENTRIES,
         UNIT,
         GRAIN,
-        Kind::RLock as usize,
+        size_of::<SemaphoreBlock>(),
+        Kind::Semaphore as usize,
         Owner::MAX_SLOT as usize,
     ];
     let mix = |h: u64, f: u64| (h ^ f).wrapping_mul(0x0100_0000_01B3);

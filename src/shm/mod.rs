@@ -23,7 +23,9 @@ mod table;
 mod tree;
 
 pub(crate) use carriers::{carried, carried_ref, carriers, carry, drop_carried, settle, take_carried};
-pub(crate) use layout::{ArrayBlock, BytesBlock, Kind, LockBlock, PoolBlock, Ref, ValueBlock};
+pub(crate) use layout::{
+    ArrayBlock, BytesBlock, Kind, LockBlock, PoolBlock, Ref, SemaphoreBlock, ValueBlock,
+};
 pub(crate) use ledger::Entry;
 pub(crate) use objects::{Data, Object, address, create, data, hold, hold_for, reference, release, resolve};
 pub(crate) use pool_area::{AHEAD, IN_BLOCK, INLINE, OUT_BLOCK, PoolArea, TARGETS, TaskSlot};

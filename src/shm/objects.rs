@@ -9,7 +9,7 @@ use super::ledger::{self, Entry, private};
 use super::redo::Transaction;
 use super::{segment, table};
 use crate::error::{Result, Status, fail};
-use crate::park::{Owner, Spot};
+use crate::park::{Owner, OwnerLock, Spot};
 use crate::sys::page::page;
 use std::sync::atomic::{AtomicU8, AtomicU16, AtomicU32, AtomicU64, Ordering};
 
@@ -99,6 +99,20 @@ impl Data {
     fn number<N: Words>(&self) -> &N {
         assert!(self.len == size_of::<N>() && self.at.addr().is_multiple_of(align_of::<N>()));
         // SAFETY: in the mapping, as long and as aligned as it must be, and any bytes are an atomic number.
+        unsafe { &*self.at.cast() }
+    }
+
+    /// The bytes as words, where they lie as words do; what is left over at the end is not among them.
+    pub(crate) fn words(&self) -> &'static [AtomicU64] {
+        assert!(self.at.addr().is_multiple_of(8));
+        // SAFETY: in the mapping, which is never undone, aligned, and any bytes are atomic numbers.
+        unsafe { std::slice::from_raw_parts(self.at.cast(), self.len / 8) }
+    }
+
+    /// The lock that the data begins with.
+    pub(crate) fn lock(&self) -> &'static OwnerLock {
+        assert!(self.len >= size_of::<OwnerLock>() && self.at.addr().is_multiple_of(align_of::<OwnerLock>()));
+        // SAFETY: as above: a lock is two atomic words.
         unsafe { &*self.at.cast() }
     }
 

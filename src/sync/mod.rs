@@ -5,3 +5,4 @@
 pub(crate) mod guarding;
 pub(crate) mod lock;
 pub(crate) mod rlock;
+pub(crate) mod semaphore;

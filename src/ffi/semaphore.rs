@@ -1,0 +1,182 @@
+//! Semaphores between processes: a number of slots, of which each acquire takes one and any
+//! process may give some back. For signalling, too: a release that nobody waits for is kept.
+
+use super::guard::{guard, joined, options, out};
+use super::handle;
+use super::status::mp_status;
+use super::text;
+use super::time::mp_timeout;
+use crate::error::Status;
+use crate::sync;
+use core::ffi::c_char;
+
+/// A semaphore.
+pub struct mp_semaphore {
+    _private: [u8; 0],
+}
+
+/// How a semaphore shall be.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct mp_semaphore_options {
+    /// sizeof(mp_semaphore_options).
+    pub size: usize,
+    /// Never more slots than it begins with: a release that makes more is MP_ERR_OVER_RELEASE.
+    pub bounded: bool,
+    /// What a process has when it dies is given back, within 100 ms. Then who takes slots gives
+    /// them back itself, and never more than it has. At most 2046 processes have some at a time.
+    pub give_back: bool,
+}
+
+// mp.h:
+// /* The defaults: mp_semaphore_options o = MP_SEMAPHORE_OPTIONS; */
+// #define MP_SEMAPHORE_OPTIONS { sizeof(mp_semaphore_options), false, false }
+
+const DEFAULTS: mp_semaphore_options =
+    mp_semaphore_options { size: size_of::<mp_semaphore_options>(), bounded: false, give_back: false };
+
+/// MP_SEMAPHORE_OPTIONS as a function.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn mp_semaphore_options_init(options: *mut mp_semaphore_options) -> mp_status {
+    guard("mp_semaphore_options_init", || {
+        // SAFETY: C's promise for its argument, as the header gives it.
+        unsafe { out(options, "options") }?.write(DEFAULTS);
+        Ok(Status::Ok)
+    })
+}
+
+/// Makes a semaphore. It costs 64 bytes of shared memory and no descriptor; with give_back 8
+/// bytes more for each slot, at most 16 KiB.
+///
+/// semaphore: where the handle goes.
+/// value: how many slots are free, 0 to 2147483647.
+/// options: NULL for the defaults.
+///
+/// MP_ERR_INVALID: value is no such number.
+/// MP_ERR_NO_MEMORY: the shared segment is full.
+///
+/// Fork: a child, also one that libmp did not make, uses the same semaphore through the same
+/// handle. What its parent has it does not have.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn mp_semaphore_new(
+    semaphore: *mut *mut mp_semaphore,
+    value: i64,
+    options: *const mp_semaphore_options,
+) -> mp_status {
+    guard("mp_semaphore_new", || {
+        // SAFETY: C's promise for its arguments, as the header gives it.
+        let (place, options) = unsafe { (out(semaphore, "semaphore")?, self::options(options, DEFAULTS)?) };
+        joined()?;
+        place.write(handle::new_shared(sync::semaphore::create(value, options.bounded, options.give_back)?)?);
+        Ok(Status::Ok)
+    })
+}
+
+/// Takes a slot, waiting for one for up to timeout.
+///
+/// timeout: nanoseconds.
+///
+/// MP_ERR_TIMEOUT: no slot was free all the time.
+/// MP_ERR_NO_MEMORY: of a semaphore with give_back 2046 other processes have slots.
+/// MP_ERR_STATE: the block of a semaphore with give_back was overwritten by a stray pointer.
+///
+/// Threads: any; the slots of a process are its threads' together. Who of several waiters gets
+/// a slot is not promised.
+/// Kill: a process killed in here has taken a slot or has not. The slots that it had stay
+/// taken, unless the semaphore was made with give_back; no sleeper is forgotten.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn mp_semaphore_acquire(
+    semaphore: *mut mp_semaphore,
+    timeout: mp_timeout,
+) -> mp_status {
+    guard("mp_semaphore_acquire", || {
+        let block = handle::block(semaphore)?;
+        if block.acquire_quickly() {
+            return Ok(Status::Ok);
+        }
+        // The slow way may sleep: the handle must outlast it.
+        let _pin = handle::pin_block(semaphore)?;
+        block.acquire(timeout)?;
+        Ok(Status::Ok)
+    })
+}
+
+/// Gives slots back, all in one step; as many as wait, up to that number, get them.
+///
+/// count: how many, at least 1.
+///
+/// MP_ERR_INVALID: count is 0.
+/// MP_ERR_OVER_RELEASE: there would be more than 2147483647, or of a bounded semaphore more than
+///     it began with. Nothing changes.
+/// MP_ERR_NOT_OWNER: the semaphore was made with give_back, and this process has not so many.
+///     Nothing changes.
+/// MP_ERR_STATE: the block of a semaphore with give_back was overwritten by a stray pointer.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn mp_semaphore_release(semaphore: *mut mp_semaphore, count: usize) -> mp_status {
+    guard("mp_semaphore_release", || {
+        handle::block(semaphore)?.release(count as u64)?;
+        Ok(Status::Ok)
+    })
+}
+
+/// How many slots are free, at some moment during the call. What a dead process has still
+/// counts as taken.
+///
+/// value: where the number goes.
+///
+/// MP_ERR_STATE: the block of a semaphore with give_back was overwritten by a stray pointer.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn mp_semaphore_value(semaphore: *const mp_semaphore, value: *mut usize) -> mp_status {
+    guard("mp_semaphore_value", || {
+        // SAFETY: C's promise for its argument, as the header gives it.
+        let place = unsafe { out(value, "value") }?;
+        place.write(handle::block(semaphore)?.free()? as usize);
+        Ok(Status::Ok)
+    })
+}
+
+/// Whether no slot is free, as mp_semaphore_value.
+///
+/// locked: where the answer goes.
+///
+/// MP_ERR_STATE: the block of a semaphore with give_back was overwritten by a stray pointer.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn mp_semaphore_locked(semaphore: *const mp_semaphore, locked: *mut bool) -> mp_status {
+    guard("mp_semaphore_locked", || {
+        // SAFETY: C's promise for its argument, as the header gives it.
+        let place = unsafe { out(locked, "locked") }?;
+        place.write(handle::block(semaphore)?.free()? == 0);
+        Ok(Status::Ok)
+    })
+}
+
+/// Writes a text about the semaphore: "<Semaphore(value=3)>", or
+/// "<BoundedSemaphore(value=3, maxvalue=5)>".
+///
+/// text: where it goes, with a zero at its end. size: bytes of that.
+/// needed: how many bytes it takes, with the zero, goes here; may be NULL.
+///
+/// MP_ERR_TOO_SMALL: it takes more than size. Only needed is written.
+/// MP_ERR_INVALID: text is NULL, and size is not 0.
+/// MP_ERR_STATE: the block of a semaphore with give_back was overwritten by a stray pointer.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn mp_semaphore_describe(
+    semaphore: *const mp_semaphore,
+    text: *mut c_char,
+    size: usize,
+    needed: *mut usize,
+) -> mp_status {
+    guard("mp_semaphore_describe", || {
+        let about = handle::block(semaphore)?.describe()?;
+        // SAFETY: C's promise for its arguments, as the header gives it.
+        unsafe { text::write(text, size, needed, &about) }?;
+        Ok(Status::Ok)
+    })
+}
+
+/// Frees this handle. NULL is fine. The semaphore goes with the last handle to it in any
+/// process; no slot is given back by this.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn mp_semaphore_free(semaphore: *mut mp_semaphore) -> mp_status {
+    guard("mp_semaphore_free", || handle::free_shared(semaphore))
+}

@@ -1,0 +1,21 @@
+//! Text that goes into room that the caller gives.
+
+use super::guard;
+use crate::error::{Result, fail};
+use core::ffi::c_char;
+
+/// Writes the text and a zero behind it, and tells how many bytes that takes; where there are fewer, only that.
+///
+/// # Safety
+/// `room` points to `size` writable bytes, or is NULL; `needed` is NULL or a place for a number.
+pub(super) unsafe fn write(room: *mut c_char, size: usize, needed: *mut usize, text: &str) -> Result<()> {
+    let takes = text.len() + 1;
+    // SAFETY: the caller's promise.
+    let (room, ()) = unsafe { (guard::bytes_out(room.cast(), size)?, guard::write_to(needed, takes)) };
+    let Some(room) = room.get_mut(..takes) else {
+        fail!(TooSmall, "the text takes {takes} bytes, and there is room for {size}");
+    };
+    room[..text.len()].copy_from_slice(text.as_bytes());
+    room[text.len()] = 0;
+    Ok(())
+}

@@ -1,0 +1,129 @@
+//! Semaphores: how many slots, who may give back, and what happens to those of the dead.
+
+use crate::error::{Error, Result, Status, fail};
+use crate::park::{Accounts, MOST_SLOTS, NoSlot, NotTaken};
+use crate::shm::{self, Kind, Object, SemaphoreBlock, ThisTree};
+use crate::time::Deadline;
+use std::sync::atomic::Ordering::Relaxed;
+
+const ACCOUNTS: u64 = 1 << 32;
+const BOUNDED: u64 = 1 << 33;
+const MOST: u64 = u32::MAX as u64;
+
+/// How many processes at a time may have slots of a semaphore that keeps accounts.
+const MOST_HOLDERS: usize = 2046;
+/// Words of the lock that the data begins with.
+const LOCK_WORDS: usize = 2;
+
+/// Makes one with so many free slots. `bounded`: there are never more. `give_back`: it knows who has them, and takes
+/// back what the dead had.
+pub(crate) fn create(value: i64, bounded: bool, give_back: bool) -> Result<Object> {
+    let Some(slots) = u64::try_from(value).ok().filter(|&slots| slots <= MOST_SLOTS) else {
+        fail!(Invalid, "{value} is no number of slots: 0 to {MOST_SLOTS} are");
+    };
+    let holders = if give_back { (slots as usize).min(MOST_HOLDERS) } else { 0 };
+    let data = if give_back { (LOCK_WORDS + holders) * 8 } else { 0 };
+    let most = if bounded || give_back { slots } else { MOST_SLOTS };
+    let options = most | if give_back { ACCOUNTS } else { 0 } | if bounded { BOUNDED } else { 0 };
+    shm::create::<SemaphoreBlock>(Kind::Semaphore, data, |block| {
+        block.semaphore.reset(slots);
+        block.options.store(options, Relaxed);
+    })
+}
+
+impl SemaphoreBlock {
+    fn most(&self) -> u64 {
+        self.options.load(Relaxed) & MOST
+    }
+
+    #[inline(always)]
+    fn keeps_accounts(&self) -> bool {
+        self.options.load(Relaxed) & ACCOUNTS != 0
+    }
+
+    fn accounts(&self) -> Result<Accounts<'_>> {
+        match shm::data(&self.head) {
+            Some(data) if data.len() >= LOCK_WORDS * 8 => Ok(Accounts {
+                lock: data.lock(),
+                spot: self.semaphore.spot(),
+                words: &data.words()[LOCK_WORDS..],
+                limit: self.most(),
+            }),
+            _ => fail!(State, "the semaphore's block in shared memory is damaged"),
+        }
+    }
+
+    /// Takes a slot if that takes one look.
+    #[inline(always)]
+    pub(crate) fn acquire_quickly(&self) -> bool {
+        !self.keeps_accounts() && self.semaphore.try_acquire()
+    }
+
+    /// Takes a slot, waiting for one.
+    pub(crate) fn acquire(&self, timeout: i64) -> Result<()> {
+        let deadline = Deadline::after(timeout);
+        if !self.keeps_accounts() {
+            return if self.semaphore.acquire(&ThisTree, deadline) { Ok(()) } else { Err(timed_out()) };
+        }
+        match self.accounts()?.acquire(&ThisTree, deadline) {
+            Ok(()) => Ok(()),
+            Err(NoSlot::TimedOut) => Err(timed_out()),
+            Err(NoSlot::TooManyHolders) => {
+                fail!(NoMemory, "{MOST_HOLDERS} processes have slots, which is all that can be accounted for")
+            }
+        }
+    }
+
+    /// Gives slots back, in one step.
+    #[inline(always)]
+    pub(crate) fn release(&self, count: u64) -> Result<()> {
+        if count == 0 {
+            fail!(Invalid, "0 slots cannot be released");
+        }
+        if self.keeps_accounts() {
+            return self.release_accounted(count);
+        }
+        match self.semaphore.release(count, self.most()) {
+            true => Ok(()),
+            false => Err(self.over_release(count)),
+        }
+    }
+
+    #[cold]
+    fn release_accounted(&self, count: u64) -> Result<()> {
+        match self.accounts()?.release(&ThisTree, count) {
+            Ok(()) => Ok(()),
+            Err(NotTaken(has)) => fail!(NotOwner, "{count} slots are released, and this process has {has}"),
+        }
+    }
+
+    #[cold]
+    fn over_release(&self, count: u64) -> Error {
+        let (free, most) = (self.semaphore.free(), self.most());
+        let text = format!("{count} slots are released, {free} are free, and {most} is the most");
+        Error::new(Status::OverRelease, text)
+    }
+
+    /// How many slots are free, at some moment.
+    pub(crate) fn free(&self) -> Result<u64> {
+        if !self.keeps_accounts() {
+            return Ok(self.semaphore.free());
+        }
+        let accounts = self.accounts()?;
+        Ok(accounts.limit.saturating_sub(accounts.taken()))
+    }
+
+    /// CPython's text.
+    pub(crate) fn describe(&self) -> Result<String> {
+        let (free, most) = (self.free()?, self.most());
+        Ok(match self.options.load(Relaxed) & BOUNDED != 0 {
+            true => format!("<BoundedSemaphore(value={free}, maxvalue={most})>"),
+            false => format!("<Semaphore(value={free})>"),
+        })
+    }
+}
+
+#[cold]
+fn timed_out() -> Error {
+    Error::new(Status::Timeout, "no slot was free in time")
+}
