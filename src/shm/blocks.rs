@@ -7,7 +7,7 @@
 use super::books;
 use super::extents;
 use super::layout::{BlockHead, Extent, GRAIN, Kind, ProcessSlot, Ref, State, UNIT, class_for, class_size};
-use super::segment;
+use super::segment::Segment;
 use crate::error::{Result, fail};
 use std::sync::atomic::Ordering;
 
@@ -30,10 +30,10 @@ const _: () = assert!(super::layout::MAX_SMALL == GRAIN << (CLASSES - 1));
 /// One [`Cursor`] a class.
 pub(super) type Cursors = [Cursor; CLASSES];
 
-/// Claims a block of at least `bytes` on behalf of `slot`, which nobody else does at the same time. The block
-/// is zeroed behind its state and counted once; `slot.claiming` names it until the caller has filed it.
+/// Claims a block of at least `bytes` on behalf of the process in slot `number`, which nobody else does at the same time. The block
+/// is zeroed behind its state and counted once; the slot's `claiming` names it until the caller has filed it.
 pub(super) fn claim(
-    slot: &ProcessSlot,
+    s: &'static Segment,
     number: u32,
     cursors: &mut Cursors,
     kind: Kind,
@@ -41,15 +41,15 @@ pub(super) fn claim(
 ) -> Result<(Ref, &'static BlockHead)> {
     let class = class_for(bytes);
     let cursor = &mut cursors[class as usize];
-    let claimer = Claimer { slot, number, kind, class };
+    let claimer = Claimer { s, slot: s.slot(number), number, kind, class };
     if let Some(found) = claimer.claim_in(cursor) {
         return Ok(claimer.prepare(found));
     }
     // Every claim below happens with the books open: a unit that is new to us may be everybody's next.
-    let mut books = books::open();
+    let mut books = books::open(s);
     let mut units: Vec<u32> = Vec::new();
     for (first, extent) in extents::walk(&books) {
-        if extent == (Extent::Small { class }) && segment::unit(first).free.load(Ordering::Relaxed) > 0 {
+        if extent == (Extent::Small { class }) && s.unit(first).free.load(Ordering::Relaxed) > 0 {
             units.push(first);
         }
     }
@@ -60,8 +60,8 @@ pub(super) fn claim(
         }
     }
     let unit = extents::find(&mut books, 1)?;
-    segment::populate(unit as usize * UNIT, UNIT)?;
-    segment::unit(unit).free.store((UNIT / class_size(class)) as u32, Ordering::Relaxed);
+    s.populate(unit as usize * UNIT, UNIT)?;
+    s.unit(unit).free.store((UNIT / class_size(class)) as u32, Ordering::Relaxed);
     let mut tx = books.begin();
     extents::set(&mut tx, unit, Extent::Small { class })?;
     tx.commit();
@@ -72,14 +72,15 @@ pub(super) fn claim(
     }
 }
 
-struct Claimer<'a> {
-    slot: &'a ProcessSlot,
+struct Claimer {
+    s: &'static Segment,
+    slot: &'static ProcessSlot,
     number: u32,
     kind: Kind,
     class: u8,
 }
 
-impl Claimer<'_> {
+impl Claimer {
     /// Looks through the rest of the cursor's unit.
     fn claim_in(&self, cursor: &mut Cursor) -> Option<(Ref, &'static BlockHead)> {
         let size = class_size(self.class);
@@ -87,7 +88,7 @@ impl Claimer<'_> {
         while cursor.unit != 0 && cursor.index < count {
             let offset = cursor.unit as usize * UNIT + cursor.index as usize * size;
             cursor.index += 1;
-            let head: &BlockHead = segment::at(offset);
+            let head: &BlockHead = self.s.at(offset);
             let was = head.state.load(Ordering::Relaxed);
             let state = State::from_bits(was);
             if state.kind != 0 {
@@ -100,7 +101,7 @@ impl Claimer<'_> {
             // Release: the name in `claiming` is there before the claim is. Acquire: the last tenant's
             // stores are done.
             if head.state.compare_exchange(was, claimed.bits(), Ordering::AcqRel, Ordering::Relaxed).is_ok() {
-                segment::unit(cursor.unit).free.fetch_sub(1, Ordering::Relaxed);
+                self.s.unit(cursor.unit).free.fetch_sub(1, Ordering::Relaxed);
                 return Some((r, head));
             }
         }
@@ -109,21 +110,21 @@ impl Claimer<'_> {
     }
 
     fn prepare(&self, (r, head): (Ref, &'static BlockHead)) -> (Ref, &'static BlockHead) {
-        segment::clear(r.offset() + size_of::<u64>(), class_size(self.class) - size_of::<u64>());
+        self.s.clear(r.offset() + size_of::<u64>(), class_size(self.class) - size_of::<u64>());
         head.refs.store(1, Ordering::Relaxed);
         (r, head)
     }
 }
 
 /// The block that a reference names, None when there is none (any more).
-pub(super) fn resolve(r: Ref) -> Option<(&'static BlockHead, Kind)> {
+pub(super) fn resolve(s: &'static Segment, r: Ref) -> Option<(&'static BlockHead, Kind)> {
     let offset = r.offset();
     let unit = (offset / UNIT) as u32;
-    let Extent::Small { class } = extents::read(unit)? else { return None };
+    let Extent::Small { class } = extents::read(s, unit)? else { return None };
     if !(offset % UNIT).is_multiple_of(class_size(class)) {
         return None;
     }
-    let head: &BlockHead = segment::at(offset);
+    let head: &BlockHead = s.at(offset);
     let state = head.state();
     (state.generation == r.generation()).then_some(())?;
     Some((head, Kind::from_bits(state.kind)?))
@@ -135,6 +136,6 @@ pub(super) fn freed(head: &BlockHead) -> u64 {
 }
 
 /// Counts one more free block in the unit; before it becomes free, so that the count errs high.
-pub(super) fn count_free(r: Ref) {
-    segment::unit((r.offset() / UNIT) as u32).free.fetch_add(1, Ordering::Relaxed);
+pub(super) fn count_free(s: &'static Segment, r: Ref) {
+    s.unit((r.offset() / UNIT) as u32).free.fetch_add(1, Ordering::Relaxed);
 }

@@ -10,14 +10,14 @@ use super::layout::{BytesBlock, Kind, PoolBlock, Ref};
 use super::ledger::{self, Entry, private};
 use super::objects::{self, Object, drop_ref, resolve};
 use super::queue_block::QueueBlock;
-use super::segment;
+use super::segment::{Segment, TREE};
 use crate::error::Result;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 /// Hands a block from this process's ledger to a carrier: a word of a block that outlives the process.
 pub(crate) fn carry(object: Object, carrier: &AtomicU64) {
-    let open = private();
-    let mut books = books::open();
+    let open = private(&TREE);
+    let mut books = books::open(&TREE);
     let mut tx = books.begin();
     tx.set(carrier, ledger::held(object.r));
     tx.set(object.entry.word(), 0);
@@ -30,9 +30,9 @@ pub(crate) fn carry(object: Object, carrier: &AtomicU64) {
 /// may say so only once the books were opened again, see [`settle`]. None when nothing was carried; then the
 /// word is as it was.
 pub(crate) fn take_carried(carrier: &AtomicU64, word: &AtomicU64, value: u64) -> Result<Option<Entry>> {
-    let open = private();
-    let entry = open.private.reserve()?;
-    let mut books = books::open();
+    let open = private(&TREE);
+    let entry = open.private.reserve(&TREE)?;
+    let mut books = books::open(&TREE);
     let ledger::Line::Held(r) = ledger::read(carrier) else { return Ok(None) };
     let mut tx = books.begin();
     tx.set(entry, ledger::held(r));
@@ -40,13 +40,13 @@ pub(crate) fn take_carried(carrier: &AtomicU64, word: &AtomicU64, value: u64) ->
     tx.set(word, value);
     tx.commit();
     open.private.note_used();
-    Ok(Some(Entry::of(entry)))
+    Ok(Some(Entry::of(&TREE, entry)))
 }
 
 /// Completes whatever a dead process had entered and not applied. For who takes a lock from the dead and is
 /// about to look at words that [`take_carried`] stores.
 pub(crate) fn settle() {
-    drop(books::open());
+    drop(books::open(&TREE));
 }
 
 /// Releases what a carrier holds, if anything.
@@ -54,7 +54,7 @@ pub(crate) fn drop_carried(carrier: &AtomicU64) {
     if carrier.load(Ordering::Relaxed) == 0 {
         return;
     }
-    let mut books = books::open();
+    let mut books = books::open(&TREE);
     if let ledger::Line::Held(r) = ledger::read(carrier) {
         drop_ref(&mut books, carrier, r);
     }
@@ -77,10 +77,10 @@ pub(crate) fn carried_ref(carrier: &AtomicU64) -> Option<Ref> {
 }
 
 /// The words of a block of this kind that hold references.
-pub(super) fn of(kind: Kind, r: Ref) -> &'static [AtomicU64] {
+pub(super) fn of(s: &'static Segment, kind: Kind, r: Ref) -> &'static [AtomicU64] {
     match kind {
-        Kind::Pool => carriers(segment::at(r.offset())),
-        Kind::Queue => &segment::at::<QueueBlock>(r.offset()).carriers,
+        Kind::Pool => carriers(s.at(r.offset())),
+        Kind::Queue => &s.at::<QueueBlock>(r.offset()).carriers,
         _ => &[],
     }
 }

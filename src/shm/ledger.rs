@@ -10,10 +10,11 @@
 
 use super::blocks::{self, Cursors};
 use super::layout::{Kind, LedgerChunk, Ref};
-use super::{objects, segment};
+use super::objects;
+use super::segment::{Segment, numbered};
 use crate::error::Result;
 use crate::park::{Owner, Spot};
-use crate::sys::page::{MutexGuard, page};
+use crate::sys::page::{Mutex, MutexGuard, page};
 use std::cell::UnsafeCell;
 use std::sync::atomic::{AtomicU64, Ordering, fence};
 
@@ -21,7 +22,10 @@ const HELD: u64 = 1;
 const SITTING: u64 = 2;
 const SEATED: u64 = 3;
 
-/// Where one of this process's ledger entries is.
+/// No segment is larger.
+const OFFSET_BITS: u32 = 40;
+
+/// Where one of this process's ledger entries is: in which segment (above bit 40), and where in there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Entry(u64);
 
@@ -48,8 +52,8 @@ pub(super) fn read(word: &AtomicU64) -> Line {
 }
 
 impl Entry {
-    pub(super) fn of(word: &AtomicU64) -> Self {
-        Entry(segment::offset_of(word) as u64)
+    pub(super) fn of(s: &'static Segment, word: &AtomicU64) -> Self {
+        Entry((s.number() as u64) << OFFSET_BITS | s.offset_of(word) as u64)
     }
 
     /// From a number that came out of [`Entry::bits`] in a process of this tree.
@@ -61,12 +65,16 @@ impl Entry {
         self.0
     }
 
+    pub(super) fn segment(self) -> &'static Segment {
+        numbered((self.0 >> OFFSET_BITS) as usize)
+    }
+
     pub(super) fn word(self) -> &'static AtomicU64 {
-        segment::at(self.0 as usize)
+        self.segment().at((self.0 & ((1 << OFFSET_BITS) - 1)) as usize)
     }
 }
 
-/// What only this process knows of its own ledger; guarded by the page's mutex.
+/// What only this process knows of its own ledger; guarded by [`Shelf::mutex`].
 pub(super) struct Private {
     pub(super) cursors: Cursors,
     chunks: Vec<&'static LedgerChunk>,
@@ -76,12 +84,21 @@ pub(super) struct Private {
     next: usize,
 }
 
-struct Shelf(UnsafeCell<Private>);
+/// The private part of a segment, with a mutex of its own. The tree's is in the page that forks wipe; that of
+/// another segment is made anew when a forked child joins there.
+pub(super) struct Shelf {
+    mutex: Mutex,
+    private: UnsafeCell<Private>,
+}
 
-// SAFETY: the content is reached through `private()` only, which holds the page's mutex.
+// SAFETY: the content is reached through `private()` only, which holds the mutex.
 unsafe impl Sync for Shelf {}
 
-static SHELF: Shelf = Shelf(UnsafeCell::new(Private::new()));
+impl Shelf {
+    pub(super) const fn new() -> Self {
+        Shelf { mutex: Mutex::new(), private: UnsafeCell::new(Private::new()) }
+    }
+}
 
 /// The private part, locked.
 pub(super) struct Open<'a> {
@@ -89,10 +106,11 @@ pub(super) struct Open<'a> {
     _guard: MutexGuard<'a>,
 }
 
-pub(super) fn private<'a>() -> Open<'a> {
-    let guard = page().private.lock();
+pub(super) fn private(s: &'static Segment) -> Open<'static> {
+    let mutex = if s.is_tree() { &page().private } else { &s.shelf.mutex };
+    let guard = mutex.lock();
     // SAFETY: the mutex is held for as long as the reference lives.
-    Open { private: unsafe { &mut *SHELF.0.get() }, _guard: guard }
+    Open { private: unsafe { &mut *s.shelf.private.get() }, _guard: guard }
 }
 
 impl Private {
@@ -102,21 +120,20 @@ impl Private {
 
     /// In a process that has just taken its slot: forgets the parent's ledger, and takes over the entries
     /// that the parent made for it.
-    pub(super) fn begin(&mut self, slot: u32) {
+    pub(super) fn begin(&mut self, s: &'static Segment, slot: u32) {
         // What the parent had is forgotten and not freed: this may be any moment of a forked child.
         std::mem::forget(std::mem::take(&mut self.chunks));
         self.next = 0;
-        self.chunks.extend(chunks(slot));
+        self.chunks.extend(chunks(s, slot));
         self.used =
             self.chunks.iter().flat_map(|c| &c.entries).filter(|e| e.load(Ordering::Relaxed) != 0).count();
     }
 
     /// An empty entry of this process's ledger. It is the caller's while the mutex is held.
-    pub(super) fn reserve(&mut self) -> Result<&'static AtomicU64> {
+    pub(super) fn reserve(&mut self, s: &'static Segment) -> Result<&'static AtomicU64> {
         // Beyond three quarters the search would get long.
         if self.used * 4 >= self.chunks.len() * LedgerChunk::ENTRIES * 3 {
-            let me = page().me.load(Ordering::Relaxed) >> 16;
-            let chunk = add_chunk(me, &mut self.cursors)?;
+            let chunk = add_chunk(s, s.me() >> 16, &mut self.cursors)?;
             self.next = self.chunks.len() * LedgerChunk::ENTRIES;
             self.chunks.push(chunk);
         }
@@ -141,10 +158,10 @@ impl Private {
 }
 
 /// A new first chunk in the ledger of a slot that is the caller's to change.
-fn add_chunk(number: u32, cursors: &mut Cursors) -> Result<&'static LedgerChunk> {
-    let slot = segment::slot(number);
-    let (r, _) = blocks::claim(slot, number, cursors, Kind::Ledger, LedgerChunk::SIZE)?;
-    let chunk: &LedgerChunk = segment::at(r.offset());
+fn add_chunk(s: &'static Segment, number: u32, cursors: &mut Cursors) -> Result<&'static LedgerChunk> {
+    let slot = s.slot(number);
+    let (r, _) = blocks::claim(s, number, cursors, Kind::Ledger, LedgerChunk::SIZE)?;
+    let chunk: &LedgerChunk = s.at(r.offset());
     chunk.next.store(slot.ledger.load(Ordering::Relaxed), Ordering::Relaxed);
     // Release: the chunk is complete before it can be found.
     slot.ledger.store(r.bits(), Ordering::Release);
@@ -153,35 +170,39 @@ fn add_chunk(number: u32, cursors: &mut Cursors) -> Result<&'static LedgerChunk>
 }
 
 /// The chunks of a slot's ledger.
-pub(super) fn chunks(slot: u32) -> impl Iterator<Item = &'static LedgerChunk> {
-    let mut at = segment::slot(slot).ledger.load(Ordering::Acquire);
+pub(super) fn chunks(s: &'static Segment, slot: u32) -> impl Iterator<Item = &'static LedgerChunk> {
+    let mut at = s.slot(slot).ledger.load(Ordering::Acquire);
     std::iter::from_fn(move || {
-        let chunk = chunk(at)?;
+        let chunk = chunk(s, at)?;
         at = chunk.next.load(Ordering::Relaxed);
         Some(chunk)
     })
 }
 
-fn chunk(bits: u64) -> Option<&'static LedgerChunk> {
+fn chunk(s: &'static Segment, bits: u64) -> Option<&'static LedgerChunk> {
     let r = Ref::from_bits(bits);
-    (bits != 0 && blocks::resolve(r)?.1 == Kind::Ledger).then(|| segment::at(r.offset()))
+    (bits != 0 && blocks::resolve(s, r)?.1 == Kind::Ledger).then(|| s.at(r.offset()))
 }
 
 /// An empty entry in the ledger of a child that does not run yet.
-pub(super) fn reserve_for(child: Owner, cursors: &mut Cursors) -> Result<&'static AtomicU64> {
+pub(super) fn reserve_for(
+    s: &'static Segment,
+    child: Owner,
+    cursors: &mut Cursors,
+) -> Result<&'static AtomicU64> {
     let empty = |c: &'static LedgerChunk| c.entries.iter().find(|e| e.load(Ordering::Relaxed) == 0);
-    if let Some(word) = chunks(child.slot()).find_map(empty) {
+    if let Some(word) = chunks(s, child.slot()).find_map(empty) {
         return Ok(word);
     }
-    Ok(&add_chunk(child.slot(), cursors)?.entries[0])
+    Ok(&add_chunk(s, child.slot(), cursors)?.entries[0])
 }
 
 /// Counts this process among a spot's sleepers. Without an entry (no memory) the count would stay too high
 /// if we were killed, which costs wakes, not correctness.
-pub(super) fn sit(spot: &Spot) -> Option<Entry> {
-    let offset = segment::offset_of(spot) as u64;
-    let open = private();
-    let entry = open.private.reserve().ok();
+pub(super) fn sit(s: &'static Segment, spot: &Spot) -> Option<Entry> {
+    let offset = s.offset_of(spot) as u64;
+    let open = private(s);
+    let entry = open.private.reserve(s).ok();
     if let Some(word) = entry {
         open.private.note_used();
         word.store(SITTING << 62 | offset, Ordering::Release);
@@ -190,7 +211,7 @@ pub(super) fn sit(spot: &Spot) -> Option<Entry> {
     spot.enter();
     entry.map(|word| {
         word.store(SEATED << 62 | offset, Ordering::Release);
-        Entry::of(word)
+        Entry::of(s, word)
     })
 }
 
@@ -202,16 +223,16 @@ pub(super) fn rise(spot: &Spot, seat: Option<Entry>) {
     // The entry says so before the count falls, or a kill in between would have it fall twice.
     fence(Ordering::Release);
     spot.leave();
-    let open = private();
+    let open = private(entry.segment());
     word.store(0, Ordering::Release);
     open.private.note_unused();
 }
 
 /// Takes a dead process off a spot.
-pub(super) fn unseat(word: &AtomicU64, offset: usize) {
+pub(super) fn unseat(s: &'static Segment, word: &AtomicU64, offset: usize) {
     word.store(SITTING << 62, Ordering::Release);
     fence(Ordering::Release);
-    if let Some(spot) = objects::spot_at(offset) {
+    if let Some(spot) = objects::spot_at(s, offset) {
         spot.leave();
         // The last wake may have been for the dead one.
         spot.notify(1);

@@ -10,9 +10,11 @@ mod blocks;
 mod books;
 mod carriers;
 mod extents;
+mod format;
 mod layout;
 mod ledger;
 mod objects;
+mod own;
 mod pool_area;
 mod queue_block;
 mod redo;
@@ -28,9 +30,9 @@ pub(crate) use layout::{
 };
 pub(crate) use ledger::Entry;
 pub(crate) use objects::{Data, Object, address, create, data, hold, hold_for, reference, release, resolve};
+pub(crate) use own::{is_one as is_segment, ticket};
 pub(crate) use pool_area::{AHEAD, IN_BLOCK, INLINE, OUT_BLOCK, PoolArea, TARGETS, TaskSlot};
 pub(crate) use queue_block::{LARGE, QueueBlock, Side};
-pub(crate) use segment::{is_one as is_segment, ticket};
 pub(crate) use stats::stats;
 pub(crate) use sweep::sweep;
 pub(crate) use table::{

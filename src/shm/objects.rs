@@ -7,10 +7,10 @@ use super::extents;
 use super::layout::{BlockHead, Extent, GRAIN, Kind, MAX_SMALL, Ref, UNIT, Words};
 use super::ledger::{self, Entry, private};
 use super::redo::Transaction;
-use super::{segment, table};
+use super::segment::{self, Segment, TREE};
+use super::table;
 use crate::error::{Result, Status, fail};
 use crate::park::{Owner, OwnerLock, Spot};
-use crate::sys::page::page;
 use std::sync::atomic::{AtomicU8, AtomicU16, AtomicU32, AtomicU64, Ordering};
 
 /// A block that this process holds.
@@ -127,34 +127,49 @@ impl Data {
 /// Makes a block with `data` bytes (zeroed) behind it. This process holds it. `prepare` runs before anybody
 /// else can see the block.
 pub(crate) fn create<T: Words>(kind: Kind, data: usize, prepare: impl Fn(&T)) -> Result<Object> {
-    match create_once(kind, data, &prepare) {
+    create_in(&TREE, kind, data, prepare)
+}
+
+/// The same in a given segment.
+pub(crate) fn create_in<T: Words>(
+    s: &'static Segment,
+    kind: Kind,
+    data: usize,
+    prepare: impl Fn(&T),
+) -> Result<Object> {
+    match create_once(s, kind, data, &prepare) {
         // What is full may be full of what the dead had: sweep, and try again.
-        Err(e) if e.status == Status::NoMemory && table::bury_all() => create_once(kind, data, &prepare),
+        Err(e) if e.status == Status::NoMemory && table::bury_all(s) => create_once(s, kind, data, &prepare),
         result => result,
     }
 }
 
-fn create_once<T: Words>(kind: Kind, data: usize, prepare: &impl Fn(&T)) -> Result<Object> {
+fn create_once<T: Words>(
+    s: &'static Segment,
+    kind: Kind,
+    data: usize,
+    prepare: &impl Fn(&T),
+) -> Result<Object> {
     let head_size = size_of::<T>().next_multiple_of(64);
     let inline = data <= MAX_SMALL - head_size;
     let bytes = if inline { head_size + data } else { head_size };
-    let open = private();
-    let entry = open.private.reserve()?;
-    let me = page().me.load(Ordering::Relaxed) >> 16;
-    let slot = segment::slot(me);
-    let (r, head) = blocks::claim(slot, me, &mut open.private.cursors, kind, bytes)?;
+    let open = private(s);
+    let entry = open.private.reserve(s)?;
+    let me = s.me() >> 16;
+    let slot = s.slot(me);
+    let (r, head) = blocks::claim(s, me, &mut open.private.cursors, kind, bytes)?;
     if inline {
         head.data.store((r.offset() + head_size) as u64, Ordering::Relaxed);
         head.size.store(data as u64, Ordering::Relaxed);
     }
-    prepare(segment::at(r.offset()));
+    prepare(s.at(r.offset()));
     // Release: the block is complete before the ledger names it.
     entry.store(ledger::held(r), Ordering::Release);
     slot.claiming.store(0, Ordering::Release);
     open.private.note_used();
     drop(open);
-    let object = Object { r, entry: Entry::of(entry) };
-    if !inline && let Err(e) = attach_run(head, data) {
+    let object = Object { r, entry: Entry::of(s, entry) };
+    if !inline && let Err(e) = attach_run(s, head, data) {
         release(object.entry);
         return Err(e);
     }
@@ -162,13 +177,13 @@ fn create_once<T: Words>(kind: Kind, data: usize, prepare: &impl Fn(&T)) -> Resu
 }
 
 /// Gives a block a run of units for its data, with memory behind it.
-fn attach_run(head: &BlockHead, data: usize) -> Result<()> {
+fn attach_run(s: &'static Segment, head: &BlockHead, data: usize) -> Result<()> {
     let units = data.div_ceil(UNIT);
-    if units >= segment::geometry().units as usize {
+    if units >= s.geometry().units as usize {
         fail!(NoMemory, "{data} bytes are more than the shared segment has");
     }
     let units = units as u32;
-    let mut books = books::open();
+    let mut books = books::open(s);
     let first = extents::find(&mut books, units)?;
     let mut tx = books.begin();
     extents::set(&mut tx, first, Extent::Run { units })?;
@@ -177,58 +192,69 @@ fn attach_run(head: &BlockHead, data: usize) -> Result<()> {
     tx.set(&head.size, data as u64);
     tx.commit();
     drop(books);
-    segment::populate(first as usize * UNIT, units as usize * UNIT)
+    s.populate(first as usize * UNIT, units as usize * UNIT)
 }
 
 /// The block behind a reference, as what it should be; None when it is something else or gone.
 pub(crate) fn resolve<T: Words>(r: Ref, kind: Kind) -> Option<&'static T> {
-    let (_, found) = blocks::resolve(r)?;
-    (found == kind).then(|| segment::at(r.offset()))
+    resolve_in(&TREE, r, kind)
+}
+
+/// The same in a given segment.
+pub(crate) fn resolve_in<T: Words>(s: &'static Segment, r: Ref, kind: Kind) -> Option<&'static T> {
+    let (_, found) = blocks::resolve(s, r)?;
+    (found == kind).then(|| s.at(r.offset()))
 }
 
 /// Where this process finds the block.
 pub(crate) fn address(r: Ref) -> usize {
-    segment::address(r.offset())
+    TREE.address(r.offset())
 }
 
 /// The reference to a block that was found at `address` and had this generation.
 pub(crate) fn reference(address: usize, generation: u32) -> Ref {
-    Ref::new((segment::offset_of_address(address) / GRAIN) as u64, generation)
+    Ref::new((TREE.offset_of_address(address) / GRAIN) as u64, generation)
 }
 
-/// The block's data.
+/// The data of a block in any segment.
 pub(crate) fn data(head: &BlockHead) -> Option<Data> {
     let len = head.size.load(Ordering::Relaxed) as usize;
-    let at = segment::bytes_at(head.data.load(Ordering::Relaxed) as usize, len)?;
+    let s = segment::of((&raw const *head).addr())?;
+    let at = s.bytes_at(head.data.load(Ordering::Relaxed) as usize, len)?;
     Some(Data { at, len })
 }
 
-/// A range that is known to lie in the segment.
+/// A range that is known to lie in the tree's segment.
 pub(super) fn data_at(offset: usize, len: usize) -> Data {
-    let at = segment::bytes_at(offset, len).expect("checked by the caller");
+    let at = TREE.bytes_at(offset, len).expect("checked by the caller");
     Data { at, len }
 }
 
 /// This process holds the block too, if it still is the one that was meant.
 pub(crate) fn hold(r: Ref, kind: Kind) -> Result<Entry> {
-    let open = private();
-    let word = open.private.reserve()?;
-    enter(r, kind, word)?;
+    hold_in(&TREE, r, kind)
+}
+
+/// The same in a given segment.
+pub(crate) fn hold_in(s: &'static Segment, r: Ref, kind: Kind) -> Result<Entry> {
+    let open = private(s);
+    let word = open.private.reserve(s)?;
+    enter(s, r, kind, word)?;
     open.private.note_used();
-    Ok(Entry::of(word))
+    Ok(Entry::of(s, word))
 }
 
 /// A child that has not been started yet will hold the block.
 pub(crate) fn hold_for(child: Owner, r: Ref, kind: Kind) -> Result<Entry> {
-    let open = private();
-    let word = ledger::reserve_for(child, &mut open.private.cursors)?;
-    enter(r, kind, word)?;
-    Ok(Entry::of(word))
+    let open = private(&TREE);
+    let word = ledger::reserve_for(&TREE, child, &mut open.private.cursors)?;
+    enter(&TREE, r, kind, word)?;
+    Ok(Entry::of(&TREE, word))
 }
 
-fn enter(r: Ref, kind: Kind, word: &AtomicU64) -> Result<()> {
-    let mut books = books::open();
-    let Some((head, _)) = blocks::resolve(r).filter(|&(_, found)| found == kind) else {
+fn enter(s: &'static Segment, r: Ref, kind: Kind, word: &AtomicU64) -> Result<()> {
+    let mut books = books::open(s);
+    let Some((head, _)) = blocks::resolve(s, r).filter(|&(_, found)| found == kind) else {
         fail!(State, "the object was freed before this process used it for the first time");
     };
     let refs = head.refs.load(Ordering::Relaxed);
@@ -241,10 +267,11 @@ fn enter(r: Ref, kind: Kind, word: &AtomicU64) -> Result<()> {
 
 /// This process holds the block no longer; the last one frees it.
 pub(crate) fn release(entry: Entry) {
-    let open = private();
+    let s = entry.segment();
+    let open = private(s);
     let word = entry.word();
     if let ledger::Line::Held(r) = ledger::read(word) {
-        let mut books = books::open();
+        let mut books = books::open(s);
         drop_ref(&mut books, word, r);
         open.private.note_unused();
     }
@@ -253,7 +280,8 @@ pub(crate) fn release(entry: Entry) {
 /// Clears `word`, which names the block, and takes one off its count; at zero the block is freed. Killed
 /// anywhere in here, the word still names the block, and the sweep does it again.
 pub(super) fn drop_ref(books: &mut Books, word: &AtomicU64, r: Ref) {
-    let Some((head, kind)) = blocks::resolve(r) else {
+    let s = books.segment();
+    let Some((head, kind)) = blocks::resolve(s, r) else {
         return word.store(0, Ordering::Release);
     };
     let refs = head.refs.load(Ordering::Relaxed);
@@ -265,7 +293,7 @@ pub(super) fn drop_ref(books: &mut Books, word: &AtomicU64, r: Ref) {
     }
     // What the block carries goes first: `word` names the block until all of that is gone, so whoever is killed
     // in between leaves a block with fewer carriers in use, which the sweep drops again.
-    for carrier in carriers::of(kind, r) {
+    for carrier in carriers::of(s, kind, r) {
         if let ledger::Line::Held(inner) = ledger::read(carrier)
             && inner != r
         {
@@ -274,9 +302,9 @@ pub(super) fn drop_ref(books: &mut Books, word: &AtomicU64, r: Ref) {
     }
     let run = head.run();
     if let Some((first, units)) = run {
-        segment::give_back(first, units);
+        s.give_back(first, units);
     }
-    blocks::count_free(r);
+    blocks::count_free(s, r);
     let mut tx = books.begin();
     erase(&mut tx, head, run);
     tx.set(word, 0);
@@ -294,8 +322,8 @@ pub(super) fn erase(tx: &mut Transaction<'_>, head: &BlockHead, run: Option<(u32
 }
 
 /// The spot at an offset that an entry names.
-pub(super) fn spot_at(offset: usize) -> Option<&'static Spot> {
-    let at = segment::bytes_at(offset, size_of::<Spot>())?;
+pub(super) fn spot_at(s: &'static Segment, offset: usize) -> Option<&'static Spot> {
+    let at = s.bytes_at(offset, size_of::<Spot>())?;
     // SAFETY: in the mapping, aligned as checked, and two atomics, for which any bytes will do.
     offset.is_multiple_of(align_of::<Spot>()).then(|| unsafe { &*at.cast::<Spot>() })
 }

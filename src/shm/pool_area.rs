@@ -4,7 +4,7 @@
 use super::carriers;
 use super::layout::{PoolBlock, Words};
 use super::objects::{self, Data};
-use super::segment;
+use super::segment::TREE;
 use crate::park::Spot;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
@@ -172,7 +172,7 @@ impl PoolArea {
     }
 
     pub(crate) fn shared(&self) -> &'static Shared {
-        segment::at(self.at + Self::shared_at(self.tasks))
+        TREE.at(self.at + Self::shared_at(self.tasks))
     }
 
     pub(crate) fn worker_count(&self) -> usize {
@@ -182,11 +182,11 @@ impl PoolArea {
     pub(crate) fn worker(&self, number: usize) -> &'static WorkerSlot {
         assert!(number < self.workers);
         let first = self.at + Self::shared_at(self.tasks) + size_of::<Shared>();
-        segment::at(first + number * size_of::<WorkerSlot>())
+        TREE.at(first + number * size_of::<WorkerSlot>())
     }
 
     pub(crate) fn task(&self, number: usize) -> &'static TaskSlot {
-        segment::at(self.task_at(number))
+        TREE.at(self.task_at(number))
     }
 
     fn task_at(&self, number: usize) -> usize {

@@ -6,7 +6,7 @@
 //! | 0     | nothing is pending: either nothing was begun or all is applied |
 //! | n     | the n pairs are complete; applying them again does no harm     |
 
-use super::segment;
+use super::segment::Segment;
 use std::sync::atomic::{AtomicU64, Ordering, fence};
 
 /// How many words one transaction may change.
@@ -23,27 +23,28 @@ pub(crate) struct Redo {
 
 /// Words to change together, under the lock that the record belongs to.
 pub(crate) struct Transaction<'a> {
+    s: &'static Segment,
     redo: &'a Redo,
     count: usize,
 }
 
 impl Redo {
     /// Begins one. The holder of the lock has at most one at a time.
-    pub(crate) fn begin(&self) -> Transaction<'_> {
+    pub(crate) fn begin(&self, s: &'static Segment) -> Transaction<'_> {
         // The last one's count is 0 for everybody before a pair of this one is written.
         fence(Ordering::Release);
-        Transaction { redo: self, count: 0 }
+        Transaction { s, redo: self, count: 0 }
     }
 
     /// Completes what a dead holder left, if anything. The caller holds the lock.
-    pub(crate) fn replay(&self) -> bool {
+    pub(crate) fn replay(&self, s: &'static Segment) -> bool {
         let count = self.count.load(Ordering::Acquire) as usize;
         if count == 0 {
             return false;
         }
         for pair in &self.pairs[..count.min(PAIRS)] {
             let offset = pair[0].load(Ordering::Relaxed) as usize;
-            if let Some(word) = segment::word_at(offset) {
+            if let Some(word) = s.word_at(offset) {
                 word.store(pair[1].load(Ordering::Relaxed), Ordering::Release);
             }
         }
@@ -53,10 +54,15 @@ impl Redo {
 }
 
 impl Transaction<'_> {
+    /// Whose words these are.
+    pub(super) fn segment(&self) -> &'static Segment {
+        self.s
+    }
+
     /// `*word` shall be `value`.
     pub(crate) fn set(&mut self, word: &AtomicU64, value: u64) {
         let pair = &self.redo.pairs[self.count];
-        pair[0].store(segment::offset_of(word) as u64, Ordering::Relaxed);
+        pair[0].store(self.s.offset_of(word) as u64, Ordering::Relaxed);
         pair[1].store(value, Ordering::Relaxed);
         self.count += 1;
     }
@@ -67,13 +73,14 @@ impl Transaction<'_> {
         // Release: the pairs are complete before the count says so. Each store below is Release as well, so
         // that none of them is seen before the count, and the last one not before all of them.
         self.redo.count.store(self.count as u64, Ordering::Release);
-        self.redo.replay();
+        self.redo.replay(self.s);
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::shm::segment::TREE;
     use crate::shm::{self, ArrayBlock, Kind};
 
     fn record() -> Redo {
@@ -101,11 +108,11 @@ mod tests {
     fn a_kill_before_the_count_has_changed_nothing() {
         let (object, words) = words();
         let redo = record();
-        let mut tx = redo.begin();
+        let mut tx = redo.begin(&TREE);
         tx.set(&words[0], 1);
         tx.set(&words[1], 2);
         // The process dies here: no commit.
-        assert!(!redo.replay());
+        assert!(!redo.replay(&TREE));
         assert_eq!(values(words), vec![0; 32]);
         shm::release(object.entry);
     }
@@ -115,7 +122,7 @@ mod tests {
         for applied in 0..=3 {
             let (object, words) = words();
             let redo = record();
-            let mut tx = redo.begin();
+            let mut tx = redo.begin(&TREE);
             for (i, word) in words[..3].iter().enumerate() {
                 tx.set(word, 10 + i as u64);
             }
@@ -124,11 +131,11 @@ mod tests {
             for (i, word) in words[..applied].iter().enumerate() {
                 word.store(10 + i as u64, Ordering::Relaxed);
             }
-            assert!(redo.replay());
+            assert!(redo.replay(&TREE));
             assert_eq!(values(&words[..4]), [10, 11, 12, 0]);
             // And so may the one who completes it.
             redo.count.store(3, Ordering::Relaxed);
-            assert!(redo.replay() && !redo.replay());
+            assert!(redo.replay(&TREE) && !redo.replay(&TREE));
             assert_eq!(values(&words[..4]), [10, 11, 12, 0]);
             shm::release(object.entry);
         }
@@ -142,6 +149,6 @@ mod tests {
             pair[0].store(u64::MAX - i as u64 * 3, Ordering::Relaxed);
         }
         redo.count.store(u64::MAX, Ordering::Relaxed);
-        assert!(redo.replay() && !redo.replay());
+        assert!(redo.replay(&TREE) && !redo.replay(&TREE));
     }
 }

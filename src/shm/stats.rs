@@ -3,7 +3,8 @@
 use super::books;
 use super::extents;
 use super::layout::{BlockHead, Extent, Kind, State, UNIT, class_size};
-use super::{segment, table};
+use super::segment::{Segment, TREE};
+use super::table;
 use std::sync::atomic::Ordering;
 
 /// Exact at some moment; in bytes where they are no counts.
@@ -21,22 +22,23 @@ pub(crate) struct Stats {
 /// Walks the whole segment with the books open: a diagnosis, not a counter to poll.
 pub(crate) fn stats() -> Stats {
     // What the dead held is not worth telling.
-    table::bury_all();
-    let header = segment::header();
+    table::bury_all(&TREE);
+    let s = &TREE;
+    let header = s.header();
     let mut stats = Stats {
-        processes: table::count(),
-        reserved: segment::size() as u64,
-        used: segment::tables_ready(),
+        processes: table::count(s),
+        reserved: s.size() as u64,
+        used: s.tables_ready(),
         rescued: header.rescued.load(Ordering::Relaxed),
         owner_deaths: header.owner_deaths.load(Ordering::Relaxed),
         sweeps: header.sweeps.load(Ordering::Relaxed),
         ..Stats::default()
     };
-    let books = books::open();
+    let books = books::open(s);
     for (first, extent) in extents::walk(&books) {
         match extent {
             Extent::Free { .. } => continue,
-            Extent::Small { class } => stats.blocks += objects_in(first, class),
+            Extent::Small { class } => stats.blocks += objects_in(s, first, class),
             Extent::Run { .. } => {}
         }
         stats.used += u64::from(extent.units()) * UNIT as u64;
@@ -45,10 +47,10 @@ pub(crate) fn stats() -> Stats {
 }
 
 /// Blocks in use, those of the ledgers not counted: they are no object of anybody's.
-fn objects_in(unit: u32, class: u8) -> u64 {
+fn objects_in(s: &'static Segment, unit: u32, class: u8) -> u64 {
     let size = class_size(class);
     let kinds = (0..UNIT / size).map(|i| {
-        let head: &BlockHead = segment::at(unit as usize * UNIT + i * size);
+        let head: &BlockHead = s.at(unit as usize * UNIT + i * size);
         State::from_bits(head.state.load(Ordering::Relaxed)).kind
     });
     kinds.filter(|&k| k != 0 && k != Kind::Ledger as u8).count() as u64

@@ -1,12 +1,13 @@
 //! Taking back what a dead process had. The sweep may itself be killed anywhere: the slot stays DEAD, and the
 //! next one who sees it sweeps on.
 
+use super::blocks;
 use super::books;
 use super::layout::State;
 use super::ledger::{self, Line};
 use super::objects::{drop_ref, erase};
+use super::segment::{Segment, TREE};
 use super::table::{Stage, Tenancy};
-use super::{blocks, segment};
 use crate::park::Owner;
 use crate::shm::Ref;
 use std::sync::atomic::Ordering;
@@ -16,7 +17,12 @@ const BATCH: usize = 128;
 
 /// Frees the slot of a process that is dead, or of one that never began. True when it is free for others.
 pub(crate) fn sweep(owner: Owner) -> bool {
-    let slot = segment::slot(owner.slot());
+    sweep_in(&TREE, owner)
+}
+
+/// The same in a given segment.
+pub(super) fn sweep_in(s: &'static Segment, owner: Owner) -> bool {
+    let slot = s.slot(owner.slot());
     loop {
         let was = Tenancy::of(slot);
         if was.generation != owner.generation() || was.stage == Stage::Free {
@@ -26,23 +32,23 @@ pub(crate) fn sweep(owner: Owner) -> bool {
             break;
         }
     }
-    while !work_off(owner) {}
+    while !work_off(s, owner) {}
     true
 }
 
 /// One batch; true when all is done. Everything happens with the books open, so two sweepers take turns.
-fn work_off(owner: Owner) -> bool {
-    let slot = segment::slot(owner.slot());
-    let mut books = books::open();
+fn work_off(s: &'static Segment, owner: Owner) -> bool {
+    let slot = s.slot(owner.slot());
+    let mut books = books::open(s);
     let was = Tenancy::of(slot);
     if was.generation != owner.generation() || was.stage != Stage::Dead {
         return true;
     }
-    let entries = || ledger::chunks(owner.slot()).flat_map(|chunk| &chunk.entries);
+    let entries = || ledger::chunks(s, owner.slot()).flat_map(|chunk| &chunk.entries);
     // Seats first: a spot may lie in a block that is freed with the references below.
     for word in entries() {
         if let Line::Seated(spot) = ledger::read(word) {
-            ledger::unseat(word, spot);
+            ledger::unseat(s, word, spot);
         }
     }
     let claiming = slot.claiming.load(Ordering::Acquire);
@@ -68,10 +74,10 @@ fn work_off(owner: Owner) -> bool {
     let claiming = slot.claiming.load(Ordering::Acquire);
     if claiming != 0 && claiming != slot.ledger.load(Ordering::Acquire) {
         let r = Ref::from_bits(claiming);
-        if let Some((head, _)) = blocks::resolve(r) {
+        if let Some((head, _)) = blocks::resolve(s, r) {
             let State { slot: claimer, .. } = head.state();
             if u32::from(claimer) == owner.slot() {
-                blocks::count_free(r);
+                blocks::count_free(s, r);
                 let mut tx = books.begin();
                 erase(&mut tx, head, None);
                 tx.commit();
@@ -79,16 +85,16 @@ fn work_off(owner: Owner) -> bool {
         }
     }
     slot.claiming.store(0, Ordering::Release);
-    while let Some(chunk) = ledger::chunks(owner.slot()).next() {
+    while let Some(chunk) = ledger::chunks(s, owner.slot()).next() {
         let r = Ref::from_bits(slot.ledger.load(Ordering::Relaxed));
-        blocks::count_free(r);
+        blocks::count_free(s, r);
         let mut tx = books.begin();
         tx.set(&slot.ledger, chunk.next.load(Ordering::Relaxed));
         erase(&mut tx, &chunk.head, None);
         tx.commit();
     }
     slot.ledger.store(0, Ordering::Release);
-    segment::header().sweeps.fetch_add(1, Ordering::Relaxed);
+    s.header().sweeps.fetch_add(1, Ordering::Relaxed);
     // Last: only a slot that is swept clean is free for the next process.
     was.change(slot, Tenancy { stage: Stage::Free, ..was });
     true

@@ -7,8 +7,8 @@
 //! segment mapped.
 
 use super::layout::ProcessSlot;
-use super::segment;
-use super::sweep::sweep;
+use super::segment::{Segment, TREE};
+use super::sweep::{sweep, sweep_in};
 use super::tree::ThisTree;
 use crate::error::{Result, Status, fail};
 use crate::park::{Owner, Wait};
@@ -65,76 +65,74 @@ impl Tenancy {
 
 /// Takes a slot for a child that is about to come into being.
 pub(crate) fn claim_child(creator: Owner) -> Result<Owner> {
-    let owner = claim(Stage::Starting, creator.bits())?;
-    bury_after(owner);
+    let owner = claim(&TREE, Stage::Starting, creator.bits())?;
+    bury_after(&TREE, owner);
     Ok(owner)
 }
 
 /// Takes a slot for this process, which is the tree's first or was forked behind libmp's back. Its pid stands in
 /// the slot's word itself, so that there is no moment in which nobody could tell whether it lives.
-pub(super) fn claim_own() -> Result<Owner> {
-    claim(Stage::Joining, std::process::id())
+pub(super) fn claim_own(s: &'static Segment) -> Result<Owner> {
+    claim(s, Stage::Joining, std::process::id())
 }
 
-fn claim(stage: Stage, creator: u32) -> Result<Owner> {
+fn claim(s: &'static Segment, stage: Stage, creator: u32) -> Result<Owner> {
     // Without a slot of one's own the books cannot be opened, and nobody buried.
-    let joined = page().me.load(Ordering::Relaxed) != 0;
+    let joined = s.me() != 0;
     loop {
-        if let Some(owner) = claim_ready(stage, creator) {
+        if let Some(owner) = claim_ready(s, stage, creator) {
             return Ok(owner);
         }
         // None is free: those of processes that died unnoticed are the next best.
-        let ready = ready();
-        let found = (joined && bury_all()) || grow(ready)?;
+        let ready = ready(s);
+        let found = (joined && bury_all(s)) || grow(s, ready)?;
         if !found {
-            fail!(NoMemory, "the program has {ready} processes, which is all that its segment has room for");
+            fail!(NoMemory, "{ready} processes share the segment, which is all that it has room for");
         }
     }
 }
 
 /// Orphans, and children that the host forked itself, have nobody to bury them. So whoever gets a slot looks
 /// after the next two, which are the oldest in use: there are never more of the dead than of the living.
-pub(super) fn bury_after(owner: Owner) {
-    let ready = ready();
+pub(super) fn bury_after(s: &'static Segment, owner: Owner) {
+    let ready = ready(s);
     for number in owner.slot()..owner.slot() + 2 {
-        bury(number % ready + 1);
+        bury(s, number % ready + 1);
     }
 }
 
 /// Gives back a slot that its process could not enter, and has nothing in.
-pub(super) fn withdraw(owner: Owner) {
-    let slot = segment::slot(owner.slot());
+pub(super) fn withdraw(s: &'static Segment, owner: Owner) {
+    let slot = s.slot(owner.slot());
     let was = Tenancy::of(slot);
     if was.generation == owner.generation() {
         was.change(slot, Tenancy { stage: Stage::Free, ..was });
     }
 }
 
-fn ready() -> u32 {
-    segment::header().slots_ready.load(Ordering::Acquire) as u32
+fn ready(s: &'static Segment) -> u32 {
+    s.header().slots_ready.load(Ordering::Acquire) as u32
 }
 
 /// More slots with memory behind them.
-fn grow(ready: u32) -> Result<bool> {
-    let all = segment::geometry().slots;
-    if ready >= all {
+fn grow(s: &'static Segment, ready: u32) -> Result<bool> {
+    if ready >= s.geometry().slots {
         return Ok(false);
     }
-    let more = (ready + 256).min(all);
-    segment::populate_slots(ready + 1)?;
-    segment::populate_slots(more)?;
-    let count = &segment::header().slots_ready;
+    let more = s.slots_populated_with(ready + 1);
+    s.populate_slots(ready + 1)?;
+    let count = &s.header().slots_ready;
     let _ = count.compare_exchange(ready.into(), more.into(), Ordering::AcqRel, Ordering::Relaxed);
     Ok(true)
 }
 
-fn claim_ready(stage: Stage, creator: u32) -> Option<Owner> {
-    let ready = ready();
-    let cursor = &segment::header().slot_cursor;
+fn claim_ready(s: &'static Segment, stage: Stage, creator: u32) -> Option<Owner> {
+    let ready = ready(s);
+    let cursor = &s.header().slot_cursor;
     let start = cursor.load(Ordering::Relaxed) as u32;
     for i in 0..ready {
         let number = (start + i) % ready + 1;
-        let slot = segment::slot(number);
+        let slot = s.slot(number);
         let was = Tenancy::of(slot);
         if was.stage != Stage::Free {
             continue;
@@ -153,24 +151,24 @@ fn claim_ready(stage: Stage, creator: u32) -> Option<Owner> {
 }
 
 /// Sweeps a slot whose process is dead; true if the slot is free now.
-fn bury(number: u32) -> bool {
-    let tenancy = Tenancy::of(segment::slot(number));
+fn bury(s: &'static Segment, number: u32) -> bool {
+    let tenancy = Tenancy::of(s.slot(number));
     if tenancy.stage == Stage::Free {
         return false;
     }
     let owner = Owner::new(number, tenancy.generation);
-    is_dead(owner) && sweep(owner)
+    is_dead(s, owner) && sweep_in(s, owner)
 }
 
 /// Whether the process is certainly gone.
-pub(super) fn is_dead(owner: Owner) -> bool {
-    if owner.bits() == page().me.load(Ordering::Relaxed) {
+pub(super) fn is_dead(s: &'static Segment, owner: Owner) -> bool {
+    if owner.bits() == s.me() {
         return false;
     }
-    if owner.slot() > segment::geometry().slots {
+    if owner.slot() > s.geometry().slots {
         return true;
     }
-    let slot = segment::slot(owner.slot());
+    let slot = s.slot(owner.slot());
     let tenancy = Tenancy::of(slot);
     if tenancy.generation != owner.generation() {
         return true;
@@ -178,28 +176,30 @@ pub(super) fn is_dead(owner: Owner) -> bool {
     match tenancy.stage {
         Stage::Free | Stage::Dead => true,
         // Its parent knows best, and buries it if it never comes up.
-        Stage::Starting => Owner::from_bits(tenancy.creator).is_none_or(is_dead) && !lives(owner, slot),
-        Stage::Joining => !proc::lives_with(tenancy.creator, 0, segment::identity()),
-        Stage::Live => !lives(owner, slot),
+        Stage::Starting => {
+            Owner::from_bits(tenancy.creator).is_none_or(|o| is_dead(s, o)) && !lives(s, owner, slot)
+        }
+        Stage::Joining => !proc::lives_with(tenancy.creator, 0, s.identity()),
+        Stage::Live => !lives(s, owner, slot),
     }
 }
 
-fn lives(owner: Owner, slot: &ProcessSlot) -> bool {
-    if let Some(fd) = segment::descriptor()
+fn lives(s: &'static Segment, owner: Owner, slot: &ProcessSlot) -> bool {
+    if let Some(fd) = s.descriptor()
         && fd::byte_is_locked(fd, owner.slot().into()) == Some(true)
     {
         return true;
     }
     let pid = slot.pid.load(Ordering::Relaxed) as u32;
     let start = slot.start.load(Ordering::Relaxed);
-    proc::lives_with(pid, start, segment::identity())
+    proc::lives_with(pid, start, s.identity())
         // Its own death between the questions is the likeliest reason for a lock that is gone.
         && Tenancy::of(slot).generation == owner.generation()
 }
 
 /// In a new process: proves to the others that it lives, and goes from STARTING to LIVE.
-pub(super) fn go_live(owner: Owner) -> Result<()> {
-    let slot = segment::slot(owner.slot());
+pub(super) fn go_live(s: &'static Segment, owner: Owner) -> Result<()> {
+    let slot = s.slot(owner.slot());
     let given_up = "the process that started this one has given it up";
     // Before anything is written: the slot may be somebody else's by now.
     if Tenancy::of(slot).generation != owner.generation() {
@@ -207,7 +207,7 @@ pub(super) fn go_live(owner: Owner) -> Result<()> {
     }
     slot.pid.store(std::process::id().into(), Ordering::Relaxed);
     slot.start.store(proc::own_start(), Ordering::Relaxed);
-    if let Some(fd) = segment::descriptor() {
+    if let Some(fd) = s.descriptor() {
         // Without the lock (none to be had) the second question has to do.
         let _ = fd::lock_byte(fd, owner.slot().into());
     }
@@ -222,7 +222,7 @@ pub(super) fn go_live(owner: Owner) -> Result<()> {
 
 /// The parent learned the number of a child that may not run yet.
 pub(crate) fn note_pid(child: Owner, pid: u32) {
-    let slot = segment::slot(child.slot());
+    let slot = TREE.slot(child.slot());
     if Tenancy::of(slot).generation == child.generation() {
         slot.pid.store(pid.into(), Ordering::Relaxed);
     }
@@ -250,13 +250,13 @@ pub(crate) fn exit_status(child: Owner) -> Option<i32> {
 
 fn exit_word(owner: u32) -> Option<&'static AtomicU64> {
     let owner = Owner::from_bits(owner)?;
-    let slot = segment::slot(owner.slot());
+    let slot = TREE.slot(owner.slot());
     (Tenancy::of(slot).generation == owner.generation()).then_some(&slot.exit)
 }
 
 /// Sweeps whoever died unnoticed: orphans, and children that the host forked itself. True if there were any.
-pub(super) fn bury_all() -> bool {
-    (1..=ready()).filter(|&n| bury(n)).count() > 0
+pub(super) fn bury_all(s: &'static Segment) -> bool {
+    (1..=ready(s)).filter(|&n| bury(s, n)).count() > 0
 }
 
 const BORN: u64 = 1 << 63;
@@ -264,7 +264,7 @@ const BORN: u64 = 1 << 63;
 /// By a fresh image: it is ready to run its function, or why it is not.
 pub(crate) fn report_birth(status: Status, errno: i32) {
     let me = Owner::joined(page().me.load(Ordering::Relaxed));
-    let slot = segment::slot(me.slot());
+    let slot = TREE.slot(me.slot());
     slot.born
         .store(BORN | u64::from(status as i32 as u16) << 32 | u64::from(errno as u32), Ordering::Release);
     slot.cradle.notify(i32::MAX);
@@ -276,7 +276,7 @@ pub(crate) fn await_birth<G>(
     deadline: Deadline,
     gone: impl Fn() -> Option<G>,
 ) -> Option<Birth<G>> {
-    let slot = segment::slot(child.slot());
+    let slot = TREE.slot(child.slot());
     let look = || {
         let word = slot.born.load(Ordering::Acquire);
         (word & BORN != 0).then_some((((word >> 32) as u16) as i16, word as i32))
@@ -303,6 +303,6 @@ pub(crate) enum Birth<G> {
 }
 
 /// How many processes have a slot.
-pub(super) fn count() -> u64 {
-    (1..=ready()).filter(|&n| Tenancy::of(segment::slot(n)).stage != Stage::Free).count() as u64
+pub(super) fn count(s: &'static Segment) -> u64 {
+    (1..=ready(s)).filter(|&n| Tenancy::of(s.slot(n)).stage != Stage::Free).count() as u64
 }

@@ -2,9 +2,10 @@
 
 use super::layout::{GRAIN, LedgerChunk};
 use super::ledger::Entry;
+use super::segment::TREE;
 use super::table::{Stage, Tenancy};
 use super::*;
-use super::{blocks, ledger, segment};
+use super::{blocks, ledger};
 use crate::park::{Owner, Spot, Tree};
 use std::collections::HashSet;
 use std::sync::atomic::Ordering;
@@ -29,7 +30,7 @@ fn ghost() -> Owner {
 }
 
 fn stage(owner: Owner) -> Stage {
-    Tenancy::of(segment::slot(owner.slot())).stage
+    Tenancy::of(TREE.slot(owner.slot())).stage
 }
 
 struct Random(u64);
@@ -61,7 +62,7 @@ fn references_that_are_garbage_name_nothing() {
         let bits = (random.0 << 1) ^ random.below(usize::MAX) as u64;
         let _ = resolve::<ArrayBlock>(Ref::from_bits(bits), Kind::Array);
     }
-    for index in [0, 1, segment::size() / GRAIN - 1, (1 << 34) - 1] {
+    for index in [0, 1, TREE.size() / GRAIN - 1, (1 << 34) - 1] {
         assert!(resolve::<ArrayBlock>(Ref::new(index as u64, a.r.generation()), Kind::Array).is_none());
     }
     release(a.entry);
@@ -137,8 +138,7 @@ fn a_sweep_takes_back_what_was_held() {
     assert!(resolve::<ArrayBlock>(b.r, Kind::Array).is_none());
     // Its slot may be the next process's by now, but never its own again.
     assert!(
-        stage(owner) == Stage::Free
-            || Tenancy::of(segment::slot(owner.slot())).generation != owner.generation()
+        stage(owner) == Stage::Free || Tenancy::of(TREE.slot(owner.slot())).generation != owner.generation()
     );
     assert!(!sweep(owner), "twice");
     release(a.entry);
@@ -148,9 +148,8 @@ fn a_sweep_takes_back_what_was_held() {
 #[test]
 fn a_sweep_finds_a_block_that_was_only_claimed() {
     let owner = ghost();
-    let slot = segment::slot(owner.slot());
     let mut cursors = [blocks::Cursor::NONE; blocks::CLASSES];
-    let (r, head) = blocks::claim(slot, owner.slot(), &mut cursors, Kind::Array, 100).unwrap();
+    let (r, head) = blocks::claim(&TREE, owner.slot(), &mut cursors, Kind::Array, 100).unwrap();
     assert_ne!(head.state().kind, 0);
     assert!(sweep(owner));
     assert!(resolve::<ArrayBlock>(r, Kind::Array).is_none());
@@ -161,7 +160,7 @@ fn a_sweep_finds_a_block_that_was_only_claimed() {
 fn a_sweep_leaves_the_blocks_of_others() {
     let a = array(100);
     let owner = ghost();
-    segment::slot(owner.slot()).claiming.store(a.r.bits(), Ordering::Relaxed);
+    TREE.slot(owner.slot()).claiming.store(a.r.bits(), Ordering::Relaxed);
     assert!(sweep(owner));
     assert!(resolve::<ArrayBlock>(a.r, Kind::Array).is_some());
     release(a.entry);
@@ -173,7 +172,7 @@ fn a_sweep_frees_a_filed_claim_once() {
     let a = array(100);
     let owner = ghost();
     hold_for(owner, a.r, Kind::Array).unwrap();
-    segment::slot(owner.slot()).claiming.store(a.r.bits(), Ordering::Relaxed);
+    TREE.slot(owner.slot()).claiming.store(a.r.bits(), Ordering::Relaxed);
     assert!(sweep(owner));
     assert_eq!(refs(&a), 1);
     release(a.entry);
@@ -185,7 +184,7 @@ fn a_sweep_frees_a_part_of_the_ledger_once() {
     let a = array(100);
     let owner = ghost();
     hold_for(owner, a.r, Kind::Array).unwrap();
-    let slot = segment::slot(owner.slot());
+    let slot = TREE.slot(owner.slot());
     let part = Ref::from_bits(slot.ledger.load(Ordering::Relaxed));
     slot.claiming.store(part.bits(), Ordering::Relaxed);
     assert!(sweep(owner));
@@ -212,7 +211,7 @@ fn a_long_ledger_is_swept_whole() {
 fn a_sweep_counts_sleepers_down() {
     let a = array(64);
     let spot_at = a.r.offset() + 64;
-    let spot: &Spot = super::objects::spot_at(spot_at).unwrap();
+    let spot: &Spot = super::objects::spot_at(&TREE, spot_at).unwrap();
     let owner = ghost();
     for (tag, left) in [(3_u64, 0), (2, 1)] {
         let entry = hold_for(owner, a.r, Kind::Array).unwrap();
@@ -221,7 +220,7 @@ fn a_sweep_counts_sleepers_down() {
         spot.enter();
         entry.word().store(tag << 62 | spot_at as u64, Ordering::Relaxed);
         if tag == 3 {
-            ledger::unseat(entry.word(), spot_at);
+            ledger::unseat(&TREE, entry.word(), spot_at);
         } else {
             assert!(sweep(owner));
         }
@@ -232,7 +231,7 @@ fn a_sweep_counts_sleepers_down() {
 
 /// Undoes a `hold_for`, leaving its entry empty.
 fn release_word(entry: Entry) {
-    let mut books = super::books::open();
+    let mut books = super::books::open(&TREE);
     if let ledger::Line::Held(r) = ledger::read(entry.word()) {
         super::objects::drop_ref(&mut books, entry.word(), r);
     }
@@ -241,7 +240,7 @@ fn release_word(entry: Entry) {
 #[test]
 fn a_carrier_holds_until_it_is_dropped() {
     let carrier_block = array(64);
-    let carrier = segment::word_at(carrier_block.r.offset() + 64).unwrap();
+    let carrier = TREE.word_at(carrier_block.r.offset() + 64).unwrap();
     join().unwrap();
     let bytes = create::<BytesBlock>(Kind::Bytes, 100_000, |_| {}).unwrap();
     carry(bytes, carrier);
@@ -257,7 +256,7 @@ fn a_carrier_holds_until_it_is_dropped() {
 fn a_full_segment_says_so_and_stays_whole() {
     join().unwrap();
     let before = array(8);
-    let e = create::<ArrayBlock>(Kind::Array, segment::size(), |_| {}).err().unwrap();
+    let e = create::<ArrayBlock>(Kind::Array, TREE.size(), |_| {}).err().unwrap();
     assert_eq!(e.status, crate::error::Status::NoMemory);
     let e = create::<ArrayBlock>(Kind::Array, usize::MAX - 100, |_| {}).err().unwrap();
     assert_eq!(e.status, crate::error::Status::NoMemory);

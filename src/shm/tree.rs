@@ -1,15 +1,62 @@
 //! How a process becomes part of the program's tree.
 
 use super::ledger::{self, Entry};
-use super::{segment, table};
+use super::segment::{Segment, TREE};
+use super::{own, table};
 use crate::error::Result;
 use crate::park::{Owner, Spot, Tree};
 use crate::sys::page::{self, Turnstile, page};
 use std::os::fd::RawFd;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// What waiting needs to know of the others, answered from the segment.
+/// What waiting needs to know of the others, answered from the tree's segment.
 pub(crate) struct ThisTree;
+
+/// The same of those who use a given segment.
+pub(crate) struct In(pub(crate) &'static Segment);
+
+impl Tree for In {
+    type Seat = Option<Entry>;
+
+    fn me(&self) -> Owner {
+        Owner::joined(self.0.me())
+    }
+
+    fn is_dead(&self, owner: Owner) -> bool {
+        table::is_dead(self.0, owner)
+    }
+
+    fn sit(&self, spot: &Spot) -> Self::Seat {
+        ledger::sit(self.0, spot)
+    }
+
+    fn rise(&self, spot: &Spot, seat: Self::Seat) {
+        ledger::rise(spot, seat);
+    }
+
+    fn begin_wake(&self) {
+        self.0.header().waking.fetch_add(1, Ordering::Relaxed);
+    }
+
+    fn end_wake(&self, woken: u32) {
+        let header = self.0.header();
+        header.woken.fetch_add(woken, Ordering::Relaxed);
+        header.waking.fetch_sub(1, Ordering::Relaxed);
+    }
+
+    fn wakes(&self) -> (u32, u32) {
+        let header = self.0.header();
+        (header.waking.load(Ordering::Relaxed), header.woken.load(Ordering::Relaxed))
+    }
+
+    fn note_rescue(&self) {
+        self.0.header().rescued.fetch_add(1, Ordering::Relaxed);
+    }
+
+    fn note_owner_death(&self) {
+        self.0.header().owner_deaths.fetch_add(1, Ordering::Relaxed);
+    }
+}
 
 impl Tree for ThisTree {
     type Seat = Option<Entry>;
@@ -20,38 +67,35 @@ impl Tree for ThisTree {
     }
 
     fn is_dead(&self, owner: Owner) -> bool {
-        table::is_dead(owner)
+        In(&TREE).is_dead(owner)
     }
 
     fn sit(&self, spot: &Spot) -> Self::Seat {
-        ledger::sit(spot)
+        In(&TREE).sit(spot)
     }
 
     fn rise(&self, spot: &Spot, seat: Self::Seat) {
-        ledger::rise(spot, seat);
+        In(&TREE).rise(spot, seat);
     }
 
     fn begin_wake(&self) {
-        segment::header().waking.fetch_add(1, Ordering::Relaxed);
+        In(&TREE).begin_wake();
     }
 
     fn end_wake(&self, woken: u32) {
-        let header = segment::header();
-        header.woken.fetch_add(woken, Ordering::Relaxed);
-        header.waking.fetch_sub(1, Ordering::Relaxed);
+        In(&TREE).end_wake(woken);
     }
 
     fn wakes(&self) -> (u32, u32) {
-        let header = segment::header();
-        (header.waking.load(Ordering::Relaxed), header.woken.load(Ordering::Relaxed))
+        In(&TREE).wakes()
     }
 
     fn note_rescue(&self) {
-        segment::header().rescued.fetch_add(1, Ordering::Relaxed);
+        In(&TREE).note_rescue();
     }
 
     fn note_owner_death(&self) {
-        segment::header().owner_deaths.fetch_add(1, Ordering::Relaxed);
+        In(&TREE).note_owner_death();
     }
 }
 
@@ -71,10 +115,10 @@ pub(crate) fn join() -> Result<()> {
             return Ok(());
         }
         page::install()?;
-        segment::create()?;
-        let me = table::claim_own()?;
-        enter(me).inspect_err(|_| table::withdraw(me))?;
-        table::bury_after(me);
+        own::create()?;
+        let me = table::claim_own(&TREE)?;
+        enter(me).inspect_err(|_| table::withdraw(&TREE, me))?;
+        table::bury_after(&TREE, me);
         Ok(())
     })
 }
@@ -84,7 +128,7 @@ pub(crate) fn join() -> Result<()> {
 pub(crate) fn enter_image(fd: RawFd, agreed: u64, me: Owner) -> Result<()> {
     TURNSTILE.pass(|| {
         page::install()?;
-        segment::attach(fd, agreed)?;
+        own::attach(fd, agreed)?;
         enter(me)
     })
 }
@@ -95,10 +139,10 @@ pub(crate) fn enter_child(me: Owner) -> Result<()> {
 }
 
 fn enter(me: Owner) -> Result<()> {
-    table::go_live(me)?;
-    ledger::private().private.begin(me.slot());
+    table::go_live(&TREE, me)?;
+    ledger::private(&TREE).private.begin(&TREE, me.slot());
+    TREE.set_me(me.bits());
     let page = page();
-    page.me.store(me.bits(), Ordering::Relaxed);
     let epoch = (EPOCHS.load(Ordering::Relaxed) % EPOCH_MASK) + 1;
     EPOCHS.store(epoch, Ordering::Relaxed);
     // Release: a thread that sees the epoch sees the rest.

@@ -9,6 +9,7 @@ use nix::sys::resource::{RLIM_INFINITY, Resource, getrlimit};
 use nix::sys::stat::fstat;
 use nix::unistd::ftruncate;
 use std::os::fd::{OwnedFd, RawFd};
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// Its size is fixed for ever, for everybody.
 const SEALS: SealFlag = SealFlag::F_SEAL_SHRINK.union(SealFlag::F_SEAL_GROW).union(SealFlag::F_SEAL_SEAL);
@@ -74,6 +75,20 @@ fn map(fd: &OwnedFd, size: usize) -> Result<*mut u8> {
     unsafe { libc::madvise(base.cast(), size, libc::MADV_DONTDUMP) };
     std::mem::forget(map);
     Ok(base)
+}
+
+/// What the kernel gives and takes memory by.
+pub(crate) fn page_size() -> usize {
+    static SIZE: AtomicUsize = AtomicUsize::new(0);
+    match SIZE.load(Ordering::Relaxed) {
+        0 => {
+            // SAFETY: asks for a number.
+            let size = unsafe { libc::sysconf(libc::_SC_PAGESIZE) };
+            SIZE.store(size.max(4096) as usize, Ordering::Relaxed);
+            SIZE.load(Ordering::Relaxed)
+        }
+        size => size,
+    }
 }
 
 /// Reserves private memory that costs nothing until it is touched; it is never given back.

@@ -28,9 +28,9 @@ static NOT_JOINED: Page = Page {
     epoch: AtomicU64::new(0),
     me: AtomicU32::new(0),
     _apart: [0; 14],
-    private: Mutex { word: AtomicU32::new(0) },
-    handles: Mutex { word: AtomicU32::new(0) },
-    descriptors: Mutex { word: AtomicU32::new(0) },
+    private: Mutex::new(),
+    handles: Mutex::new(),
+    descriptors: Mutex::new(),
 };
 
 static PAGE: AtomicPtr<Page> = AtomicPtr::new((&raw const NOT_JOINED).cast_mut());
@@ -84,6 +84,10 @@ pub(crate) struct Mutex {
 pub(crate) struct MutexGuard<'a>(&'a Mutex);
 
 impl Mutex {
+    pub(crate) const fn new() -> Self {
+        Mutex { word: AtomicU32::new(0) }
+    }
+
     pub(crate) fn lock(&self) -> MutexGuard<'_> {
         // Acquire pairs with the Release of the holder before: what it guards is seen complete.
         if self.word.compare_exchange(0, 1, Ordering::Acquire, Ordering::Relaxed).is_err() {
