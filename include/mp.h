@@ -383,6 +383,36 @@ mp_status mp_lock_locked(const mp_lock *lock, bool *locked);
  */
 mp_status mp_lock_recovered(const mp_lock *lock, bool *recovered);
 
+#if defined(__GNUC__) || defined(__clang__)
+#define MP_PASTE_(a, b) a##b
+#define MP_JOIN_(a, b) MP_PASTE_(a, b)
+#define MP_SCOPE_(noun, object)                                                                  \
+    for (noun *MP_JOIN_(mp_held_, __LINE__) __attribute__((cleanup(noun##_leave))) =          \
+                 noun##_enter(object),                                                        \
+             *MP_JOIN_(mp_once_, __LINE__) = MP_JOIN_(mp_held_, __LINE__);                    \
+         MP_JOIN_(mp_once_, __LINE__) != NULL; MP_JOIN_(mp_once_, __LINE__) = NULL)
+/* MP_WITH_LOCK(lock) { ... } holds the lock, for which it waits without limit, and releases it
+ * on every way out of the braces: their end, return, goto, break and continue, which both lead
+ * behind the braces. Where the lock cannot be acquired, which is so for a bad handle only, the
+ * braces are passed over, and mp_last_error() says why. There is one for each thing that can be
+ * acquired: MP_WITH_RLOCK and so on. For compilers that have the cleanup attribute; for others
+ * there is what it is made of, mp_lock_enter and mp_lock_leave. */
+#define MP_WITH_LOCK(lock) MP_SCOPE_(mp_lock, lock)
+#endif
+
+/*
+ * The begin of MP_WITH_LOCK: acquires without limit. Answers the handle, or NULL with
+ * mp_last_error() where it could not.
+ */
+mp_lock *mp_lock_enter(mp_lock *lock);
+
+/*
+ * The end of MP_WITH_LOCK: gives the lock back, and sets the pointer to NULL.
+ *
+ * lock: points to the handle; nothing happens where either is NULL.
+ */
+void mp_lock_leave(mp_lock **lock);
+
 /*
  * Frees this handle. NULL is fine. The lock goes with the last handle to it in any process; it
  * is not released by this.
@@ -466,6 +496,23 @@ mp_status mp_rlock_locked(const mp_rlock *rlock, bool *locked);
  * recovered: where the answer goes.
  */
 mp_status mp_rlock_recovered(const mp_rlock *rlock, bool *recovered);
+
+#ifdef MP_SCOPE_
+#define MP_WITH_RLOCK(rlock) MP_SCOPE_(mp_rlock, rlock)
+#endif
+
+/*
+ * The begin of MP_WITH_RLOCK: acquires without limit. Answers the handle, or NULL with
+ * mp_last_error() where it could not.
+ */
+mp_rlock *mp_rlock_enter(mp_rlock *rlock);
+
+/*
+ * The end of MP_WITH_RLOCK: gives the RLock back, and sets the pointer to NULL.
+ *
+ * rlock: points to the handle; nothing happens where either is NULL.
+ */
+void mp_rlock_leave(mp_rlock **rlock);
 
 /*
  * Frees this handle. NULL is fine. The RLock goes with the last handle to it in any process; it
@@ -583,6 +630,23 @@ mp_status mp_semaphore_describe(const mp_semaphore *semaphore,
                                 char *text,
                                 size_t size,
                                 size_t *needed);
+
+#ifdef MP_SCOPE_
+#define MP_WITH_SEMAPHORE(semaphore) MP_SCOPE_(mp_semaphore, semaphore)
+#endif
+
+/*
+ * The begin of MP_WITH_SEMAPHORE: acquires without limit. Answers the handle, or NULL with
+ * mp_last_error() where it could not.
+ */
+mp_semaphore *mp_semaphore_enter(mp_semaphore *semaphore);
+
+/*
+ * The end of MP_WITH_SEMAPHORE: gives the slot back, and sets the pointer to NULL.
+ *
+ * semaphore: points to the handle; nothing happens where either is NULL.
+ */
+void mp_semaphore_leave(mp_semaphore **semaphore);
 
 /*
  * Frees this handle. NULL is fine. The semaphore goes with the last handle to it in any

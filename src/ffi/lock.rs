@@ -5,12 +5,14 @@
 
 use super::guard::{guard, joined, options, out};
 use super::handle;
+use super::scope;
 use super::status::mp_status;
 use super::time::mp_timeout;
 use crate::error::Status;
 use crate::park::Tree;
 use crate::shm::ThisTree;
 use crate::sync;
+use crate::time::FOREVER;
 
 /// A lock, not recursive: who holds it and acquires it again waits for itself.
 pub struct mp_lock {
@@ -125,6 +127,41 @@ pub unsafe extern "C" fn mp_lock_recovered(lock: *const mp_lock, recovered: *mut
         place.write(handle::block(lock)?.lock.is_recovered(ThisTree.me()));
         Ok(Status::Ok)
     })
+}
+
+// mp.h:
+// #if defined(__GNUC__) || defined(__clang__)
+// #define MP_PASTE_(a, b) a##b
+// #define MP_JOIN_(a, b) MP_PASTE_(a, b)
+// #define MP_SCOPE_(noun, object)                                                                  \
+//     for (noun *MP_JOIN_(mp_held_, __LINE__) __attribute__((cleanup(noun##_leave))) =          \
+//                  noun##_enter(object),                                                        \
+//              *MP_JOIN_(mp_once_, __LINE__) = MP_JOIN_(mp_held_, __LINE__);                    \
+//          MP_JOIN_(mp_once_, __LINE__) != NULL; MP_JOIN_(mp_once_, __LINE__) = NULL)
+// /* MP_WITH_LOCK(lock) { ... } holds the lock, for which it waits without limit, and releases it
+//  * on every way out of the braces: their end, return, goto, break and continue, which both lead
+//  * behind the braces. Where the lock cannot be acquired, which is so for a bad handle only, the
+//  * braces are passed over, and mp_last_error() says why. There is one for each thing that can be
+//  * acquired: MP_WITH_RLOCK and so on. For compilers that have the cleanup attribute; for others
+//  * there is what it is made of, mp_lock_enter and mp_lock_leave. */
+// #define MP_WITH_LOCK(lock) MP_SCOPE_(mp_lock, lock)
+// #endif
+
+/// The begin of MP_WITH_LOCK: acquires without limit. Answers the handle, or NULL with
+/// mp_last_error() where it could not.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn mp_lock_enter(lock: *mut mp_lock) -> *mut mp_lock {
+    // SAFETY: any number may be passed as a handle.
+    scope::enter(lock, |wanted| unsafe { mp_lock_acquire(wanted, FOREVER) })
+}
+
+/// The end of MP_WITH_LOCK: gives the lock back, and sets the pointer to NULL.
+///
+/// lock: points to the handle; nothing happens where either is NULL.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn mp_lock_leave(lock: *mut *mut mp_lock) {
+    // SAFETY: C's promise for its argument, as the header gives it; any number may be passed as a handle.
+    unsafe { scope::leave(lock, |held| mp_lock_release(held)) }
 }
 
 /// Frees this handle. NULL is fine. The lock goes with the last handle to it in any process; it

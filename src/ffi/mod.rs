@@ -4,6 +4,7 @@
 
 mod guard; // not in the header
 mod handle; // not in the header
+mod scope; // not in the header
 mod slots; // not in the header
 mod text; // not in the header
 

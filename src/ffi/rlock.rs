@@ -4,10 +4,12 @@
 
 use super::guard::{guard, joined, options, out};
 use super::handle;
+use super::scope;
 use super::status::mp_status;
 use super::time::mp_timeout;
 use crate::error::Status;
 use crate::sync;
+use crate::time::FOREVER;
 
 /// A lock that its holder may acquire again.
 pub struct mp_rlock {
@@ -128,6 +130,28 @@ pub unsafe extern "C" fn mp_rlock_recovered(rlock: *const mp_rlock, recovered: *
         place.write(handle::block(rlock)?.is_this_threads_recovered());
         Ok(Status::Ok)
     })
+}
+
+// mp.h:
+// #ifdef MP_SCOPE_
+// #define MP_WITH_RLOCK(rlock) MP_SCOPE_(mp_rlock, rlock)
+// #endif
+
+/// The begin of MP_WITH_RLOCK: acquires without limit. Answers the handle, or NULL with
+/// mp_last_error() where it could not.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn mp_rlock_enter(rlock: *mut mp_rlock) -> *mut mp_rlock {
+    // SAFETY: any number may be passed as a handle.
+    scope::enter(rlock, |wanted| unsafe { mp_rlock_acquire(wanted, FOREVER) })
+}
+
+/// The end of MP_WITH_RLOCK: gives the RLock back, and sets the pointer to NULL.
+///
+/// rlock: points to the handle; nothing happens where either is NULL.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn mp_rlock_leave(rlock: *mut *mut mp_rlock) {
+    // SAFETY: C's promise for its argument, as the header gives it; any number may be passed as a handle.
+    unsafe { scope::leave(rlock, |held| mp_rlock_release(held)) }
 }
 
 /// Frees this handle. NULL is fine. The RLock goes with the last handle to it in any process; it

@@ -3,11 +3,13 @@
 
 use super::guard::{guard, joined, options, out};
 use super::handle;
+use super::scope;
 use super::status::mp_status;
 use super::text;
 use super::time::mp_timeout;
 use crate::error::Status;
 use crate::sync;
+use crate::time::FOREVER;
 use core::ffi::c_char;
 
 /// A semaphore.
@@ -172,6 +174,28 @@ pub unsafe extern "C" fn mp_semaphore_describe(
         unsafe { text::write(text, size, needed, &about) }?;
         Ok(Status::Ok)
     })
+}
+
+// mp.h:
+// #ifdef MP_SCOPE_
+// #define MP_WITH_SEMAPHORE(semaphore) MP_SCOPE_(mp_semaphore, semaphore)
+// #endif
+
+/// The begin of MP_WITH_SEMAPHORE: acquires without limit. Answers the handle, or NULL with
+/// mp_last_error() where it could not.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn mp_semaphore_enter(semaphore: *mut mp_semaphore) -> *mut mp_semaphore {
+    // SAFETY: any number may be passed as a handle.
+    scope::enter(semaphore, |wanted| unsafe { mp_semaphore_acquire(wanted, FOREVER) })
+}
+
+/// The end of MP_WITH_SEMAPHORE: gives the slot back, and sets the pointer to NULL.
+///
+/// semaphore: points to the handle; nothing happens where either is NULL.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn mp_semaphore_leave(semaphore: *mut *mut mp_semaphore) {
+    // SAFETY: C's promise for its argument, as the header gives it; any number may be passed as a handle.
+    unsafe { scope::leave(semaphore, |held| mp_semaphore_release(held, 1)) }
 }
 
 /// Frees this handle. NULL is fine. The semaphore goes with the last handle to it in any

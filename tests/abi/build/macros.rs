@@ -8,10 +8,15 @@ use std::fmt::Write;
 pub(crate) fn checks(source: &Source) -> Result<(String, String), String> {
     let (mut rust, mut c) = (String::from("fn more() {\n"), String::new());
     for (name, value) in &source.macros {
+        // A part of other macros, and no user's.
+        if name.contains("_(") {
+            continue;
+        }
         let (half, other) = if value.starts_with('{') {
             initialiser(source, name)
         } else {
             match name.split_once('(') {
+                Some((name, _)) if name.starts_with("MP_WITH_") => scope(source, name),
                 Some((name, _)) => with_parameter(source, name),
                 None => without_parameters(source, name),
             }
@@ -59,6 +64,15 @@ fn with_parameter(source: &Source, name: &str) -> Option<(String, String)> {
     };
     let c = format!("__typeof__({function}(0)) macro_{name}({c_type} n) {{ return {name}(n); }}\n");
     Some((rust, c))
+}
+
+/// `MP_WITH_X(x)` is made of `mp_x_enter` and `mp_x_leave`, which C's own declarations of it fit.
+fn scope(source: &Source, name: &str) -> Option<(String, String)> {
+    let noun = name.strip_prefix("MP_WITH_")?.to_lowercase();
+    source.functions.get(&format!("mp_{noun}_enter"))?;
+    source.functions.get(&format!("mp_{noun}_leave"))?;
+    let c = format!("void macro_{name}(mp_{noun} *x) {{ {name}(x) return; }}\n");
+    Some((String::new(), c))
 }
 
 /// `MP_X` initialises an `mp_x` to what `mp_x_init` makes of it.
