@@ -17,6 +17,24 @@ pub(super) fn guard(call: &'static str, body: impl FnOnce() -> Result<Status>) -
     }
 }
 
+/// The same for an export that mostly is over after some loads and one atomic operation: `quick` does that, or
+/// changes nothing and answers false. It calls nothing that could panic, so that no frame is made and no register
+/// saved for what rarely follows. `body` moves what it needs, so that it lies in registers.
+#[inline(always)]
+pub(super) fn guard_quick(
+    call: &'static str,
+    quick: impl FnOnce() -> bool,
+    body: impl FnOnce() -> Result<Status>,
+) -> mp_status {
+    if quick() { Status::Ok.into() } else { guard_slowly(call, body) }
+}
+
+#[cold]
+#[inline(never)]
+fn guard_slowly(call: &'static str, body: impl FnOnce() -> Result<Status>) -> mp_status {
+    guard(call, body)
+}
+
 /// The same for an export that answers with something else, and with `otherwise` on failure.
 #[inline(always)]
 pub(super) fn guard_or<T>(call: &'static str, otherwise: T, body: impl FnOnce() -> Result<T>) -> T {

@@ -42,6 +42,15 @@ nouns! {
     super::pool::mp_task, Task, Boxed: Object = super::task::Current;
 }
 
+/// The block behind a handle that is good and was used here before; None says nothing about it. For
+/// [`guard_quick`](super::guard::guard_quick).
+#[inline(always)]
+pub(super) fn block_quickly<T: Shared>(handle: *const T) -> Option<&'static T::Block> {
+    let data = slots::quick(handle.addr() as u64, T::KIND)?;
+    // SAFETY: as in `block`.
+    Some(unsafe { &*(data as *const T::Block) })
+}
+
 /// The block behind a handle. It stays mapped for ever; a handle that is freed while it is used leads to a
 /// block that is free or somebody else's, which is the caller's mistake and no danger to memory.
 #[inline(always)]

@@ -3,7 +3,7 @@
 //! the death. For signalling from one process to another a lock is the wrong tool: what one
 //! process takes for another to release is taken over when the taker exits.
 
-use super::guard::{guard, joined, options, out};
+use super::guard::{guard, guard_quick, joined, options, out};
 use super::handle;
 use super::scope;
 use super::status::mp_status;
@@ -80,14 +80,11 @@ pub unsafe extern "C" fn mp_lock_new(lock: *mut *mut mp_lock, options: *const mp
 /// promised.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn mp_lock_acquire(lock: *mut mp_lock, timeout: mp_timeout) -> mp_status {
-    guard("mp_lock_acquire", || {
-        let block = handle::block(lock)?;
-        if block.lock.try_quickly(ThisTree.me()) {
-            return Ok(Status::Ok);
-        }
-        // The slow way may sleep: the handle must outlast it.
+    let quick = || handle::block_quickly(lock).is_some_and(|block| block.lock.try_quickly(ThisTree.me()));
+    guard_quick("mp_lock_acquire", quick, move || {
+        // It may sleep: the handle must outlast it.
         let _pin = handle::pin_block(lock)?;
-        block.acquire(timeout)
+        handle::block(lock)?.acquire(timeout)
     })
 }
 
@@ -96,7 +93,8 @@ pub unsafe extern "C" fn mp_lock_acquire(lock: *mut mp_lock, timeout: mp_timeout
 /// MP_ERR_OVER_RELEASE: nobody held it.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn mp_lock_release(lock: *mut mp_lock) -> mp_status {
-    guard("mp_lock_release", || {
+    let quick = || handle::block_quickly(lock).is_some_and(|block| block.lock.release_quickly(ThisTree.me()));
+    guard_quick("mp_lock_release", quick, move || {
         handle::block(lock)?.release()?;
         Ok(Status::Ok)
     })

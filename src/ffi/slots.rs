@@ -100,8 +100,20 @@ const CLOSED: u32 = 1 << 31;
 /// Somebody does: once for each tenant, also where others come too late and leave meanwhile.
 const CLEANING: u32 = 1 << 30;
 
-static TABLE: AtomicPtr<Slot> = AtomicPtr::new(std::ptr::null_mut());
+/// What is asked for while there is no table yet: nobody's.
+static NOBODYS: Slot = Slot {
+    tag: AtomicU64::new(0),
+    data: AtomicUsize::new(0),
+    entry: AtomicU64::new(0),
+    pins: AtomicU32::new(0),
+    generation: AtomicU32::new(0),
+};
+
+static TABLE: AtomicPtr<Slot> = AtomicPtr::new((&raw const NOBODYS).cast_mut());
+/// A power of two, or 0 while there is no table yet.
 static CAPACITY: AtomicUsize = AtomicUsize::new(0);
+/// One less than that, or 0.
+static MASK: AtomicUsize = AtomicUsize::new(0);
 
 /// How many freed slots rest before the first of them is used again.
 const RESTING: usize = 1024;
@@ -160,6 +172,7 @@ fn reserve() -> Result<()> {
         match memory::private_reserve(capacity * size_of::<Slot>()) {
             Ok(at) => {
                 TABLE.store(at.cast(), Ordering::Relaxed);
+                MASK.store(capacity - 1, Ordering::Release);
                 CAPACITY.store(capacity, Ordering::Release);
                 return Ok(());
             }
@@ -183,7 +196,11 @@ pub(super) fn quick(handle: u64, kind: Kind) -> Option<usize> {
     if handle >> KIND_AT != kind as u64 {
         return None;
     }
-    let slot = slot((handle >> 3 & INDEX_MASK) as usize)?;
+    // A number beyond the table leads to another slot, whose tag is then another one: no bound to check.
+    let index = (handle >> 3) as usize & MASK.load(Ordering::Acquire);
+    // SAFETY: there are so many slots, or this one for all, and they are never unmapped. Acquire above: who sees
+    // the mask sees the table that it is for.
+    let slot = unsafe { &*TABLE.load(Ordering::Relaxed).add(index) };
     let tag = tag_of(handle);
     // Acquire: behind the tag the rest of the slot is complete.
     if slot.tag.load(Ordering::Acquire) != tag {

@@ -105,6 +105,27 @@ fn a_held_lock_is_nobody_elses() {
     assert_eq!(lock.acquire(&b, try_once), Some(Held::Cleanly));
 }
 
+/// Whoever else holds it, whatever else is to be done: that is for the whole release.
+#[test]
+fn a_quick_release_is_for_what_needs_nothing_else() {
+    let (a, lock) = (Fake::new(1), OwnerLock::default());
+    let b = a.other(2);
+    assert!(!lock.release_quickly(a.me()), "free");
+    lock.acquire(&a, try_once);
+    assert!(!lock.release_quickly(b.me()) && lock.is_held());
+    assert!(lock.release_quickly(a.me()) && !lock.is_held());
+    lock.acquire(&a, try_once);
+    a.dies();
+    assert_eq!(lock.acquire(&b, try_once), Some(Held::AfterDeath));
+    assert!(!lock.release_quickly(b.me()) && lock.is_held(), "recovered");
+    assert!(lock.release(&b));
+    lock.acquire(&b, try_once);
+    // Its time runs out in a sleep, so that the next release is for a sleeper.
+    assert_eq!(lock.acquire(&Fake { me: Owner::new(3, 1), ..b.clone() }, soon), None);
+    assert!(!lock.release_quickly(b.me()) && lock.is_held(), "awaited");
+    assert!(lock.release(&b) && !lock.is_held());
+}
+
 #[test]
 fn a_dead_holder_is_found_with_and_without_waiting() {
     for deadline in [try_once as fn() -> Deadline, soon, guarded] {
