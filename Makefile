@@ -29,7 +29,9 @@ TO_BUILD := Cargo.toml Cargo.lock make/remap.sh $(shell find src -name '*.rs')
 MPSUM := $(wildcard examples-c/mpsum.c examples-c/mpsum/*.c)
 EXAMPLES := $(patsubst examples-c/%.c,build/examples/%,$(filter-out $(MPSUM),$(wildcard examples-c/*.c)))
 NEED_CRYPTO = tests/need.sh libssl-dev $(PKG_CONFIG) --exists libcrypto
-BENCHES := $(patsubst benches/%.c,build/benches/%,$(wildcard benches/*.c))
+BENCHES := $(patsubst benches/%.c,build/benches/%,$(wildcard benches/bench_*.c))
+# A peer in C++; empty where its headers are not.
+BENCH_BOOST = $(if $(shell $(CXX) -fsyntax-only benches/boost.cc -Iinclude 2>&1 || echo no),,build/benches/boost.o)
 C_TESTS := $(patsubst c-tests/%.c,build/c-tests/%.o,$(filter-out c-tests/bad.c,$(wildcard c-tests/*.c)))
 
 # What the scripts are told.
@@ -37,6 +39,7 @@ C_TEST_FLAGS = $(CFLAGS) $(WARNINGS) -Werror -O1 -g
 export CC CXX LD AR OBJCOPY READELF STRIP CARGO CFLAGS LDFLAGS C_TEST_FLAGS PKG_CONFIG MAKE
 
 .DELETE_ON_ERROR:
+.PRECIOUS: build/benches/%.o
 .PHONY: all header demo check bench examples c-tests install install-strip uninstall clean help
 
 all: $(LIBRARY) build/lib/libmp.a ## the library, in build/lib
@@ -101,9 +104,15 @@ demo: examples ## run pool_square, then mpsum beside sha256sum
 	build/examples/pool_square
 	examples-c/demo.sh
 
-build/benches/%: benches/%.c include/mp.h $(LIBRARY)
+build/benches/%.o: benches/%.c $(wildcard benches/*.h) include/mp.h
 	@mkdir -p $(@D)
-	$(CC) $(CFLAGS) $(WARNINGS) -Iinclude $< -o $@ $(LINK)
+	$(CC) $(CFLAGS) $(WARNINGS) -Iinclude -c $< -o $@
+
+# Not a program's prerequisite: it may not be there.
+build/benches/%: build/benches/%.o build/benches/bench.o benches/boost.cc $(LIBRARY)
+	@set -e; boost='$(BENCH_BOOST)'; \
+	if [ -n "$$boost" ]; then $(CXX) $(CFLAGS) -Iinclude -c benches/boost.cc -o "$$boost"; fi; \
+	$(CC) $(CFLAGS) $< build/benches/bench.o $$boost -o $@ $(LINK) $${boost:+-lstdc++}
 
 bench: $(BENCHES) examples ## measure libmp beside what one would use instead
 	@set -e; for program in $(BENCHES) $(wildcard benches/*.sh); do echo "== $$program"; $$program; done

@@ -1,75 +1,53 @@
-/* The lock beside process-shared pthread mutexes, plain and robust, in one run.
+/* The lock beside the mutexes that one would use instead.
  *
- * How to read it. Each row compares libmp with one peer. All of them are measured in turn, round
- * after round, so that whatever else the machine does hits all alike; the figures are medians of the
- * rounds. The ratio is libmp's figure divided by the peer's: of times it should be low, of rates it
- * should be high, and the mark, held against the ratio as printed, says how far. The robust mutex is
- * the fair peer, as it survives its owner's death like our lock; the plain one is the least that a
- * lock can cost.
+ * How to read it: bench.h says what rounds, ratios and marks are. The robust mutex is the fair peer,
+ * as it survives its owner's death like our lock; the plain one is the least that a lock can cost.
  *
  * "acquire + release" is one process that nobody disturbs. In "contended" 2 or 8 processes add to a
- * shared counter under the lock as fast as they can, and what counts is the rate of all together. A
- * rate alone flatters a lock that starves somebody, so below it stands the longest time between two
- * turns of any one process: the median of the rounds, and the worst of all in brackets. "call on a
- * handle" is what the library asks before it does anything: guard, handle check, process check.
+ * shared counter under the lock as fast as they can, where the kernel puts them or each on a CPU of
+ * its own ("pinned"), and what counts is the rate of all together. A rate alone flatters a lock that
+ * starves somebody, so below it stands the longest time between two turns of any one process: the
+ * median of the rounds, and the worst of all in brackets; and what the unluckiest process got, as a
+ * part of an even share. "held for 20 us" is a lock with work under it and as much work outside it.
+ * "call on a handle" is what the library asks before it does anything.
+ *
+ * "100,000 locks" are made in one process and freed again: the memory, time and descriptors of one.
+ * CPython's are POSIX semaphores with a name, a mapping and a page each.
  */
-#include <mp.h>
+#include "peers.h"
+#include <dirent.h>
 #include <pthread.h>
-#include <sched.h>
+#include <semaphore.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
+#include <unistd.h>
 
-enum { LIBMP, PLAIN, ROBUST, SUBJECTS };
-enum { PAIRS = 500000, PAIR_ROUNDS = 21, CALLS = 2000000, RACES = 9, MOST = 8 };
-#define RACE_NS (200 * 1000 * 1000)
+enum { LIBMP, PLAIN, ROBUST, BOOST, SEM, SUBJECTS };
+enum { PAIRS = 500000, PAIR_ROUNDS = 21, CALLS = 2000000, RACES = 9, LOCKS = 100000 };
+#define RACE_NS (100 * 1000 * 1000)
 
-/* Lives in a shared array. What different processes write has cache lines of its own. */
-struct page {
-    pthread_mutex_t mutex[SUBJECTS];    /* LIBMP's is not used */
-    char line1[64];
+static struct bench_subject subjects[SUBJECTS] = {
+    {"libmp", false}, {"plain mutex", false}, {"robust", false}, {"Boost", false}, {"sem_t", false}};
+
+/* What different processes write has lines of its own. */
+static struct page {
+    pthread_mutex_t plain, robust;
+    char line1[BENCH_LINE];
+    char boost[BOOST_SIZE];
+    char line2[BENCH_LINE];
+    sem_t sem;
+    char line3[BENCH_LINE];
     volatile int64_t counter;           /* protected by the lock that is measured */
-    char line2[64];
-    int ready, go, stop;
+    char line4[BENCH_LINE];
     struct {
         int64_t turns, longest;
-        char line[64];
-    } racer[MOST];
-};
-struct racer {
-    int subject, index;
-};
+        char line[BENCH_LINE];
+    } racer[BENCH_MOST];
+} *page;
+static mp_lock *lock;
 
-static void die(const char *what)
-{
-    fprintf(stderr, "bench_lock: %s: %s\n", what, mp_last_error());
-    exit(1);
-}
-
-static int64_t now(void)
-{
-    struct timespec t;
-
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
-}
-
-static int by_value(const void *a, const void *b)
-{
-    double x = *(const double *)a, y = *(const double *)b;
-
-    return (x > y) - (x < y);
-}
-
-/* Sorts the figures: the last is the worst. */
-static double median(double *figures, size_t count)
-{
-    qsort(figures, count, sizeof *figures, by_value);
-    return figures[count / 2];
-}
-
-static void make_mutex(pthread_mutex_t *mutex, int robust)
+static void make_mutex(pthread_mutex_t *mutex, bool robust)
 {
     pthread_mutexattr_t attributes;
 
@@ -77,223 +55,318 @@ static void make_mutex(pthread_mutex_t *mutex, int robust)
         pthread_mutexattr_setpshared(&attributes, PTHREAD_PROCESS_SHARED) != 0 ||
         (robust && pthread_mutexattr_setrobust(&attributes, PTHREAD_MUTEX_ROBUST) != 0) ||
         pthread_mutex_init(mutex, &attributes) != 0)
-        die("pthread_mutex_init");
+        bench_die("pthread_mutex_init");
     pthread_mutexattr_destroy(&attributes);
 }
 
-/* Nobody dies here, so EOWNERDEAD would be a failure too. */
-static inline void acquire(int subject, mp_lock *lock, struct page *page)
+/* Nobody dies here, so EOWNERDEAD would be a failure too. Inlined with a constant subject, so that
+ * nothing but the call is measured. */
+static inline __attribute__((always_inline)) void acquire(int subject)
 {
-    if (subject == LIBMP ? mp_lock_acquire(lock, MP_FOREVER) < 0
-                         : pthread_mutex_lock(&page->mutex[subject]) != 0)
-        die("acquire");
+    switch (subject) {
+    case LIBMP:
+        if (mp_lock_acquire(lock, MP_FOREVER) < 0)
+            bench_die("acquire");
+        break;
+    case PLAIN:
+    case ROBUST:
+        if (pthread_mutex_lock(subject == PLAIN ? &page->plain : &page->robust) != 0)
+            bench_die("pthread_mutex_lock");
+        break;
+    case BOOST:
+        boost_mutex_lock(page->boost);
+        break;
+    default:
+        if (sem_wait(&page->sem) != 0)
+            bench_die("sem_wait");
+    }
 }
 
-static inline void release(int subject, mp_lock *lock, struct page *page)
+static inline __attribute__((always_inline)) void release(int subject)
 {
-    if (subject == LIBMP ? mp_lock_release(lock) < 0
-                         : pthread_mutex_unlock(&page->mutex[subject]) != 0)
-        die("release");
+    switch (subject) {
+    case LIBMP:
+        if (mp_lock_release(lock) < 0)
+            bench_die("release");
+        break;
+    case PLAIN:
+    case ROBUST:
+        if (pthread_mutex_unlock(subject == PLAIN ? &page->plain : &page->robust) != 0)
+            bench_die("pthread_mutex_unlock");
+        break;
+    case BOOST:
+        boost_mutex_unlock(page->boost);
+        break;
+    default:
+        if (sem_post(&page->sem) != 0)
+            bench_die("sem_post");
+    }
 }
 
 /* ---- one process ---- */
 
-static double pair_ns(int subject, mp_lock *lock, struct page *page)
+static inline __attribute__((always_inline)) double pairs(int subject)
 {
-    int64_t began = now();
+    int64_t began = bench_now();
     int i;
 
     for (i = 0; i < PAIRS; i++) {
-        acquire(subject, lock, page);
-        release(subject, lock, page);
+        acquire(subject);
+        release(subject);
     }
-    return (double)(now() - began) / PAIRS;
+    return (double)(bench_now() - began) / PAIRS;
 }
 
-static mp_status empty(const mp_lock *lock, bool *locked)
+static double measure_pairs(void *user, int subject, double *second)
 {
-    (void)lock;
+    (void)user;
+    (void)second;
+    switch (subject) {
+    case LIBMP:
+        return pairs(LIBMP);
+    case PLAIN:
+        return pairs(PLAIN);
+    case ROBUST:
+        return pairs(ROBUST);
+    case BOOST:
+        return pairs(BOOST);
+    default:
+        return pairs(SEM);
+    }
+}
+
+static mp_status empty(const mp_lock *unused, bool *locked)
+{
+    (void)unused;
     (void)locked;
     return MP_OK;
 }
 
 /* Both through a pointer, as a call into a shared library is. */
-static double call_ns(mp_status (*volatile call)(const mp_lock *, bool *), const mp_lock *lock)
+static double measure_call(void *user, int subject, double *second)
 {
-    int64_t began = now();
+    mp_status (*volatile call)(const mp_lock *, bool *) = subject == LIBMP ? mp_lock_locked : empty;
+    int64_t began = bench_now();
     bool locked;
     int i;
 
+    (void)user;
+    (void)second;
     for (i = 0; i < CALLS; i++)
         if (call(lock, &locked) < 0)
-            die("mp_lock_locked");
-    return (double)(now() - began) / CALLS;
+            bench_die("mp_lock_locked");
+    return (double)(bench_now() - began) / CALLS;
+}
+
+static void undisturbed(void)
+{
+    static const double marks[SUBJECTS] = {0, 1.1, 0.8, 0, 0};
+    static const struct bench_subject call[] = {{"libmp", false}, {"empty call", false}};
+    double ns[SUBJECTS * PAIR_ROUNDS];
+
+    if (!bench_wanted("acquire + release"))
+        return;
+    bench_rounds(measure_pairs, NULL, subjects, SUBJECTS, PAIR_ROUNDS, ns, NULL);
+    bench_rows("acquire + release", subjects, SUBJECTS, PAIR_ROUNDS, ns, 1, "ns", false, LOW, marks);
+    bench_rounds(measure_call, NULL, call, 2, PAIR_ROUNDS, ns, NULL);
+    bench_rows("call on a handle", call, 2, PAIR_ROUNDS, ns, 1, "ns", false, NO_MARK, NULL);
 }
 
 /* ---- several processes ---- */
 
-static int race(mp_child *self, void *user)
-{
-    mp_lock *lock = mp_child_lock(self, 0);
-    mp_array *array = mp_child_array(self, 1);
-    const void *bytes = mp_child_bytes(self, 2, NULL);
-    int64_t turns = 0, longest = 0, last, t;
-    struct racer racer;
-    struct page *page;
-    void *data;
+struct race {
+    int subject, processes, work;
+    bool pinned;
+    double share[SUBJECTS];     /* the sum of the unluckiest's, of all rounds */
+};
 
-    (void)user;
-    if (lock == NULL || array == NULL || bytes == NULL || mp_array_data(array, &data, NULL) < 0)
-        die("a racer's arguments");
-    page = data;
-    memcpy(&racer, bytes, sizeof racer);
-    __atomic_fetch_add(&page->ready, 1, __ATOMIC_SEQ_CST);
-    while (!__atomic_load_n(&page->go, __ATOMIC_ACQUIRE))
-        sched_yield();
-    for (last = now(); !__atomic_load_n(&page->stop, __ATOMIC_RELAXED); last = t, turns++) {
-        acquire(racer.subject, lock, page);
+static void work_for(int64_t ns)
+{
+    int64_t until = bench_now() + ns;
+
+    while (bench_now() < until)
+        ;
+}
+
+static void racer(void *user, int index)
+{
+    const struct race *race = user;
+    int64_t turns = 0, longest = 0, last, t;
+
+    for (last = bench_now(); !bench_stopped(); last = t, turns++) {
+        acquire(race->subject);
         page->counter = page->counter + 1;
-        release(racer.subject, lock, page);
-        t = now();
+        if (race->work > 0)
+            work_for(race->work);
+        release(race->subject);
+        if (race->work > 0)
+            work_for(race->work);
+        t = bench_now();
         if (t - last > longest)
             longest = t - last;
     }
-    page->racer[racer.index].turns = turns;
-    page->racer[racer.index].longest = longest;
-    return 0;
+    page->racer[index].turns = turns;
+    page->racer[index].longest = longest;
 }
 
-/* Sets the rate of all racers together, per second, and the longest wait of any, in ms. */
-static void run_race(int subject, int racers, mp_lock *lock, mp_array *array, struct page *page,
-                     double *rate, double *longest)
+/* The rate of all together, per second; the second figure is the longest wait. */
+static double measure_race(void *user, int subject, double *second)
 {
-    const struct timespec tick = {0, 1000000}, length = {0, RACE_NS};
-    mp_process *process[MOST];
-    int64_t turns = 0, began, took;
-    int i, code;
+    struct race *race = user;
+    int64_t took, turns = 0, least = INT64_MAX;
+    int i;
 
+    race->subject = subject;
     page->counter = 0;
-    page->ready = page->go = page->stop = 0;
-    for (i = 0; i < racers; i++) {
-        struct racer racer = {subject, i};
-
-        if (mp_process_new(&process[i], race, NULL, NULL) < 0 ||
-            mp_process_add_handle(process[i], lock) < 0 ||
-            mp_process_add_handle(process[i], array) < 0 ||
-            mp_process_add_bytes(process[i], &racer, sizeof racer) < 0 ||
-            mp_process_start(process[i]) < 0)
-            die("start");
-    }
-    while (__atomic_load_n(&page->ready, __ATOMIC_ACQUIRE) < racers)
-        nanosleep(&tick, NULL);
-    began = now();
-    __atomic_store_n(&page->go, 1, __ATOMIC_RELEASE);
-    nanosleep(&length, NULL);
-    __atomic_store_n(&page->stop, 1, __ATOMIC_RELEASE);
-    took = now() - began;
-
-    *longest = 0;
-    for (i = 0; i < racers; i++) {
-        if (mp_process_join(process[i], MP_FOREVER) < 0 ||
-            mp_process_exitcode(process[i], &code) < 0 || mp_process_free(process[i]) < 0)
-            die("join");
-        if (code != 0)
-            exit(1);
+    took = bench_race(race->processes, race->pinned, RACE_NS, racer, race);
+    *second = 0;
+    for (i = 0; i < race->processes; i++) {
         turns += page->racer[i].turns;
-        if ((double)page->racer[i].longest / 1e6 > *longest)
-            *longest = (double)page->racer[i].longest / 1e6;
+        if (page->racer[i].turns < least)
+            least = page->racer[i].turns;
+        if ((double)page->racer[i].longest > *second)
+            *second = (double)page->racer[i].longest;
     }
     if (turns != page->counter) {
-        fprintf(stderr, "bench_lock: two held the lock at once: %lld turns, counted %lld\n",
-                (long long)turns, (long long)page->counter);
+        fprintf(stderr, "bench_lock: two held the %s at once: %lld turns, counted %lld\n",
+                subjects[subject].name, (long long)turns, (long long)page->counter);
         exit(1);
     }
-    *rate = (double)turns * 1e9 / (double)took;
+    if (turns > 0)
+        race->share[subject] += (double)least * race->processes / (double)turns / RACES;
+    return (double)turns * 1e9 / (double)took;
 }
 
-/* ---- the table ---- */
-
-static void row(const char *name, const char *ours, const char *peer, double ratio, int low,
-                double mark)
+static void contended(int processes, bool pinned, int work)
 {
-    double shown = (double)(int64_t)(ratio * 100 + 0.5) / 100;
-    int met = low ? shown <= mark : shown >= mark;
+    static const double marks[SUBJECTS] = {0, 1, 1, 1, 1};
+    struct race race = {0, processes, work, pinned, {0}};
+    double rates[SUBJECTS * RACES], waits[SUBJECTS * RACES];
+    char name[64];
 
-    printf("%-44s | %16s | %16s | %5.2f | %s %.1f %s\n", name, ours, peer, ratio, low ? "<=" : ">=",
-           mark, met ? "met" : "MISSED");
-    fflush(stdout);
+    snprintf(name, sizeof name, "contended, %d processes%s%s", processes, pinned ? ", pinned" : "",
+             work > 0 ? ", held 20 us" : "");
+    if (!bench_wanted(name))
+        return;
+    bench_rounds(measure_race, &race, subjects, SUBJECTS, RACES, rates, waits);
+    if (work > 0)
+        bench_rows(name, subjects, SUBJECTS, RACES, rates, 1e3, "k/s", false, HIGH, marks);
+    else
+        bench_rows(name, subjects, SUBJECTS, RACES, rates, 1e6, "M/s", false, HIGH, marks);
+    bench_rows("    its longest wait", subjects, SUBJECTS, RACES, waits, 1e6, "ms", true, LOW, marks);
+    bench_rows("    the unluckiest's share", subjects, SUBJECTS, 1, race.share, 1, "", false, NO_MARK, NULL);
 }
 
-static void undisturbed(mp_lock *lock, struct page *page)
-{
-    static double ns[SUBJECTS][PAIR_ROUNDS], handle[PAIR_ROUNDS], nothing[PAIR_ROUNDS];
-    char text[SUBJECTS][32];
-    double figure[SUBJECTS];
-    int round, s;
+/* ---- many of them ---- */
 
-    for (round = 0; round < PAIR_ROUNDS; round++) {
-        for (s = 0; s < SUBJECTS; s++)
-            ns[s][round] = pair_ns(s, lock, page);
-        handle[round] = call_ns(mp_lock_locked, lock);
-        nothing[round] = call_ns(empty, lock);
-    }
-    for (s = 0; s < SUBJECTS; s++) {
-        figure[s] = median(ns[s], PAIR_ROUNDS);
-        snprintf(text[s], sizeof text[s], "%.1f ns", figure[s]);
-    }
-    row("acquire + release, beside plain", text[LIBMP], text[PLAIN], figure[LIBMP] / figure[PLAIN], 1, 1.1);
-    row("acquire + release, beside robust", text[LIBMP], text[ROBUST], figure[LIBMP] / figure[ROBUST], 1, 0.8);
-    figure[0] = median(handle, PAIR_ROUNDS);
-    figure[1] = median(nothing, PAIR_ROUNDS);
-    printf("%-44s | %13.1f ns | %13.1f ns | %+4.1f ns | <= 3 ns more %s\n",
-           "call on a handle, beside an empty function", figure[0], figure[1], figure[0] - figure[1],
-           figure[0] - figure[1] <= 3 ? "met" : "MISSED");
+static int descriptors(void)
+{
+    DIR *directory = opendir("/proc/self/fd");
+    int count = 0;
+
+    if (directory == NULL)
+        bench_die("/proc/self/fd");
+    while (readdir(directory) != NULL)
+        count++;
+    closedir(directory);
+    return count;
 }
 
-static void contended(int racers, mp_lock *lock, mp_array *array, struct page *page)
+/* Bytes of this process's memory that are there, shared ones included. */
+static double resident(void)
 {
-    static const char *const peer[SUBJECTS] = {"", "plain", "robust"};
-    static double rates[SUBJECTS][RACES], waits[SUBJECTS][RACES];
-    char rate_text[SUBJECTS][32], wait_text[SUBJECTS][32], name[64];
-    double rate[SUBJECTS], wait[SUBJECTS];
-    int round, s;
+    FILE *file = fopen("/proc/self/statm", "r");
+    unsigned long pages;
 
-    for (round = 0; round < RACES; round++)
-        for (s = 0; s < SUBJECTS; s++)
-            run_race(s, racers, lock, array, page, &rates[s][round], &waits[s][round]);
-    for (s = 0; s < SUBJECTS; s++) {
-        rate[s] = median(rates[s], RACES);
-        wait[s] = median(waits[s], RACES);
-        snprintf(rate_text[s], sizeof rate_text[s], "%.2f M/s", rate[s] / 1e6);
-        snprintf(wait_text[s], sizeof wait_text[s], "%.1f (%.1f) ms", wait[s], waits[s][RACES - 1]);
-    }
-    for (s = PLAIN; s < SUBJECTS; s++) {
-        snprintf(name, sizeof name, "contended, %d processes, beside %s", racers, peer[s]);
-        row(name, rate_text[LIBMP], rate_text[s], rate[LIBMP] / rate[s], 0, 1);
-        row("    its longest wait", wait_text[LIBMP], wait_text[s], wait[LIBMP] / wait[s], 1, 1);
+    if (file == NULL || fscanf(file, "%*u %lu", &pages) != 1)
+        bench_die("/proc/self/statm");
+    fclose(file);
+    return (double)pages * (double)sysconf(_SC_PAGESIZE);
+}
+
+/* How many CPython can have at once, up to LOCKS, and what one costs. */
+static bool python(double *count, double *ns)
+{
+    static const char program[] =
+        "python3 -c \"\n"
+        "import multiprocessing, time\n"
+        "locks = []\n"
+        "began = time.monotonic_ns()\n"
+        "try:\n"
+        "    while len(locks) < 100000: locks.append(multiprocessing.Lock())\n"
+        "except OSError: pass\n"
+        "print(len(locks), (time.monotonic_ns() - began) / max(len(locks), 1))\n"
+        "\" 2>/dev/null";
+    FILE *pipe = popen(program, "r");
+    bool good = pipe != NULL && fscanf(pipe, "%lf %lf", count, ns) == 2;
+
+    if (pipe != NULL)
+        pclose(pipe);
+    return good;
+}
+
+static void many(void)
+{
+    static mp_lock *locks[LOCKS];
+    int64_t began, made, freed;
+    double before, bytes, count, ns;
+    int fds, i;
+
+    if (!bench_wanted("100,000 locks"))
+        return;
+    memset(locks, 1, sizeof locks);
+    fds = descriptors();
+    before = resident();
+    began = bench_now();
+    for (i = 0; i < LOCKS; i++)
+        if (mp_lock_new(&locks[i], NULL) < 0)
+            bench_die("mp_lock_new");
+    made = bench_now() - began;
+    bytes = resident() - before;
+    fds = descriptors() - fds;
+    began = bench_now();
+    for (i = 0; i < LOCKS; i++)
+        if (mp_lock_free(locks[i]) < 0)
+            bench_die("mp_lock_free");
+    freed = bench_now() - began;
+    bench_limit("100,000 locks: to make one", (double)made / LOCKS, "ns", 1000);
+    bench_limit("    to free one", (double)freed / LOCKS, "ns", 1000);
+    bench_limit("    memory of all", bytes / 1048576, "MiB", 16);
+    bench_limit("    descriptors", fds, "", 0);
+    if (python(&count, &ns)) {
+        bench_row("    to make one", (double)made / LOCKS, NULL, "CPython", ns, NULL, "ns", NO_MARK, 0);
+        bench_row("    how many there can be", LOCKS, NULL, "CPython", count, NULL, "", NO_MARK, 0);
+    } else {
+        bench_missing("100,000 locks", "CPython");
     }
 }
 
 int main(int argc, char **argv)
 {
-    struct page *page;
-    mp_array *array;
-    mp_lock *lock;
-    void *data;
+    int i;
 
-    if (mp_bootstrap(argc, argv) < 0 || mp_lock_new(&lock, NULL) < 0 ||
-        mp_array_new(&array, MP_UINT8, sizeof *page, NULL) < 0 || mp_array_data(array, &data, NULL) < 0)
-        die("setup");
-    page = data;
-    make_mutex(&page->mutex[PLAIN], 0);
-    make_mutex(&page->mutex[ROBUST], 1);
+    bench_begin(argc, argv);
+    if (mp_lock_new(&lock, NULL) < 0)
+        bench_die("setup");
+    page = bench_shared(sizeof *page);
+    make_mutex(&page->plain, false);
+    make_mutex(&page->robust, true);
+    if (sem_init(&page->sem, 1, 1) != 0)
+        bench_die("sem_init");
+    subjects[BOOST].absent = boost_mutex_make == NULL;
+    if (!subjects[BOOST].absent)
+        boost_mutex_make(page->boost, sizeof page->boost);
 
-    printf("%-44s | %16s | %16s | %5s | %s\n", "row", "libmp", "peer", "ratio", "mark");
-    undisturbed(lock, page);
-    contended(2, lock, array, page);
-    contended(8, lock, array, page);
-
-    if (mp_array_free(array) < 0 || mp_lock_free(lock) < 0)
-        die("free");
+    bench_head();
+    undisturbed();
+    for (i = 0; i < 2; i++) {
+        contended(2, i == 1, 0);
+        contended(8, i == 1, 0);
+    }
+    contended(2, false, 20000);
+    contended(8, false, 20000);
+    many();
+    if (mp_lock_free(lock) < 0)
+        bench_die("free");
     return 0;
 }

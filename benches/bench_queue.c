@@ -1,9 +1,7 @@
 /* The queue beside pipe(2), in one run: what one process can hand to another in a second, and how
  * long one message takes there and back.
  *
- * How to read it. All figures are medians of rounds, and both are measured in turn, round after
- * round, so that whatever else the machine does hits both alike. The ratio is libmp's figure divided
- * by the pipe's: of rates it should be high, of times low, and the mark says how far.
+ * How to read it: bench.h says what rounds, ratios and marks are.
  *
  * "1 to 1": a child puts messages of one size as fast as it can, and the parent gets them. Each is
  * written anew before it is put, and read, every byte, after it was got; the sums have to agree. Both
@@ -12,7 +10,7 @@
  * queue or pipe, on which the parent waits; "at once" means one after the other, and "rested" that
  * both sleep for 100 us before each.
  */
-#include <mp.h>
+#include "bench.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -50,33 +48,6 @@ struct job {
 
 static uint64_t message[LONGEST / 8];
 
-static void die(const char *what)
-{
-    fprintf(stderr, "bench_queue: %s: %s\n", what, mp_last_error());
-    exit(1);
-}
-
-static int64_t now(void)
-{
-    struct timespec t;
-
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
-}
-
-static int by_value(const void *a, const void *b)
-{
-    double x = *(const double *)a, y = *(const double *)b;
-
-    return (x > y) - (x < y);
-}
-
-static double median(double *figures, size_t count)
-{
-    qsort(figures, count, sizeof *figures, by_value);
-    return figures[count / 2];
-}
-
 /* ---- a message there ---- */
 
 static void put(int subject, mp_queue *queue, int fd, size_t size)
@@ -85,14 +56,14 @@ static void put(int subject, mp_queue *queue, int fd, size_t size)
 
     if (subject == LIBMP) {
         if (mp_queue_put(queue, message, size, MP_FOREVER) < 0)
-            die("put");
+            bench_die("put");
         return;
     }
     while (size > 0) {
         ssize_t n = write(fd, at, size);
 
         if (n <= 0)
-            die("write");
+            bench_die("write");
         at += n;
         size -= (size_t)n;
     }
@@ -105,14 +76,14 @@ static void get(int subject, mp_queue *queue, int fd, size_t size)
 
     if (subject == LIBMP) {
         if (mp_queue_get(queue, message, sizeof message, &len, NULL, MP_FOREVER) < 0 || len != size)
-            die("get");
+            bench_die("get");
         return;
     }
     while (size > 0) {
         ssize_t n = read(fd, at, size);
 
         if (n <= 0)
-            die("read");
+            bench_die("read");
         at += n;
         size -= (size_t)n;
     }
@@ -160,7 +131,7 @@ static int other(mp_child *self, void *user)
 
     (void)user;
     if (there == NULL || back == NULL || bytes == NULL || mp_array_data(array, &data, NULL) < 0)
-        die("the child's arguments");
+        bench_die("the child's arguments");
     page = data;
     memcpy(&job, bytes, sizeof job);
     begin(page);
@@ -194,40 +165,40 @@ static double run(int subject, size_t size, int count, int64_t rest, mp_array *a
     page->ready = page->go = 0;
     if (mp_queue_new(&there, NULL) < 0 || mp_queue_new(&back, NULL) < 0 || pipe(job.there) != 0 ||
         pipe(job.back) != 0)
-        die("setup");
+        bench_die("setup");
     if (mp_process_new(&process, other, NULL, NULL) < 0 ||
         mp_process_add_handle(process, there) < 0 || mp_process_add_handle(process, back) < 0 ||
         mp_process_add_handle(process, array) < 0 ||
         mp_process_add_bytes(process, &job, sizeof job) < 0 || mp_process_start(process) < 0)
-        die("start");
+        bench_die("start");
     while (!__atomic_load_n(&page->ready, __ATOMIC_ACQUIRE))
         usleep(100);
-    began = now();
+    began = bench_now();
     __atomic_store_n(&page->go, 1, __ATOMIC_RELEASE);
     if (size > 0) {
         /* The first message opens the round. */
         get(subject, there, job.there[0], size);
         sum = sum_up(size);
-        began = now();
+        began = bench_now();
         for (i = 1; i < count; i++) {
             get(subject, there, job.there[0], size);
             sum += sum_up(size);
         }
-        figure = (double)(count - 1) * 1e9 / (double)(now() - began);
+        figure = (double)(count - 1) * 1e9 / (double)(bench_now() - began);
     } else {
         for (i = 0; i < count; i++) {
             if (rest > 0)
                 nanosleep(&pause, NULL);
-            began = now();
+            began = bench_now();
             put(subject, there, job.there[1], 8);
             get(subject, back, job.back[0], 8);
-            trips[i] = (double)(now() - began);
+            trips[i] = (double)(bench_now() - began);
         }
-        figure = median(trips, (size_t)count);
+        figure = bench_median(trips, (size_t)count);
     }
     if (mp_process_join(process, MP_FOREVER) < 0 || mp_process_exitcode(process, &code) < 0 ||
         mp_process_free(process) < 0 || code != 0)
-        die("join");
+        bench_die("join");
     if (size > 0 && sum != page->sum) {
         fprintf(stderr, "bench_queue: what was got is not what was put\n");
         exit(1);
@@ -237,50 +208,63 @@ static double run(int subject, size_t size, int count, int64_t rest, mp_array *a
     close(job.back[0]);
     close(job.back[1]);
     if (mp_queue_free(there) < 0 || mp_queue_free(back) < 0)
-        die("free");
+        bench_die("free");
     return figure;
 }
 
 /* ---- the table ---- */
 
-static void print(const char *name, double figure[SUBJECTS][ROUNDS], double unit, const char *text,
-                  int low, double mark)
-{
-    double ours = median(figure[LIBMP], ROUNDS) / unit, peer = median(figure[PIPE], ROUNDS) / unit;
-    int met = low ? ours / peer <= mark : ours / peer >= mark;
+struct kind {
+    const struct row *row;      /* NULL: round trips */
+    int64_t rest;
+    mp_array *array;
+    struct page *page;
+};
 
-    printf("%-20s | %9.3f %-6s | %9.3f %-6s | %5.2f | %s %.1f %s\n", name, ours, text, peer, text,
-           ours / peer, low ? "<=" : ">=", mark, met ? "met" : "MISSED");
-    fflush(stdout);
+static double measure(void *user, int subject, double *second)
+{
+    const struct kind *kind = user;
+    const struct row *row = kind->row;
+
+    (void)second;
+    return run(subject, row == NULL ? 0 : row->size, row == NULL ? TRIPS : row->count[subject], kind->rest,
+               kind->array, kind->page);
 }
 
 int main(int argc, char **argv)
 {
-    static double figure[SUBJECTS][ROUNDS];
-    struct page *page;
-    mp_array *array;
+    static const struct bench_subject subjects[SUBJECTS] = {{"libmp", false}, {"pipe(2)", false}};
+    static const double one[SUBJECTS] = {0, 1};
+    double figures[SUBJECTS * ROUNDS], marks[SUBJECTS] = {0, 0};
+    struct kind kind = {NULL, 0, NULL, NULL};
     size_t i;
     void *data;
-    int round, s;
 
-    if (mp_bootstrap(argc, argv) < 0 || mp_array_new(&array, MP_UINT8, sizeof *page, NULL) < 0 ||
-        mp_array_data(array, &data, NULL) < 0)
-        die("setup");
-    page = data;
-    printf("%-20s | %-16s | %-16s | ratio | mark\n", "row", "libmp", "pipe(2)");
+    bench_begin(argc, argv);
+    if (mp_array_new(&kind.array, MP_UINT8, sizeof *kind.page, NULL) < 0 ||
+        mp_array_data(kind.array, &data, NULL) < 0)
+        bench_die("setup");
+    kind.page = data;
+    bench_head();
     for (i = 0; i < sizeof rows / sizeof *rows; i++) {
-        for (round = 0; round < ROUNDS; round++)
-            for (s = 0; s < SUBJECTS; s++)
-                figure[s][round] = run(s, rows[i].size, rows[i].count[s], 0, array, page);
-        print(rows[i].name, figure, 1e6, "M/s", 0, rows[i].mark);
+        if (!bench_wanted(rows[i].name))
+            continue;
+        kind.row = &rows[i];
+        marks[1] = rows[i].mark;
+        bench_rounds(measure, &kind, subjects, SUBJECTS, ROUNDS, figures, NULL);
+        bench_rows(rows[i].name, subjects, SUBJECTS, ROUNDS, figures, 1e3, "k/s", false, HIGH, marks);
     }
+    kind.row = NULL;
     for (i = 0; i < 2; i++) {
-        for (round = 0; round < ROUNDS; round++)
-            for (s = 0; s < SUBJECTS; s++)
-                figure[s][round] = run(s, 0, TRIPS, i == 0 ? 0 : 100000, array, page);
-        print(i == 0 ? "round trip, at once" : "round trip, rested", figure, 1e3, "us", 1, 1);
+        const char *name = i == 0 ? "round trip, at once" : "round trip, rested";
+
+        if (!bench_wanted(name))
+            continue;
+        kind.rest = i == 0 ? 0 : 100000;
+        bench_rounds(measure, &kind, subjects, SUBJECTS, ROUNDS, figures, NULL);
+        bench_rows(name, subjects, SUBJECTS, ROUNDS, figures, 1e3, "us", false, LOW, one);
     }
-    if (mp_array_free(array) < 0)
-        die("free");
+    if (mp_array_free(kind.array) < 0)
+        bench_die("free");
     return 0;
 }
