@@ -19,11 +19,14 @@
 //! Each transition is one word, so a process killed anywhere leaves the state before or the state after. The
 //! shape (a bit for sleepers, kept by whoever slept) is Drepper's "Futexes are tricky", mutex 2.
 
-use super::{Owner, Tree, slice, spin};
+use super::{Owner, Tree, slice};
 use crate::sys::atomic::{AtomicU64, Ordering};
+use crate::sys::cpu;
 use crate::sys::futex::{self, Slept};
 use crate::time::Deadline;
 
+/// Before each look at a lock that is held.
+const PAUSES: &[u32] = &[32, 64];
 const SLEEPERS: u64 = 1 << 31;
 const RECOVERED: u64 = 1 << 63;
 /// What of the word says who holds the lock.
@@ -85,8 +88,7 @@ impl OwnerLock {
         if matches!(deadline, Deadline::NoWait) {
             return self.steal(tree, me);
         }
-        // Relaxed suffices for looking: only the swap that takes the lock orders anything.
-        if spin(|| (self.word.load(Ordering::Relaxed) == 0 && self.take(me)).then_some(())).is_some() {
+        if self.contend(me, cpu::give_way_where_it_pays) {
             return Some(Held::Cleanly);
         }
         loop {
@@ -110,6 +112,11 @@ impl OwnerLock {
             let (_, woken) = tree.wakes();
             let limit = slice(false, remaining);
             let slept = futex::wait_low(&self.word, (seen | SLEEPERS) as u32, limit);
+            // Who was woken may find it taken already, by somebody who was awake all the time. Off this CPU it
+            // would be no better off: others are woken only once it has the lock, or sleeps again.
+            if slept == Slept::Woken && self.contend(me | SLEEPERS, || ()) {
+                return Some(Held::Cleanly);
+            }
             if slept == Slept::Elapsed
                 && let Some(held) = self.steal(tree, me | SLEEPERS)
             {
@@ -121,6 +128,24 @@ impl OwnerLock {
                 return Some(held);
             }
         }
+    }
+
+    /// Looks for a moment whether the lock becomes free; about as long as a sleep's first half takes. Few looks, far
+    /// apart: each one takes the word's line from the holder, who gets much done meanwhile, and so all do. (With
+    /// looks at every turn two processes that hammer a lock got half as much done.) Between them, `rest` lets others
+    /// run that want this CPU: the holder, or somebody who will not have to wait for the line.
+    fn contend(&self, word: u64, rest: impl Fn()) -> bool {
+        for times in if cpu::several() { PAUSES } else { &[] } {
+            for _ in 0..*times {
+                std::hint::spin_loop();
+            }
+            rest();
+            // Relaxed suffices for looking: only the swap that takes the lock orders anything.
+            if self.word.load(Ordering::Relaxed) == 0 && self.take(word) {
+                return true;
+            }
+        }
+        false
     }
 
     /// Takes the lock if it is free or its owner is dead, as `word`.
