@@ -46,9 +46,30 @@ nouns! {
 /// [`guard_quick`](super::guard::guard_quick).
 #[inline(always)]
 pub(super) fn block_quickly<T: Shared>(handle: *const T) -> Option<&'static T::Block> {
+    block_and_note(handle).map(|(block, _)| block)
+}
+
+/// The same with the block's note.
+#[inline(always)]
+pub(super) fn block_and_note<T: Shared>(handle: *const T) -> Option<(&'static T::Block, u64)> {
     let data = slots::quick(handle.addr() as u64, T::KIND)?;
     // SAFETY: as in `block`.
-    Some(unsafe { &*(data as *const T::Block) })
+    Some((unsafe { &*(address::<T>(data) as *const T::Block) }, slots::note_of(data)))
+}
+
+/// The block's address in a slot's data, which most kinds have nothing else in.
+#[inline(always)]
+fn address<T: Shared>(data: usize) -> usize {
+    if T::KIND == Kind::Value { slots::address_of(data) } else { data }
+}
+
+/// What is to be known of a block of this kind without touching it; 0 is nothing.
+pub(super) fn note(kind: Kind, address: usize) -> u64 {
+    match kind {
+        // SAFETY: the caller holds such a block, and this is its address; it is made of atomics.
+        Kind::Value => unsafe { &*(address as *const ValueBlock) }.note(),
+        _ => 0,
+    }
 }
 
 /// The block behind a handle. It stays mapped for ever; a handle that is freed while it is used leads to a
@@ -67,7 +88,7 @@ pub(super) fn block<T: Shared>(handle: *const T) -> Result<&'static T::Block> {
     };
     // SAFETY: a good handle of this kind holds the address of such a block in the mapping, which is never
     // undone; blocks are made of atomics.
-    Ok(unsafe { &*(data as *const T::Block) })
+    Ok(unsafe { &*(address::<T>(data) as *const T::Block) })
 }
 
 /// A new handle for a block.

@@ -83,7 +83,7 @@ impl Kind {
 /// One handle, or room for one.
 pub(super) struct Slot {
     tag: AtomicU64,
-    /// The block's address, or that of a boxed object.
+    /// The block's address and, above it, its note; or the address of a boxed object.
     data: AtomicUsize,
     /// Where this process's ledger holds the block; of a boxed object, the function that drops it.
     entry: AtomicU64,
@@ -91,6 +91,24 @@ pub(super) struct Slot {
     pins: AtomicU32,
     /// The block's generation, or [`BOXED`].
     generation: AtomicU32,
+}
+
+/// Addresses that programs have lie below this bit, unless they ask for others. Above it is room for a note of what
+/// the block is, for who must not touch it to find out.
+const NOTE_AT: u32 = 48;
+/// Both: the table is for programs of 64 bits.
+const _: () = assert!(usize::BITS == 64);
+
+/// The address in a slot's data.
+#[inline(always)]
+pub(super) fn address_of(data: usize) -> usize {
+    data & ((1 << NOTE_AT) - 1)
+}
+
+/// The note in a slot's data.
+#[inline(always)]
+pub(super) fn note_of(data: usize) -> u64 {
+    (data >> NOTE_AT) as u64
 }
 
 /// In place of a generation, of which it is none.
@@ -247,7 +265,7 @@ fn take_over(slot: &Slot, handle: u64, kind: Kind) -> Result<()> {
     if slot.tag.load(Ordering::Acquire) == tag_of(handle) {
         return Ok(());
     }
-    let r = shm::reference(slot.data.load(Ordering::Relaxed), slot.generation.load(Ordering::Relaxed));
+    let r = reference(slot);
     let entry = shm::hold(r, block)?;
     slot.entry.store(entry.bits(), Ordering::Relaxed);
     slot.pins.store(0, Ordering::Relaxed);
@@ -280,7 +298,10 @@ fn put(kind: Kind, data: usize, entry: u64, block_generation: u32) -> Result<u64
 
 /// A handle for a block that this process holds. Without one the block is released.
 pub(super) fn put_object(kind: Kind, object: Object) -> Result<u64> {
-    put(kind, shm::address(object.r), object.entry.bits(), object.r.generation())
+    let address = shm::address(object.r);
+    // A note that does not fit is none.
+    let note = u64::from(u16::try_from(super::handle::note(kind, address)).unwrap_or(0)) << NOTE_AT;
+    put(kind, address | note as usize, object.entry.bits(), object.r.generation())
         .inspect_err(|_| shm::release(object.entry))
 }
 
@@ -383,5 +404,10 @@ pub(super) fn object(handle: u64) -> Result<(shm::Kind, shm::Ref)> {
             format!("{} cannot be handed to another process", kind.name()),
         ));
     };
-    Ok((block, shm::reference(slot.data.load(Ordering::Relaxed), slot.generation.load(Ordering::Relaxed))))
+    Ok((block, reference(slot)))
+}
+
+fn reference(slot: &Slot) -> shm::Ref {
+    let address = address_of(slot.data.load(Ordering::Relaxed));
+    shm::reference(address, slot.generation.load(Ordering::Relaxed))
 }

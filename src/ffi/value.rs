@@ -2,7 +2,7 @@
 //! step, also against all the others; no lock excludes them, so guard a value either by a lock,
 //! always, or by nothing.
 
-use super::guard::{self, guard, joined, out};
+use super::guard::{self, guard, guard_quick, joined, out};
 use super::handle;
 use super::status::mp_status;
 use crate::error::Status;
@@ -133,7 +133,12 @@ pub unsafe extern "C" fn mp_value_set_int(value: *mut mp_value, number: i64) -> 
 /// MP_ERR_INVALID: the value is a double.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn mp_value_fetch_add(value: *mut mp_value, by: i64, before: *mut i64) -> mp_status {
-    guard("mp_value_fetch_add", || {
+    let quick = || {
+        let was = handle::block_and_note(value).and_then(|(block, note)| block.fetch_add_quickly(note, by));
+        // SAFETY: C's promise for its argument, as the header gives it.
+        was.inspect(|&was| unsafe { guard::write_to(before, was) }).is_some()
+    };
+    guard_quick("mp_value_fetch_add", quick, move || {
         let was = handle::block(value)?.fetch_add(by)?;
         // SAFETY: C's promise for its argument, as the header gives it.
         unsafe { guard::write_to(before, was) };
