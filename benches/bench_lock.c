@@ -24,6 +24,7 @@
 #include <unistd.h>
 
 enum { LIBMP, PLAIN, ROBUST, BOOST, SEM, SUBJECTS };
+enum { RLOCK, RECURSIVE, ROBUST_RECURSIVE, R_SUBJECTS };
 enum { PAIRS = 500000, PAIR_ROUNDS = 21, CALLS = 2000000, RACES = 9, LOCKS = 100000 };
 #define RACE_NS (100 * 1000 * 1000)
 
@@ -32,7 +33,7 @@ static struct bench_subject subjects[SUBJECTS] = {
 
 /* What different processes write has lines of its own. */
 static struct page {
-    pthread_mutex_t plain, robust;
+    pthread_mutex_t plain, robust, recursive, robust_recursive;
     char line1[BENCH_LINE];
     char boost[BOOST_SIZE];
     char line2[BENCH_LINE];
@@ -46,13 +47,15 @@ static struct page {
     } racer[BENCH_MOST];
 } *page;
 static mp_lock *lock;
+static mp_rlock *rlock;
 
-static void make_mutex(pthread_mutex_t *mutex, bool robust)
+static void make_mutex(pthread_mutex_t *mutex, bool robust, int type)
 {
     pthread_mutexattr_t attributes;
 
     if (pthread_mutexattr_init(&attributes) != 0 ||
         pthread_mutexattr_setpshared(&attributes, PTHREAD_PROCESS_SHARED) != 0 ||
+        pthread_mutexattr_settype(&attributes, type) != 0 ||
         (robust && pthread_mutexattr_setrobust(&attributes, PTHREAD_MUTEX_ROBUST) != 0) ||
         pthread_mutex_init(mutex, &attributes) != 0)
         bench_die("pthread_mutex_init");
@@ -135,6 +138,25 @@ static double measure_pairs(void *user, int subject, double *second)
     }
 }
 
+/* Acquired once more by its holder where nested. */
+static double measure_nested(void *user, int subject, double *second)
+{
+    pthread_mutex_t *mutex = subject == RECURSIVE ? &page->recursive : &page->robust_recursive;
+    int64_t began = bench_now();
+    int i, nested = *(int *)user, k;
+
+    (void)second;
+    for (i = 0; i < PAIRS; i++) {
+        for (k = 0; k <= nested; k++)
+            if (subject == RLOCK ? mp_rlock_acquire(rlock, MP_FOREVER) < 0 : pthread_mutex_lock(mutex) != 0)
+                bench_die("acquire");
+        for (k = 0; k <= nested; k++)
+            if (subject == RLOCK ? mp_rlock_release(rlock) < 0 : pthread_mutex_unlock(mutex) != 0)
+                bench_die("release");
+    }
+    return (double)(bench_now() - began) / PAIRS;
+}
+
 static mp_status empty(const mp_lock *unused, bool *locked)
 {
     (void)unused;
@@ -162,12 +184,20 @@ static void undisturbed(void)
 {
     static const double marks[SUBJECTS] = {0, 1.1, 0.8, 0, 0};
     static const struct bench_subject call[] = {{"libmp", false}, {"empty call", false}};
+    static const struct bench_subject recursive[R_SUBJECTS] = {
+        {"libmp", false}, {"recursive", false}, {"robust, rec.", false}};
     double ns[SUBJECTS * PAIR_ROUNDS];
+    int nested;
 
     if (!bench_wanted("acquire + release"))
         return;
     bench_rounds(measure_pairs, NULL, subjects, SUBJECTS, PAIR_ROUNDS, ns, NULL);
     bench_rows("acquire + release", subjects, SUBJECTS, PAIR_ROUNDS, ns, 1, "ns", false, LOW, marks);
+    for (nested = 0; nested < 2; nested++) {
+        bench_rounds(measure_nested, &nested, recursive, R_SUBJECTS, PAIR_ROUNDS, ns, NULL);
+        bench_rows(nested ? "the same of an RLock, twice" : "the same of an RLock", recursive, R_SUBJECTS,
+                   PAIR_ROUNDS, ns, 1, "ns", false, NO_MARK, NULL);
+    }
     bench_rounds(measure_call, NULL, call, 2, PAIR_ROUNDS, ns, NULL);
     bench_rows("call on a handle", call, 2, PAIR_ROUNDS, ns, 1, "ns", false, NO_MARK, NULL);
 }
@@ -346,11 +376,13 @@ int main(int argc, char **argv)
     int i;
 
     bench_begin(argc, argv);
-    if (mp_lock_new(&lock, NULL) < 0)
+    if (mp_lock_new(&lock, NULL) < 0 || mp_rlock_new(&rlock, NULL) < 0)
         bench_die("setup");
     page = bench_shared(sizeof *page);
-    make_mutex(&page->plain, false);
-    make_mutex(&page->robust, true);
+    make_mutex(&page->plain, false, PTHREAD_MUTEX_NORMAL);
+    make_mutex(&page->robust, true, PTHREAD_MUTEX_NORMAL);
+    make_mutex(&page->recursive, false, PTHREAD_MUTEX_RECURSIVE);
+    make_mutex(&page->robust_recursive, true, PTHREAD_MUTEX_RECURSIVE);
     if (sem_init(&page->sem, 1, 1) != 0)
         bench_die("sem_init");
     subjects[BOOST].absent = boost_mutex_make == NULL;
@@ -366,7 +398,7 @@ int main(int argc, char **argv)
     contended(2, false, 20000);
     contended(8, false, 20000);
     many();
-    if (mp_lock_free(lock) < 0)
+    if (mp_rlock_free(rlock) < 0 || mp_lock_free(lock) < 0)
         bench_die("free");
     return 0;
 }

@@ -2,12 +2,13 @@
 //! acquire it again and releases it as often. When its process dies it goes on: the next to
 //! acquire gets it, within 100 ms of the death, however often the dead thread had it.
 
-use super::guard::{guard, joined, options, out};
+use super::guard::{guard, guard_quick, joined, options, out};
 use super::handle;
 use super::scope;
 use super::status::mp_status;
 use super::time::mp_timeout;
 use crate::error::Status;
+use crate::shm::LockBlock;
 use crate::sync;
 use crate::time::FOREVER;
 
@@ -83,14 +84,11 @@ pub unsafe extern "C" fn mp_rlock_new(
 /// Threads: two threads of one process exclude each other. Order among waiters is not promised.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn mp_rlock_acquire(rlock: *mut mp_rlock, timeout: mp_timeout) -> mp_status {
-    guard("mp_rlock_acquire", || {
-        let block = handle::block(rlock)?;
-        if block.acquire_again_quickly() {
-            return Ok(Status::Ok);
-        }
-        // The slow way may sleep: the handle must outlast it.
+    let quick = || handle::block_quickly(rlock).is_some_and(LockBlock::acquire_again_quickly);
+    guard_quick("mp_rlock_acquire", quick, move || {
+        // It may sleep: the handle must outlast it.
         let _pin = handle::pin_block(rlock)?;
-        block.acquire_again(timeout)
+        handle::block(rlock)?.acquire_again(timeout)
     })
 }
 
@@ -99,7 +97,8 @@ pub unsafe extern "C" fn mp_rlock_acquire(rlock: *mut mp_rlock, timeout: mp_time
 /// MP_ERR_NOT_OWNER: the calling thread does not hold it.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn mp_rlock_release(rlock: *mut mp_rlock) -> mp_status {
-    guard("mp_rlock_release", || {
+    let quick = || handle::block_quickly(rlock).is_some_and(LockBlock::release_once_quickly);
+    guard_quick("mp_rlock_release", quick, move || {
         handle::block(rlock)?.release_once()?;
         Ok(Status::Ok)
     })

@@ -176,8 +176,13 @@ impl OwnerLock {
     /// Gives the lock back where `me` took it, from nobody dead, and nobody sleeps; else it does nothing.
     #[inline(always)]
     pub(crate) fn release_quickly(&self, me: Owner) -> bool {
-        // Release pairs with the next acquire.
-        self.word.compare_exchange(me.bits().into(), 0, Ordering::Release, Ordering::Relaxed).is_ok()
+        self.give_back_quickly(me.bits().into())
+    }
+
+    /// Release pairs with the next acquire.
+    #[inline(always)]
+    pub(super) fn give_back_quickly(&self, holder: u64) -> bool {
+        self.word.compare_exchange(holder, 0, Ordering::Release, Ordering::Relaxed).is_ok()
     }
 
     /// Gives the lock back, whoever took it; false when nobody held it. Once the word is 0 the next holder may

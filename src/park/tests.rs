@@ -126,6 +126,25 @@ fn a_quick_release_is_for_what_needs_nothing_else() {
     assert!(lock.release(&b) && !lock.is_held());
 }
 
+/// The same for a recursive lock, whose depth stays right when the quick way is not enough.
+#[test]
+fn a_quick_release_of_a_recursive_lock_counts_as_the_other() {
+    let (a, lock) = (Fake::new(1), OwnerLock::default());
+    let (me, other) = (holder(a.me(), 7), holder(a.me(), 8));
+    assert!(lock.acquire_again_quickly(me) && lock.acquire_again_quickly(me));
+    assert!(!lock.release_once_quickly(other), "another thread");
+    assert!(lock.release_once_quickly(me) && lock.depth_of(me) == Some(1));
+    assert!(lock.release_once_quickly(me) && !lock.is_held());
+    assert!(!lock.release_once_quickly(me), "free");
+    assert!(lock.acquire_again_quickly(me));
+    // Its time runs out in a sleep, so that the last release is for a sleeper.
+    assert_eq!(lock.acquire_again(&a, other, soon), Ok(None));
+    assert!(lock.acquire_again_quickly(me) && lock.release_once_quickly(me));
+    assert!(!lock.release_once_quickly(me) && lock.is_held_as(me), "awaited");
+    assert!(lock.release_once(&a, me) && !lock.is_held());
+    assert!(lock.acquire_again_quickly(other) && lock.depth_of(other) == Some(1));
+}
+
 #[test]
 fn a_dead_holder_is_found_with_and_without_waiting() {
     for deadline in [try_once as fn() -> Deadline, soon, guarded] {
