@@ -8,7 +8,8 @@
  * its own ("pinned"), and what counts is the rate of all together. A rate alone flatters a lock that
  * starves somebody, so below it stands the longest time between two turns of any one process: the
  * median of the rounds, and the worst of all in brackets; and what the unluckiest process got, as a
- * part of an even share. "held for 20 us" is a lock with work under it and as much work outside it.
+ * part of an even share. "held 20 us" is a lock with work under it and as much work outside it; "held greedily" one that
+ * is held for 100 us and taken again at once.
  * "call on a handle" is what the library asks before it does anything.
  *
  * "100,000 locks" are made in one process and freed again: the memory, time and descriptors of one.
@@ -205,7 +206,8 @@ static void undisturbed(void)
 /* ---- several processes ---- */
 
 struct race {
-    int subject, processes, work;
+    int subject, processes;
+    int64_t work, rest;         /* nanoseconds with the lock, and without */
     bool pinned;
     double share[SUBJECTS];     /* the sum of the unluckiest's, of all rounds */
 };
@@ -229,8 +231,8 @@ static void racer(void *user, int index)
         if (race->work > 0)
             work_for(race->work);
         release(race->subject);
-        if (race->work > 0)
-            work_for(race->work);
+        if (race->rest > 0)
+            work_for(race->rest);
         t = bench_now();
         if (t - last > longest)
             longest = t - last;
@@ -267,15 +269,14 @@ static double measure_race(void *user, int subject, double *second)
     return (double)turns * 1e9 / (double)took;
 }
 
-static void contended(int processes, bool pinned, int work)
+static void contended(int processes, bool pinned, int64_t work, int64_t rest, const char *how)
 {
     static const double marks[SUBJECTS] = {0, 1, 1, 1, 1};
-    struct race race = {0, processes, work, pinned, {0}};
+    struct race race = {0, processes, work, rest, pinned, {0}};
     double rates[SUBJECTS * RACES], waits[SUBJECTS * RACES];
     char name[64];
 
-    snprintf(name, sizeof name, "contended, %d processes%s%s", processes, pinned ? ", pinned" : "",
-             work > 0 ? ", held 20 us" : "");
+    snprintf(name, sizeof name, "contended, %d processes%s", processes, how);
     if (!bench_wanted(name))
         return;
     bench_rounds(measure_race, &race, subjects, SUBJECTS, RACES, rates, waits);
@@ -392,11 +393,13 @@ int main(int argc, char **argv)
     bench_head();
     undisturbed();
     for (i = 0; i < 2; i++) {
-        contended(2, i == 1, 0);
-        contended(8, i == 1, 0);
+        contended(2, i == 1, 0, 0, i == 1 ? ", pinned" : "");
+        contended(8, i == 1, 0, 0, i == 1 ? ", pinned" : "");
     }
-    contended(2, false, 20000);
-    contended(8, false, 20000);
+    for (i = 2; i <= 8; i += 6) {
+        contended(i, false, 20000, 20000, ", held 20 us");
+        contended(i, false, 100000, 0, ", held greedily");
+    }
     many();
     if (mp_rlock_free(rlock) < 0 || mp_lock_free(lock) < 0)
         bench_die("free");

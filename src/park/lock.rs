@@ -5,32 +5,50 @@
 //! | 0–15  | generation of the owner's slot                                |
 //! | 16–30 | the owner's slot, 0: free                                     |
 //! | 31    | W: somebody may sleep                                         |
-//! | 32–62 | of an RLock the holder's thread, else 0 (see `rlock.rs`)       |
+//! | 32–61 | of an RLock the holder's thread, else 0 (see `rlock.rs`)       |
+//! | 62    | H: somebody who sleeps was woken in vain too often; never without W |
 //! | 63    | R: the last owner died holding it, and it was not released since |
 //!
 //! | from        | to              | who                   | by                                   |
 //! |-------------|-----------------|-----------------------|--------------------------------------|
 //! | 0           | me              | acquire               | compare-and-swap                     |
 //! | 0           | me, W           | acquire after a sleep | compare-and-swap (others may sleep)  |
-//! | X           | X, W            | a sleeper             | compare-and-swap                     |
-//! | X (R)(W)    | 0               | release               | exchange; wakes one when W was set   |
-//! | X dead (W)  | me, R, W        | steal                 | compare-and-swap of the whole word   |
+//! | X           | X, W (H)        | a sleeper             | compare-and-swap                     |
+//! | X, H, W     | X, W            | a sleeper who leaves  | compare-and-swap                     |
+//! | X (R)(W)    | 0               | release               | compare-and-swap; wakes one if W     |
+//! | X, H, W (R) | H, W            | release               | compare-and-swap; wakes one          |
+//! | H, W        | me, W           | acquire after a sleep | compare-and-swap                     |
+//! | X dead (W)(H) | me, R, W      | steal                 | compare-and-swap of the whole word   |
 //!
 //! Each transition is one word, so a process killed anywhere leaves the state before or the state after. The
 //! shape (a bit for sleepers, kept by whoever slept) is Drepper's "Futexes are tricky", mutex 2.
+//!
+//! Whoever comes along may take a free lock before somebody who was woken for it gets there. That is how much gets
+//! done, and how somebody who sleeps can be left behind for ever by somebody who gives the lock back only to take
+//! it again. So who was woken in vain a few times asks by H that the next release keeps the lock for the sleepers:
+//! free, but others stand back and go to sleep behind them. (Go's mutex has such a mode; there it is a time that
+//! brings it about.) Nobody in particular is waited for, and not for long, so a sleeper that dies costs time only.
 
 use super::{Owner, Tree, slice};
 use crate::sys::atomic::{AtomicU64, Ordering};
 use crate::sys::cpu;
 use crate::sys::futex::{self, Slept};
 use crate::time::Deadline;
+use std::time::Duration;
 
 /// Before each look at a lock that is held.
 const PAUSES: &[u32] = &[32, 64];
 const SLEEPERS: u64 = 1 << 31;
 const RECOVERED: u64 = 1 << 63;
+const HANDED: u64 = 1 << 62;
 /// What of the word says who holds the lock.
-const HOLDER: u64 = !(SLEEPERS | RECOVERED);
+const HOLDER: u64 = !(SLEEPERS | HANDED | RECOVERED);
+/// Free, for somebody who slept.
+const KEPT: u64 = HANDED | SLEEPERS;
+/// So often it may happen that who was woken finds the lock taken again.
+const IN_VAIN: u32 = 2;
+/// How long a lock is kept for sleepers of whom none comes: a few wakes, also on a busy machine.
+const STAND_BACK: Duration = Duration::from_millis(2);
 
 /// A lock in shared memory.
 #[repr(C)]
@@ -91,42 +109,66 @@ impl OwnerLock {
         if self.contend(me, cpu::give_way_where_it_pays) {
             return Some(Held::Cleanly);
         }
+        let (mut slept, mut woken_in_vain) = (false, 0);
         loop {
-            let seen = self.word.load(Ordering::Relaxed);
-            if seen == 0 {
+            let mut seen = self.word.load(Ordering::Relaxed);
+            let kept = seen == KEPT;
+            if seen == 0 || kept && slept {
                 // Others may sleep, and the bit that said so went with the release: keep it for them.
-                if self.take(me | SLEEPERS) {
+                if self.swap(seen, me | SLEEPERS) {
                     return Some(Held::Cleanly);
                 }
                 continue;
             }
-            if seen & SLEEPERS == 0 && !self.swap(seen, seen | SLEEPERS) {
-                continue;
+            let wanted = seen | SLEEPERS | if woken_in_vain >= IN_VAIN { HANDED } else { 0 };
+            if !kept && seen != wanted {
+                if !self.swap(seen, wanted) {
+                    continue;
+                }
+                seen = wanted;
             }
             // From here on the holder's release wakes somebody, also when it is not we who sleep: whoever
             // gives up below has passed on the wake that it may have eaten.
             let remaining = deadline.remaining();
             if remaining.is_zero() {
+                self.ask_no_more(woken_in_vain >= IN_VAIN);
                 return self.steal(tree, me | SLEEPERS);
             }
             let (_, woken) = tree.wakes();
-            let limit = slice(false, remaining);
-            let slept = futex::wait_low(&self.word, (seen | SLEEPERS) as u32, limit);
-            // Who was woken may find it taken already, by somebody who was awake all the time. Off this CPU it
-            // would be no better off: others are woken only once it has the lock, or sleeps again.
-            if slept == Slept::Woken && self.contend(me | SLEEPERS, || ()) {
-                return Some(Held::Cleanly);
-            }
-            if slept == Slept::Elapsed
-                && let Some(held) = self.steal(tree, me | SLEEPERS)
-            {
-                // For a whole slice no lock has woken anybody, nobody is being woken, and this one is free. A
-                // sleep that the deadline cut short may end just before its wake comes.
-                if held == Held::Cleanly && limit < remaining && tree.wakes() == (0, woken) {
-                    tree.note_rescue();
+            let limit = if kept { STAND_BACK.min(remaining) } else { slice(false, remaining) };
+            let ended = futex::wait_low(&self.word, seen as u32, limit);
+            slept = true;
+            match ended {
+                Slept::Elapsed => {
+                    if let Some(held) = self.steal(tree, me | SLEEPERS) {
+                        // For a whole slice no lock has woken anybody, nobody is being woken, and this one is free. A
+                        // sleep that the deadline cut short may end just before its wake comes, and who stood back
+                        // comes after one that was somebody else's.
+                        let lost = held == Held::Cleanly && limit < remaining && !kept;
+                        if lost && tree.wakes() == (0, woken) {
+                            tree.note_rescue();
+                        }
+                        return Some(held);
+                    }
                 }
-                return Some(held);
+                // Who was woken may find it taken already, by somebody who was awake all the time. Off this CPU it
+                // would be no better off: others are woken only once it has the lock, or sleeps again.
+                Slept::Woken => {
+                    if self.contend(me | SLEEPERS, || ()) {
+                        return Some(Held::Cleanly);
+                    }
+                    woken_in_vain += 1;
+                }
+                Slept::Changed => {}
             }
+        }
+    }
+
+    /// Who leaves does not want the lock to be kept. For another sleeper who asked too it does so again.
+    fn ask_no_more(&self, asked: bool) {
+        let mut seen = self.word.load(Ordering::Relaxed);
+        while asked && seen & HANDED != 0 && seen & HOLDER != 0 && !self.swap(seen, seen & !HANDED) {
+            seen = self.word.load(Ordering::Relaxed);
         }
     }
 
@@ -141,8 +183,12 @@ impl OwnerLock {
             }
             rest();
             // Relaxed suffices for looking: only the swap that takes the lock orders anything.
-            if self.word.load(Ordering::Relaxed) == 0 && self.take(word) {
+            let seen = self.word.load(Ordering::Relaxed);
+            if seen == 0 && self.take(word) {
                 return true;
+            }
+            if seen & HANDED != 0 {
+                return seen == KEPT && word & SLEEPERS != 0 && self.swap(seen, word);
             }
         }
         false
@@ -153,7 +199,7 @@ impl OwnerLock {
         loop {
             let seen = self.word.load(Ordering::Relaxed);
             let Some(owner) = Owner::from_bits(seen as u32) else {
-                if self.take(word) {
+                if self.swap(seen, word | seen & SLEEPERS) {
                     return Some(Held::Cleanly);
                 }
                 continue;
@@ -185,34 +231,45 @@ impl OwnerLock {
         self.word.compare_exchange(holder, 0, Ordering::Release, Ordering::Relaxed).is_ok()
     }
 
-    /// Gives the lock back, whoever took it; false when nobody held it. Once the word is 0 the next holder may
+    /// Gives the lock back, whoever took it; false when nobody held it. Once the word is free the next holder may
     /// have come and gone, and freed the lock: nothing of it is touched after that. (The kernel gets its address,
     /// to find sleepers by; whoever sleeps there on something else by then looks and sleeps on.)
     #[inline(always)]
     pub(crate) fn release<T: Tree>(&self, tree: &T) -> bool {
-        let awaited = self.word.load(Ordering::Relaxed) & SLEEPERS != 0;
-        if awaited {
-            tree.begin_wake();
+        let mut seen = self.word.load(Ordering::Relaxed);
+        let mut begun = false;
+        loop {
+            if seen & HOLDER == 0 {
+                if begun {
+                    tree.end_wake(0);
+                }
+                return false;
+            }
+            if seen & SLEEPERS != 0 && !begun {
+                begun = true;
+                tree.begin_wake();
+            }
+            let next = if seen & HANDED != 0 { KEPT } else { 0 };
+            // Release pairs with the next acquire.
+            match self.word.compare_exchange(seen, next, Ordering::Release, Ordering::Relaxed) {
+                Ok(_) => break,
+                Err(now) => seen = now,
+            }
         }
-        // Release pairs with the next acquire.
-        let was = self.word.swap(0, Ordering::Release);
-        if awaited || was & SLEEPERS != 0 {
-            self.wake(tree, awaited, was & SLEEPERS != 0);
+        if begun {
+            self.wake(tree, seen & SLEEPERS != 0);
         }
-        was != 0
+        true
     }
 
     #[cold]
-    fn wake<T: Tree>(&self, tree: &T, begun: bool, sleepers: bool) {
-        if !begun {
-            tree.begin_wake();
-        }
+    fn wake<T: Tree>(&self, tree: &T, sleepers: bool) {
         tree.end_wake(if sleepers { futex::wake_low(&self.word, 1) as u32 } else { 0 });
     }
 
     /// Whether anybody holds it, a dead process included: it is free only for the next acquire.
     pub(crate) fn is_held(&self) -> bool {
-        self.word.load(Ordering::Relaxed) != 0
+        self.word.load(Ordering::Relaxed) & HOLDER != 0
     }
 
     /// Whether this holder has it. Only the holder itself can rely on the answer.
@@ -235,6 +292,24 @@ impl OwnerLock {
     #[cfg(test)]
     pub(crate) fn release_silently(&self) {
         self.word.store(0, Ordering::Release);
+    }
+
+    /// As if a sleeper asked for the holder's release.
+    #[cfg(test)]
+    pub(crate) fn ask(&self) {
+        self.word.fetch_or(KEPT, Ordering::Relaxed);
+    }
+
+    /// Whether one does.
+    #[cfg(test)]
+    pub(crate) fn is_asked_for(&self) -> bool {
+        self.word.load(Ordering::Relaxed) & HANDED != 0
+    }
+
+    /// Wakes somebody though nothing was released; how many that were.
+    #[cfg(test)]
+    pub(crate) fn wake_in_vain(&self) -> usize {
+        futex::wake_low(&self.word, 1)
     }
 
     /// For a block that is claimed again: free, whatever was here.

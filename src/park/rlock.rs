@@ -14,10 +14,10 @@ const DEEPEST: u64 = u32::MAX as u64;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct TooDeep;
 
-/// A thread of a process as a holder. Thread numbers begin at 1 and have 31 bits.
+/// A thread of a process as a holder. Thread numbers begin at 1 and have 30 bits.
 #[inline(always)]
 pub(crate) fn holder(owner: Owner, thread: u32) -> u64 {
-    u64::from(owner.bits()) | u64::from(thread & 0x7FFF_FFFF) << 32
+    u64::from(owner.bits()) | u64::from(thread & 0x3FFF_FFFF) << 32
 }
 
 impl OwnerLock {

@@ -221,6 +221,80 @@ fn a_contended_lock_needs_no_rescue() {
     assert!(!lock.is_held());
 }
 
+/// Nobody who comes along gets it before a sleeper.
+#[test]
+fn a_lock_that_is_asked_for_is_kept_for_a_sleeper() {
+    for _ in 0..100 {
+        let (a, lock) = (Fake::new(1), OwnerLock::default());
+        let b = a.other(2);
+        lock.acquire(&a, try_once);
+        std::thread::scope(|s| {
+            s.spawn(|| {
+                assert_eq!(lock.acquire(&b, guarded), Some(Held::Cleanly));
+                assert!(!lock.is_asked_for());
+            });
+            // Once woken in vain it is asleep for certain before, though perhaps not again.
+            while lock.wake_in_vain() == 0 {
+                std::thread::yield_now();
+            }
+            lock.ask();
+            assert!(lock.release(&a));
+            assert!(!lock.try_quickly(a.me()), "b has it, or nobody yet");
+        });
+        assert!(lock.release(&b) && !lock.is_held());
+        assert_eq!(a.rescued.load(Ordering::Relaxed), 0);
+    }
+}
+
+#[test]
+fn who_is_woken_in_vain_too_often_asks_for_the_lock() {
+    let (a, lock) = (Fake::new(1), OwnerLock::default());
+    let (b, c) = (a.other(2), a.other(3));
+    lock.acquire(&a, try_once);
+    let gives_up = std::thread::scope(|s| {
+        let gives_up = s.spawn(|| lock.acquire(&c, || Deadline::after(2_000_000_000)));
+        while !lock.is_asked_for() {
+            lock.wake_in_vain();
+            std::thread::yield_now();
+        }
+        gives_up.join().unwrap()
+    });
+    assert_eq!(gives_up, None);
+    assert!(!lock.is_asked_for(), "who leaves does not want it");
+    assert!(lock.release(&a) && lock.try_quickly(b.me()));
+}
+
+/// Whoever asked for it was killed, or left just now.
+#[test]
+fn a_lock_that_is_kept_for_nobody_is_free() {
+    for deadline in [try_once as fn() -> Deadline, soon, guarded] {
+        let (a, lock) = (Fake::new(1), OwnerLock::default());
+        let b = a.other(2);
+        lock.acquire(&a, try_once);
+        lock.ask();
+        assert!(!lock.release_quickly(a.me()) && lock.release(&a));
+        assert!(!lock.is_held() && lock.owner().is_none());
+        assert!(!lock.release(&b), "nobody has it");
+        assert_eq!(lock.acquire(&b, deadline), Some(Held::Cleanly));
+        assert!(lock.is_held() && lock.release(&b));
+        assert!(lock.try_quickly(a.me()), "and nobody is waited for any more");
+        assert_eq!(a.rescued.load(Ordering::Relaxed), 0);
+    }
+}
+
+#[test]
+fn a_dead_holder_of_a_lock_that_is_asked_for_is_found() {
+    for deadline in [try_once as fn() -> Deadline, soon, guarded] {
+        let (a, lock) = (Fake::new(1), OwnerLock::default());
+        let b = a.other(2);
+        lock.acquire(&a, try_once);
+        lock.ask();
+        a.dies();
+        assert_eq!(lock.acquire(&b, deadline), Some(Held::AfterDeath));
+        assert!(lock.is_recovered(b.me()) && lock.release(&b) && !lock.is_held());
+    }
+}
+
 /// What the counter is for: it must not be blind.
 #[test]
 fn a_lost_wake_is_found_and_counted() {

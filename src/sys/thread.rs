@@ -9,7 +9,7 @@ thread_local! {
     static NUMBER: Cell<u32> = const { Cell::new(0) };
 }
 
-/// The calling thread's number: at least 1, at most 31 bits, no other thread's of this process. A forked child's
+/// The calling thread's number: at least 1, at most 30 bits, no other thread's of this process. A forked child's
 /// only thread keeps the number of the one that forked.
 #[inline(always)]
 pub(crate) fn number() -> u32 {
@@ -22,8 +22,8 @@ pub(crate) fn number() -> u32 {
 #[cold]
 fn first(number: &Cell<u32>) -> u32 {
     loop {
-        // Around again after two billion threads; 0 is for those that have none yet.
-        let next = LAST.fetch_add(1, Ordering::Relaxed).wrapping_add(1) & 0x7FFF_FFFF;
+        // Around again after one billion threads; 0 is for those that have none yet.
+        let next = LAST.fetch_add(1, Ordering::Relaxed).wrapping_add(1) & 0x3FFF_FFFF;
         if next != 0 {
             number.set(next);
             return next;
