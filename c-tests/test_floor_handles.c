@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-typedef enum kind { BUFFER, LOCK, VALUE, ARRAY, PROCESS, POOL, CHILD, TASK, KINDS } kind;
+typedef enum kind { BUFFER, LOCK, VALUE, ARRAY, EVENT, PROCESS, POOL, CHILD, TASK, KINDS } kind;
 
 static union {
     int64_t number;
@@ -58,6 +58,12 @@ static void no_task(mp_task *task, void *user)
     X(ARRAY, mp_array_get_double, (h, 0, &out.real))                                               \
     X(ARRAY, mp_array_set_double, (h, 0, 1.0))                                                     \
     X(ARRAY, mp_array_free, (h))                                                                   \
+    X(EVENT, mp_event_set, (h))                                                                    \
+    X(EVENT, mp_event_clear, (h))                                                                  \
+    X(EVENT, mp_event_is_set, (h, &out.yes))                                                       \
+    X(EVENT, mp_event_wait, (h, MP_NO_WAIT))                                                       \
+    X(EVENT, mp_event_describe, (h, text, sizeof text, &out.size))                                 \
+    X(EVENT, mp_event_free, (h))                                                                   \
     X(PROCESS, mp_process_add_bytes, (h, &in, 8))                                                  \
     X(PROCESS, mp_process_add_handle, (h, some_lock))                                              \
     X(PROCESS, mp_process_start, (h))                                                              \
@@ -74,6 +80,7 @@ static void no_task(mp_task *task, void *user)
     X(TASK, mp_task_fail, (h, "no"))
 
 static mp_lock *some_lock;
+static char text[64];
 static bool yes;
 static size_t size;
 static const mp_bytes bytes = {&in, sizeof in};
@@ -110,6 +117,7 @@ static void pointer_calls_refuse(void *h, bool is_buffer)
     CHECK_NULL(mp_child_lock(h, 0));
     CHECK_NULL(mp_child_value(h, 0));
     CHECK_NULL(mp_child_array(h, 0));
+    CHECK_NULL(mp_child_event(h, 0));
     CHECK_INT(mp_child_count(h), 0);
     CHECK_NULL(mp_task_input(h, &len));
     mp_task_index(h);
@@ -124,6 +132,7 @@ static void *one_of(kind k)
     case LOCK: CHECK_OK(mp_lock_new((mp_lock **)&h, NULL)); break;
     case VALUE: CHECK_OK(mp_value_new((mp_value **)&h, MP_INT64, NULL)); break;
     case ARRAY: CHECK_OK(mp_array_new((mp_array **)&h, MP_INT64, 4, NULL)); break;
+    case EVENT: CHECK_OK(mp_event_new((mp_event **)&h)); break;
     case PROCESS: CHECK_OK(mp_process_new((mp_process **)&h, no_process, NULL, NULL)); break;
     case POOL: CHECK_OK(mp_pool_new((mp_pool **)&h, NULL)); break;
     default: break;
@@ -138,6 +147,7 @@ static void free_one(kind k, void *h)
     case LOCK: CHECK_OK(mp_lock_free(h)); break;
     case VALUE: CHECK_OK(mp_value_free(h)); break;
     case ARRAY: CHECK_OK(mp_array_free(h)); break;
+    case EVENT: CHECK_OK(mp_event_free(h)); break;
     case PROCESS: CHECK_OK(mp_process_free(h)); break;
     case POOL: CHECK_OK(mp_pool_free(h)); break;
     default: break;
@@ -195,6 +205,7 @@ TEST(floor, free_of_null)
     CHECK_OK(mp_lock_free(NULL));
     CHECK_OK(mp_value_free(NULL));
     CHECK_OK(mp_array_free(NULL));
+    CHECK_OK(mp_event_free(NULL));
     CHECK_OK(mp_process_free(NULL));
     CHECK_OK(mp_pool_free(NULL));
 }

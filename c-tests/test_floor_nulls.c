@@ -30,6 +30,21 @@ TEST(floor, null_lock_arguments)
     CHECK_OK(mp_lock_free(l));
 }
 
+TEST(floor, null_event_arguments)
+{
+    mp_event *e;
+    size_t needed = 0;
+
+    CHECK_STATUS(mp_event_new(NULL), MP_ERR_INVALID);
+    CHECK_OK(mp_event_new(&e));
+    CHECK_STATUS(mp_event_is_set(e, NULL), MP_ERR_INVALID);
+    CHECK_STATUS(mp_event_describe(e, NULL, 8, &needed), MP_ERR_INVALID);
+    CHECK_STATUS(mp_event_describe(e, NULL, 0, NULL), MP_ERR_TOO_SMALL);
+    CHECK_STATUS(mp_event_describe(e, NULL, 0, &needed), MP_ERR_TOO_SMALL);
+    CHECK(needed > 8);
+    CHECK_OK(mp_event_free(e));
+}
+
 TEST(floor, null_value_arguments)
 {
     mp_value *v = flag_new(), *real;

@@ -654,6 +654,71 @@ void mp_semaphore_leave(mp_semaphore **semaphore);
  */
 mp_status mp_semaphore_free(mp_semaphore *semaphore);
 
+/* ---- event --------------------------------------------------------------------------------------
+ *
+ * Events between processes: a flag that any number of processes and threads wait for. Whoever is
+ * killed, before, in or after any of these calls, no other misses a set by it.
+ */
+
+/* An event: a flag, set or not. */
+typedef struct mp_event mp_event;
+
+/*
+ * Makes an event, not set. It costs 64 bytes of shared memory and no descriptor.
+ *
+ * event: where the handle goes.
+ *
+ * MP_ERR_NO_MEMORY: the shared segment is full.
+ *
+ * Fork: a child, also one that libmp did not make, uses the same event through the same handle.
+ */
+mp_status mp_event_new(mp_event **event);
+
+/*
+ * Sets the flag, and releases all who wait, also where it is cleared at once. Nothing changes
+ * where it is set. What the caller stored before is there for whoever finds it set.
+ *
+ * Kill: one who is killed in this call has set the flag or not; where it has, all who wait are
+ * released, if a second later.
+ */
+mp_status mp_event_set(mp_event *event);
+
+/* Clears the flag, whether it was set or not. */
+mp_status mp_event_clear(mp_event *event);
+
+/*
+ * Whether the flag is set, at some moment during the call.
+ *
+ * set: where the answer goes.
+ */
+mp_status mp_event_is_set(const mp_event *event, bool *set);
+
+/*
+ * Waits for up to timeout until the flag is set; it stays set.
+ *
+ * timeout: nanoseconds.
+ *
+ * MP_OK: the flag is set, or was set during the call and cleared since.
+ * MP_ERR_TIMEOUT: it was not set all the time.
+ *
+ * Threads: any number may wait, in any number of processes.
+ */
+mp_status mp_event_wait(mp_event *event, mp_timeout timeout);
+
+/*
+ * Tells about the event as Python does, for people to read: `<Event at 0x108e28 unset>`. The
+ * number is the handle.
+ *
+ * text: where the text goes, ended by a zero; may be NULL where size is 0. size: bytes there.
+ * needed: the bytes that it takes, the zero counted, go here; may be NULL.
+ *
+ * MP_ERR_TOO_SMALL: it takes more than size; needed is written, and nothing else.
+ */
+mp_status mp_event_describe(const mp_event *event, char *text, size_t size, size_t *needed);
+
+/* Frees this handle. NULL is fine. The event goes with the last handle to it in any process. */
+mp_status mp_event_free(mp_event *event);
+
 /* ---- value --------------------------------------------------------------------------------------
  *
  * Shared values: one number that many processes read and change. Every operation is one atomic
@@ -1112,7 +1177,7 @@ mp_status mp_process_new(mp_process **process,
 mp_status mp_process_add_bytes(mp_process *process, const void *data, size_t len);
 
 /*
- * Adds a handle to the child's arguments: a lock, a value, an array or a queue. The child
+ * Adds a handle to the child's arguments: a lock, an event, a value, an array or a queue. The child
  * holds the object itself; the caller may free its handle at once.
  *
  * MP_ERR_UNSUPPORTED: a handle of this type cannot be handed to another process.
@@ -1232,6 +1297,9 @@ mp_array *mp_child_array(mp_child *child, size_t index);
 
 /* An argument that is a queue, as mp_child_lock. */
 mp_queue *mp_child_queue(mp_child *child, size_t index);
+
+/* An argument that is an event, as mp_child_lock. */
+mp_event *mp_child_event(mp_child *child, size_t index);
 
 /* ---- pool ---------------------------------------------------------------------------------------
  *

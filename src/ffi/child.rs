@@ -1,6 +1,7 @@
 //! In the child: the arguments that the parent added, by their index.
 
 use super::array::mp_array;
+use super::event::mp_event;
 use super::guard::guard_or;
 use super::handle::{self, Shared};
 use super::lock::mp_lock;
@@ -125,4 +126,10 @@ pub unsafe extern "C" fn mp_child_array(child: *mut mp_child, index: usize) -> *
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn mp_child_queue(child: *mut mp_child, index: usize) -> *mut mp_queue {
     object("mp_child_queue", child, index)
+}
+
+/// An argument that is an event, as mp_child_lock.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn mp_child_event(child: *mut mp_child, index: usize) -> *mut mp_event {
+    object("mp_child_event", child, index)
 }

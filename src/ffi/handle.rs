@@ -2,7 +2,7 @@
 
 use super::slots::{self, Kind, Pin};
 use crate::error::{Result, Status};
-use crate::shm::{ArrayBlock, LockBlock, Object, QueueBlock, SemaphoreBlock, ValueBlock};
+use crate::shm::{ArrayBlock, EventBlock, LockBlock, Object, QueueBlock, SemaphoreBlock, ValueBlock};
 use std::marker::PhantomData;
 use std::ops::Deref;
 
@@ -35,6 +35,7 @@ nouns! {
     super::value::mp_value, Value, Shared: Block = ValueBlock;
     super::array::mp_array, Array, Shared: Block = ArrayBlock;
     super::queue::mp_queue, Queue, Shared: Block = QueueBlock;
+    super::event::mp_event, Event, Shared: Block = EventBlock;
     super::buffer::mp_buffer, Buffer, Boxed: Object = Box<[u8]>;
     super::process::mp_process, Process, Boxed: Object = crate::process::Process;
     super::process::mp_child, Child, Boxed: Object = super::child::Context;

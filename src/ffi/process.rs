@@ -131,7 +131,7 @@ pub unsafe extern "C" fn mp_process_add_bytes(
     })
 }
 
-/// Adds a handle to the child's arguments: a lock, a value, an array or a queue. The child
+/// Adds a handle to the child's arguments: a lock, an event, a value, an array or a queue. The child
 /// holds the object itself; the caller may free its handle at once.
 ///
 /// MP_ERR_UNSUPPORTED: a handle of this type cannot be handed to another process.

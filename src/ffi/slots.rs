@@ -39,6 +39,7 @@ pub(super) enum Kind {
     Queue,
     RLock,
     Semaphore,
+    Event,
 }
 
 impl Kind {
@@ -56,12 +57,13 @@ impl Kind {
             Kind::Queue => "a queue",
             Kind::RLock => "an RLock",
             Kind::Semaphore => "a semaphore",
+            Kind::Event => "an event",
         }
     }
 
     fn from_bits(bits: u64) -> Option<Self> {
         use Kind::*;
-        [Buffer, Lock, Value, Array, Process, Child, Pool, Task, Queue, RLock, Semaphore]
+        [Buffer, Lock, Value, Array, Process, Child, Pool, Task, Queue, RLock, Semaphore, Event]
             .into_iter()
             .find(|&k| k as u64 == bits)
     }
@@ -75,6 +77,7 @@ impl Kind {
             Kind::Queue => Some(shm::Kind::Queue),
             Kind::RLock => Some(shm::Kind::RLock),
             Kind::Semaphore => Some(shm::Kind::Semaphore),
+            Kind::Event => Some(shm::Kind::Event),
             _ => None,
         }
     }

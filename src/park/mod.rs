@@ -12,12 +12,14 @@
 //!
 //! The room knows words, not segments: who lives and who sleeps where is asked of a [`Tree`].
 
+mod event;
 mod lock;
 mod owner;
 mod rlock;
 mod semaphore;
 mod spot;
 
+pub(crate) use event::EventWord;
 pub(crate) use lock::{Held, OwnerLock};
 pub(crate) use owner::Owner;
 pub(crate) use rlock::{TooDeep, holder};

@@ -1,5 +1,7 @@
 //! Locks and spots over words of this process, with a tree in which the test decides who is dead.
 
+mod event;
+
 use super::*;
 use crate::time::Deadline;
 use std::collections::HashSet;

@@ -150,12 +150,13 @@ pub(crate) enum Kind {
     Queue,
     RLock,
     Semaphore,
+    Event,
 }
 
 impl Kind {
     pub(crate) fn from_bits(bits: u8) -> Option<Self> {
         use Kind::*;
-        [Ledger, Lock, Value, Array, Pool, Bytes, Queue, RLock, Semaphore]
+        [Ledger, Lock, Value, Array, Pool, Bytes, Queue, RLock, Semaphore, Event]
             .into_iter()
             .find(|&k| k as u8 == bits)
     }
@@ -371,6 +372,8 @@ pub(crate) fn hash() -> u64 {
         GRAIN,
         size_of::<SemaphoreBlock>(),
         Kind::Semaphore as usize,
+        size_of::<super::wait_blocks::EventBlock>(),
+        Kind::Event as usize,
         Owner::MAX_SLOT as usize,
     ];
     let mix = |h: u64, f: u64| (h ^ f).wrapping_mul(0x0100_0000_01B3);

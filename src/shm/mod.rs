@@ -23,6 +23,7 @@ mod stats;
 mod sweep;
 mod table;
 mod tree;
+mod wait_blocks;
 
 pub(crate) use carriers::{carried, carried_ref, carriers, carry, drop_carried, settle, take_carried};
 pub(crate) use layout::{
@@ -39,5 +40,6 @@ pub(crate) use table::{
     Birth, await_birth, claim_child, exit_status, give_up, leave_exit_status, note_pid, report_birth,
 };
 pub(crate) use tree::{ThisTree, enter_child, enter_image, join};
+pub(crate) use wait_blocks::EventBlock;
 #[cfg(test)]
 mod tests;

@@ -1,0 +1,119 @@
+//! Events between processes: a flag that any number of processes and threads wait for. Whoever is
+//! killed, before, in or after any of these calls, no other misses a set by it.
+
+use super::guard::{guard, joined, out};
+use super::status::mp_status;
+use super::time::mp_timeout;
+use super::{handle, text};
+use crate::error::Status;
+use crate::sync;
+use core::ffi::c_char;
+
+/// An event: a flag, set or not.
+pub struct mp_event {
+    _private: [u8; 0],
+}
+
+/// Makes an event, not set. It costs 64 bytes of shared memory and no descriptor.
+///
+/// event: where the handle goes.
+///
+/// MP_ERR_NO_MEMORY: the shared segment is full.
+///
+/// Fork: a child, also one that libmp did not make, uses the same event through the same handle.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn mp_event_new(event: *mut *mut mp_event) -> mp_status {
+    guard("mp_event_new", || {
+        // SAFETY: C's promise for its argument, as the header gives it.
+        let place = unsafe { out(event, "event") }?;
+        joined()?;
+        place.write(handle::new_shared(sync::event::create()?)?);
+        Ok(Status::Ok)
+    })
+}
+
+/// Sets the flag, and releases all who wait, also where it is cleared at once. Nothing changes
+/// where it is set. What the caller stored before is there for whoever finds it set.
+///
+/// Kill: one who is killed in this call has set the flag or not; where it has, all who wait are
+/// released, if a second later.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn mp_event_set(event: *mut mp_event) -> mp_status {
+    guard("mp_event_set", || {
+        handle::block(event)?.set();
+        Ok(Status::Ok)
+    })
+}
+
+/// Clears the flag, whether it was set or not.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn mp_event_clear(event: *mut mp_event) -> mp_status {
+    guard("mp_event_clear", || {
+        handle::block(event)?.clear();
+        Ok(Status::Ok)
+    })
+}
+
+/// Whether the flag is set, at some moment during the call.
+///
+/// set: where the answer goes.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn mp_event_is_set(event: *const mp_event, set: *mut bool) -> mp_status {
+    guard("mp_event_is_set", || {
+        // SAFETY: C's promise for its argument, as the header gives it.
+        let place = unsafe { out(set, "set") }?;
+        place.write(handle::block(event)?.is_set());
+        Ok(Status::Ok)
+    })
+}
+
+/// Waits for up to timeout until the flag is set; it stays set.
+///
+/// timeout: nanoseconds.
+///
+/// MP_OK: the flag is set, or was set during the call and cleared since.
+/// MP_ERR_TIMEOUT: it was not set all the time.
+///
+/// Threads: any number may wait, in any number of processes.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn mp_event_wait(event: *mut mp_event, timeout: mp_timeout) -> mp_status {
+    guard("mp_event_wait", || {
+        let block = handle::block(event)?;
+        if block.is_set() {
+            return Ok(Status::Ok);
+        }
+        // It may sleep: the handle must outlast it.
+        let _pin = handle::pin_block(event)?;
+        block.wait(timeout)?;
+        Ok(Status::Ok)
+    })
+}
+
+/// Tells about the event as Python does, for people to read: `<Event at 0x108e28 unset>`. The
+/// number is the handle.
+///
+/// text: where the text goes, ended by a zero; may be NULL where size is 0. size: bytes there.
+/// needed: the bytes that it takes, the zero counted, go here; may be NULL.
+///
+/// MP_ERR_TOO_SMALL: it takes more than size; needed is written, and nothing else.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn mp_event_describe(
+    event: *const mp_event,
+    text: *mut c_char,
+    size: usize,
+    needed: *mut usize,
+) -> mp_status {
+    guard("mp_event_describe", || {
+        let state = if handle::block(event)?.is_set() { "set" } else { "unset" };
+        let line = format!("<Event at {:#x} {state}>", event.addr());
+        // SAFETY: C's promise for its arguments, as the header gives it.
+        unsafe { text::write(text, size, needed, &line) }?;
+        Ok(Status::Ok)
+    })
+}
+
+/// Frees this handle. NULL is fine. The event goes with the last handle to it in any process.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn mp_event_free(event: *mut mp_event) -> mp_status {
+    guard("mp_event_free", || handle::free_shared(event))
+}

@@ -1,0 +1,81 @@
+//! A flag that processes wait for.
+//!
+//! | bits | meaning                        |
+//! |------|--------------------------------|
+//! | 0    | it is set                      |
+//! | 1–63 | how often it was set, so far   |
+//!
+//! | from        | to             | who   | by                          |
+//! |-------------|----------------|-------|-----------------------------|
+//! | clear, n    | set, n + 1     | set   | compare-and-swap; wakes all |
+//! | set, n      | clear, n       | clear | a bit and                   |
+//!
+//! Who waits goes by the flag or by the count, so a set that is cleared at once still releases all who waited.
+
+use super::{Spot, Tree, Wait};
+use crate::sys::atomic::{AtomicU64, Ordering};
+use crate::time::Deadline;
+use std::convert::Infallible;
+
+const SET: u64 = 1;
+const ONE: u64 = 2;
+
+/// The flag in shared memory.
+#[repr(C)]
+#[derive(Default)]
+pub(crate) struct EventWord {
+    word: AtomicU64,
+    spot: Spot,
+}
+
+impl EventWord {
+    /// Sets it, and wakes all who wait. Nothing changes where it is set.
+    pub(crate) fn set(&self) {
+        let mut seen = self.word.load(Ordering::Relaxed);
+        loop {
+            // Where it is set the swap changes nothing, but still releases what this setter stored before.
+            let set = if seen & SET != 0 { seen } else { seen.wrapping_add(ONE) | SET };
+            // SeqCst: see `Spot::notify_swapped`.
+            match self.word.compare_exchange_weak(seen, set, Ordering::SeqCst, Ordering::Relaxed) {
+                Ok(_) if set == seen => return,
+                Ok(_) => return self.spot.notify_swapped(i32::MAX),
+                Err(now) => seen = now,
+            }
+        }
+    }
+
+    /// Clears it, whether it was set or not.
+    pub(crate) fn clear(&self) {
+        // Acquire: what is done after a clear stays after it, so that a set which comes in between is seen.
+        self.word.fetch_and(!SET, Ordering::AcqRel);
+    }
+
+    /// Whether it is set.
+    #[inline(always)]
+    pub(crate) fn is_set(&self) -> bool {
+        self.word.load(Ordering::Acquire) & SET != 0
+    }
+
+    /// Waits until it is set, or was while this call waited; false when the time ran out.
+    pub(crate) fn wait<T: Tree>(&self, tree: &T, deadline: Deadline) -> bool {
+        let began = self.word.load(Ordering::Acquire);
+        let look = || {
+            // SeqCst: see `Spot::notify_swapped`.
+            let now = self.word.load(Ordering::SeqCst);
+            (now & SET != 0 || now & !SET != began & !SET).then_some(())
+        };
+        let ended = self.spot.wait(tree, deadline, false, look, || Ok::<(), Infallible>(()));
+        matches!(ended, Ok(Wait::Found(())))
+    }
+
+    /// A set whose wake is lost.
+    #[cfg(test)]
+    pub(crate) fn set_silently(&self) {
+        self.word.fetch_add(ONE | SET, Ordering::Release);
+    }
+
+    #[cfg(test)]
+    pub(crate) fn sleepers(&self) -> u32 {
+        self.spot.sleepers()
+    }
+}
