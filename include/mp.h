@@ -719,6 +719,135 @@ mp_status mp_event_describe(const mp_event *event, char *text, size_t size, size
 /* Frees this handle. NULL is fine. The event goes with the last handle to it in any process. */
 mp_status mp_event_free(mp_event *event);
 
+/* ---- barrier ------------------------------------------------------------------------------------
+ *
+ * Barriers between processes: so many parties wait for each other, cycle after cycle. A party
+ * is a call of mp_barrier_wait, by any thread of any process. A barrier breaks when one of its
+ * parties is missing: the others are told, and do not wait for ever.
+ */
+
+/* A barrier. */
+typedef struct mp_barrier mp_barrier;
+
+/*
+ * What the last party runs, before any of them goes on. Anything but 0 breaks the barrier. No
+ * lock is held meanwhile. An exception must not leave it.
+ */
+typedef int (*mp_barrier_fn)(mp_barrier *barrier, void *user);
+
+/* How a barrier shall be. */
+typedef struct mp_barrier_options {
+    /* sizeof(mp_barrier_options). */
+    size_t size;
+    /*
+     * Run by the party that comes last, once in each cycle; NULL for nothing. It is found in
+     * other processes as the function of an mp_process is.
+     */
+    mp_barrier_fn action;
+    /*
+     * Handed to action as it is. As a pointer it means something only in the process that made
+     * the barrier, and in forks of it.
+     */
+    void *user;
+    /* The most that any wait takes, in nanoseconds, whatever it asks for. */
+    mp_timeout timeout;
+} mp_barrier_options;
+
+/* The defaults: mp_barrier_options o = MP_BARRIER_OPTIONS; */
+#define MP_BARRIER_OPTIONS { sizeof(mp_barrier_options), NULL, NULL, MP_FOREVER }
+
+/* MP_BARRIER_OPTIONS as a function. */
+mp_status mp_barrier_options_init(mp_barrier_options *options);
+
+/*
+ * Makes a barrier. It takes 128 bytes of shared memory, 16 more for each party, and no
+ * descriptor.
+ *
+ * barrier: where the handle goes.
+ * parties: how many wait for each other, 1 to 32767. options: NULL for the defaults.
+ *
+ * MP_ERR_INVALID: parties is something else.
+ * MP_ERR_NO_MEMORY: the shared segment is full.
+ * MP_ERR_UNKNOWN_TARGET: the action lies in no module, so that no other process could find it.
+ *
+ * Fork: a child, also one that libmp did not make, uses the same barrier through the same
+ * handle.
+ */
+mp_status mp_barrier_new(mp_barrier **barrier, size_t parties, const mp_barrier_options *options);
+
+/*
+ * Waits until all parties have come; the last one runs the action first, if there is one. Then
+ * the barrier is ready for the next cycle.
+ *
+ * timeout: nanoseconds. Who tries once breaks the barrier unless it comes last.
+ * index: how many parties came before this one in its cycle, 0 to parties - 1, goes here; may
+ *     be NULL.
+ *
+ * MP_OK: all have come, and the action is done. What each stored before, all can see.
+ * MP_ERR_BROKEN_BARRIER: the barrier was broken, or broke meanwhile: by one whose time was
+ *     over, this one included; by mp_barrier_abort or mp_barrier_reset; by an action that
+ *     failed; by a death.
+ * MP_ERR_TASK_FAILED: this call ran the action, which failed; the barrier is broken.
+ * MP_ERR_UNKNOWN_TARGET: this call came last, and this process does not have the action; the
+ *     barrier is broken.
+ * MP_ERR_TIMEOUT: the parties were complete without this call, and their action ran all the
+ *     time. The barrier is not broken.
+ *
+ * Kill: a process that dies while one of its threads waits, or runs the action, breaks the
+ * barrier. So does one that took part in the last cycle and did not end by returning from its
+ * function or by exit, while it held the barrier. Who has not come yet cannot be missed: use a
+ * timeout.
+ */
+mp_status mp_barrier_wait(mp_barrier *barrier, mp_timeout timeout, size_t *index);
+
+/*
+ * Breaks the barrier, until mp_barrier_reset: all who wait are told, and all who come. Nothing
+ * changes where it is broken. An action that runs goes on, and its cycle is broken.
+ */
+mp_status mp_barrier_abort(mp_barrier *barrier);
+
+/* Begins anew: the barrier is empty and not broken. All who wait are told that it broke. */
+mp_status mp_barrier_reset(mp_barrier *barrier);
+
+/*
+ * How many parties the barrier was made for.
+ *
+ * parties: where the number goes.
+ */
+mp_status mp_barrier_parties(const mp_barrier *barrier, size_t *parties);
+
+/*
+ * How many parties wait, at some moment during the call. While the action runs it is all.
+ *
+ * waiting: where the number goes.
+ */
+mp_status mp_barrier_waiting(const mp_barrier *barrier, size_t *waiting);
+
+/*
+ * Whether the barrier is broken.
+ *
+ * broken: where the answer goes.
+ */
+mp_status mp_barrier_broken(const mp_barrier *barrier, bool *broken);
+
+/*
+ * Tells about the barrier as Python does, for people to read:
+ * `<Barrier at 0x108e28: waiters=0/5>`, or `<Barrier at 0x108e28: broken>`. The long number is
+ * the handle.
+ *
+ * text: where the text goes, ended by a zero; may be NULL where size is 0. size: bytes there.
+ * needed: the bytes that it takes, the zero counted, go here; may be NULL.
+ *
+ * MP_ERR_TOO_SMALL: it takes more than size; needed is written, and nothing else.
+ */
+mp_status mp_barrier_describe(const mp_barrier *barrier, char *text, size_t size, size_t *needed);
+
+/*
+ * Frees this handle. NULL is fine. The barrier goes with the last handle to it in any process.
+ * Whoever has no handle left is not missed any more, however it ends.
+ */
+mp_status mp_barrier_free(mp_barrier *barrier);
+
 /* ---- value --------------------------------------------------------------------------------------
  *
  * Shared values: one number that many processes read and change. Every operation is one atomic
@@ -1300,6 +1429,9 @@ mp_queue *mp_child_queue(mp_child *child, size_t index);
 
 /* An argument that is an event, as mp_child_lock. */
 mp_event *mp_child_event(mp_child *child, size_t index);
+
+/* An argument that is a barrier, as mp_child_lock. */
+mp_barrier *mp_child_barrier(mp_child *child, size_t index);
 
 /* ---- pool ---------------------------------------------------------------------------------------
  *

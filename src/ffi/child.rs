@@ -1,6 +1,7 @@
 //! In the child: the arguments that the parent added, by their index.
 
 use super::array::mp_array;
+use super::barrier::mp_barrier;
 use super::event::mp_event;
 use super::guard::guard_or;
 use super::handle::{self, Shared};
@@ -132,4 +133,10 @@ pub unsafe extern "C" fn mp_child_queue(child: *mut mp_child, index: usize) -> *
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn mp_child_event(child: *mut mp_child, index: usize) -> *mut mp_event {
     object("mp_child_event", child, index)
+}
+
+/// An argument that is a barrier, as mp_child_lock.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn mp_child_barrier(child: *mut mp_child, index: usize) -> *mut mp_barrier {
+    object("mp_child_barrier", child, index)
 }

@@ -17,6 +17,7 @@ pub mod lock;
 pub mod rlock;
 pub mod semaphore;
 pub mod event;
+pub mod barrier;
 pub mod value;
 pub mod array;
 pub mod queue;

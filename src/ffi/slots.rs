@@ -40,6 +40,7 @@ pub(super) enum Kind {
     RLock,
     Semaphore,
     Event,
+    Barrier,
 }
 
 impl Kind {
@@ -58,12 +59,13 @@ impl Kind {
             Kind::RLock => "an RLock",
             Kind::Semaphore => "a semaphore",
             Kind::Event => "an event",
+            Kind::Barrier => "a barrier",
         }
     }
 
     fn from_bits(bits: u64) -> Option<Self> {
         use Kind::*;
-        [Buffer, Lock, Value, Array, Process, Child, Pool, Task, Queue, RLock, Semaphore, Event]
+        [Buffer, Lock, Value, Array, Process, Child, Pool, Task, Queue, RLock, Semaphore, Event, Barrier]
             .into_iter()
             .find(|&k| k as u64 == bits)
     }
@@ -78,6 +80,7 @@ impl Kind {
             Kind::RLock => Some(shm::Kind::RLock),
             Kind::Semaphore => Some(shm::Kind::Semaphore),
             Kind::Event => Some(shm::Kind::Event),
+            Kind::Barrier => Some(shm::Kind::Barrier),
             _ => None,
         }
     }

@@ -30,17 +30,18 @@ pub(crate) struct EventWord {
 
 impl EventWord {
     /// Sets it, and wakes all who wait. Nothing changes where it is set.
-    pub(crate) fn set(&self) {
+    pub(crate) fn set<T: Tree>(&self, tree: &T) {
         let mut seen = self.word.load(Ordering::Relaxed);
         loop {
             // Where it is set the swap changes nothing, but still releases what this setter stored before.
             let set = if seen & SET != 0 { seen } else { seen.wrapping_add(ONE) | SET };
             // SeqCst: see `Spot::notify_swapped`.
-            match self.word.compare_exchange_weak(seen, set, Ordering::SeqCst, Ordering::Relaxed) {
-                Ok(_) if set == seen => return,
-                Ok(_) => return self.spot.notify_swapped(i32::MAX),
-                Err(now) => seen = now,
+            let swap = || self.word.compare_exchange(seen, set, Ordering::SeqCst, Ordering::Relaxed).is_ok();
+            let done = if set == seen { swap() } else { self.spot.swap_and_notify(tree, i32::MAX, swap) };
+            if done {
+                return;
             }
+            seen = self.word.load(Ordering::Relaxed);
         }
     }
 

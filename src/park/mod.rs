@@ -12,6 +12,7 @@
 //!
 //! The room knows words, not segments: who lives and who sleeps where is asked of a [`Tree`].
 
+mod barrier;
 mod event;
 mod lock;
 mod owner;
@@ -19,6 +20,7 @@ mod rlock;
 mod semaphore;
 mod spot;
 
+pub(crate) use barrier::{Barrier, BarrierWords, Failure, MOST_PARTIES};
 pub(crate) use event::EventWord;
 pub(crate) use lock::{Held, OwnerLock};
 pub(crate) use owner::Owner;
@@ -38,6 +40,8 @@ pub(crate) trait Tree {
     fn me(&self) -> Owner;
     /// Whether that process is certainly gone. Costs system calls.
     fn is_dead(&self, owner: Owner) -> bool;
+    /// Takes back what that process had, which is dead: once for each process, whoever comes first.
+    fn bury(&self, owner: Owner);
     /// Counts the caller among the sleepers of `spot` such that its death takes it off again.
     fn sit(&self, spot: &Spot) -> Self::Seat;
     /// Takes the caller off.

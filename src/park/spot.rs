@@ -48,6 +48,24 @@ impl Spot {
         }
     }
 
+    /// Changes the state by `swap`, a SeqCst read-modify-write that tells whether it did, and then wakes up to
+    /// `count` sleepers. Meanwhile nobody takes a wake that is on its way for one that was lost.
+    #[inline(always)]
+    pub(crate) fn swap_and_notify<T: Tree>(&self, tree: &T, count: i32, swap: impl FnOnce() -> bool) -> bool {
+        let awaited = self.has_sleepers();
+        if awaited {
+            tree.begin_wake();
+        }
+        let swapped = swap();
+        if swapped {
+            self.notify_swapped(count);
+        }
+        if awaited {
+            tree.end_wake(0);
+        }
+        swapped
+    }
+
     /// The two halves of `notify`, for who looks at several spots behind one fence: whether anybody may sleep.
     #[inline(always)]
     pub(crate) fn has_sleepers(&self) -> bool {
@@ -127,7 +145,10 @@ impl Spot {
                 slices += 1;
                 if let Some(found) = look() {
                     // A sleep that the deadline cut short may end just before its wake comes.
-                    if limit < remaining && self.sequence.load(Ordering::Acquire) == sequence {
+                    if limit < remaining
+                        && tree.wakes().0 == 0
+                        && self.sequence.load(Ordering::Acquire) == sequence
+                    {
                         tree.note_rescue();
                     }
                     return Ok(Wait::Found(found));

@@ -1,5 +1,6 @@
 //! Locks and spots over words of this process, with a tree in which the test decides who is dead.
 
+mod barrier;
 mod event;
 
 use super::*;
@@ -12,6 +13,7 @@ use std::sync::{Arc, Mutex};
 struct Fake {
     me: Owner,
     dead: Arc<Mutex<HashSet<u32>>>,
+    buried: Arc<Mutex<HashSet<u32>>>,
     rescued: Arc<AtomicU32>,
     deaths: Arc<AtomicU32>,
     waking: Arc<AtomicU32>,
@@ -23,6 +25,7 @@ impl Fake {
         Fake {
             me: Owner::new(slot, 1),
             dead: Arc::default(),
+            buried: Arc::default(),
             rescued: Arc::default(),
             deaths: Arc::default(),
             waking: Arc::default(),
@@ -49,6 +52,10 @@ impl Tree for Fake {
 
     fn is_dead(&self, owner: Owner) -> bool {
         self.dead.lock().unwrap().contains(&owner.bits())
+    }
+
+    fn bury(&self, owner: Owner) {
+        self.buried.lock().unwrap().insert(owner.bits());
     }
 
     fn sit(&self, spot: &Spot) {

@@ -70,7 +70,7 @@ pub(crate) struct ProcessSlot {
     pub(crate) ledger: AtomicU64,
     /// The block that the process is just claiming; 0: none.
     pub(crate) claiming: AtomicU64,
-    /// What the process said of its end: bit 32 set, and the exit code.
+    /// What the process said of its end: bit 32 set, and the exit code; bit 33: it has called exit.
     pub(crate) exit: AtomicU64,
     /// What a fresh image said of its birth: bit 63 set, and a status with an errno.
     pub(crate) born: AtomicU64,
@@ -151,12 +151,13 @@ pub(crate) enum Kind {
     RLock,
     Semaphore,
     Event,
+    Barrier,
 }
 
 impl Kind {
     pub(crate) fn from_bits(bits: u8) -> Option<Self> {
         use Kind::*;
-        [Ledger, Lock, Value, Array, Pool, Bytes, Queue, RLock, Semaphore, Event]
+        [Ledger, Lock, Value, Array, Pool, Bytes, Queue, RLock, Semaphore, Event, Barrier]
             .into_iter()
             .find(|&k| k as u8 == bits)
     }
@@ -373,7 +374,8 @@ pub(crate) fn hash() -> u64 {
         size_of::<SemaphoreBlock>(),
         Kind::Semaphore as usize,
         size_of::<super::wait_blocks::EventBlock>(),
-        Kind::Event as usize,
+        size_of::<super::wait_blocks::BarrierBlock>(),
+        Kind::Barrier as usize,
         Owner::MAX_SLOT as usize,
     ];
     let mix = |h: u64, f: u64| (h ^ f).wrapping_mul(0x0100_0000_01B3);

@@ -37,9 +37,10 @@ pub(crate) use queue_block::{LARGE, QueueBlock, Side};
 pub(crate) use stats::stats;
 pub(crate) use sweep::sweep;
 pub(crate) use table::{
-    Birth, await_birth, claim_child, exit_status, give_up, leave_exit_status, note_pid, report_birth,
+    Birth, await_birth, claim_child, exit_status, give_up, leave_exit_status, note_normal_exit, note_pid,
+    report_birth,
 };
 pub(crate) use tree::{ThisTree, enter_child, enter_image, join};
-pub(crate) use wait_blocks::EventBlock;
+pub(crate) use wait_blocks::{BarrierBlock, EventBlock};
 #[cfg(test)]
 mod tests;

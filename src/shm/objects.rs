@@ -224,6 +224,11 @@ pub(crate) fn data(head: &BlockHead) -> Option<Data> {
     Some(Data { at, len })
 }
 
+/// Words that the block's data begins with; None where it has not so many.
+pub(super) fn words(head: &BlockHead, count: usize) -> Option<&'static [AtomicU64]> {
+    data(head).filter(|data| data.at.addr().is_multiple_of(8))?.words().get(..count)
+}
+
 /// A range that is known to lie in the tree's segment.
 pub(super) fn data_at(offset: usize, len: usize) -> Data {
     let at = TREE.bytes_at(offset, len).expect("checked by the caller");

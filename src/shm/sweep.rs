@@ -7,7 +7,8 @@ use super::layout::State;
 use super::ledger::{self, Line};
 use super::objects::{drop_ref, erase};
 use super::segment::{Segment, TREE};
-use super::table::{Stage, Tenancy};
+use super::table::{Stage, Tenancy, left_normally};
+use super::wait_blocks::note_death;
 use crate::park::Owner;
 use crate::shm::Ref;
 use std::sync::atomic::Ordering;
@@ -59,6 +60,9 @@ fn work_off(s: &'static Segment, owner: Owner) -> bool {
                 if r.bits() == claiming {
                     // It was filed already: the entry counts, the claim is over.
                     slot.claiming.store(0, Ordering::Release);
+                }
+                if let Some((_, kind)) = blocks::resolve(s, r) {
+                    note_death(s, kind, r, owner, left_normally(slot));
                 }
                 drop_ref(&mut books, word, r);
                 done += 1;

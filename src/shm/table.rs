@@ -234,6 +234,7 @@ pub(crate) fn give_up(child: Owner) {
 }
 
 const LEFT: u64 = 1 << 32;
+const LEFT_BY_EXIT: u64 = 1 << 33;
 
 /// What this process's parent reads when the kernel has forgotten.
 pub(crate) fn leave_exit_status(code: i32) {
@@ -246,6 +247,19 @@ pub(crate) fn leave_exit_status(code: i32) {
 pub(crate) fn exit_status(child: Owner) -> Option<i32> {
     let word = exit_word(child.bits())?.load(Ordering::Acquire);
     (word & LEFT != 0).then_some(word as i32)
+}
+
+/// This process has called exit, be it that nobody learns its code. Those who went through something with it can
+/// tell from it that it was not killed.
+pub(crate) fn note_normal_exit() {
+    exit_word(page().me.load(Ordering::Relaxed)).inspect(|w| {
+        w.fetch_or(LEFT_BY_EXIT, Ordering::Release);
+    });
+}
+
+/// Whether a process that has ended was not killed, and did not end behind libmp's back.
+pub(super) fn left_normally(slot: &ProcessSlot) -> bool {
+    slot.exit.load(Ordering::Acquire) & (LEFT | LEFT_BY_EXIT) != 0
 }
 
 fn exit_word(owner: u32) -> Option<&'static AtomicU64> {

@@ -2,6 +2,7 @@
 
 use super::ledger::{self, Entry};
 use super::segment::{Segment, TREE};
+use super::sweep::sweep_in;
 use super::{own, table};
 use crate::error::Result;
 use crate::park::{Owner, Spot, Tree};
@@ -24,6 +25,10 @@ impl Tree for In {
 
     fn is_dead(&self, owner: Owner) -> bool {
         table::is_dead(self.0, owner)
+    }
+
+    fn bury(&self, owner: Owner) {
+        sweep_in(self.0, owner);
     }
 
     fn sit(&self, spot: &Spot) -> Self::Seat {
@@ -68,6 +73,10 @@ impl Tree for ThisTree {
 
     fn is_dead(&self, owner: Owner) -> bool {
         In(&TREE).is_dead(owner)
+    }
+
+    fn bury(&self, owner: Owner) {
+        In(&TREE).bury(owner);
     }
 
     fn sit(&self, spot: &Spot) -> Self::Seat {

@@ -12,6 +12,11 @@ pub(crate) fn create() -> Result<Object> {
 }
 
 impl EventBlock {
+    /// Sets it.
+    pub(crate) fn set(&self) {
+        self.event.set(&ThisTree);
+    }
+
     /// Waits until it is set.
     pub(crate) fn wait(&self, timeout: i64) -> Result<()> {
         if self.is_set() || self.event.wait(&ThisTree, Deadline::after(timeout)) {

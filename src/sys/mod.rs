@@ -4,6 +4,7 @@ pub(crate) mod atomic;
 pub(crate) mod children;
 pub(crate) mod code;
 pub(crate) mod cpu;
+pub(crate) mod exit;
 pub(crate) mod fd;
 pub(crate) mod futex;
 pub(crate) mod kept;

@@ -4,15 +4,15 @@ use super::*;
 
 #[test]
 fn set_and_clear_do_what_they_say() {
-    let event = EventWord::default();
+    let (event, tree) = (EventWord::default(), Fake::new(1));
     assert!(!event.is_set());
     event.clear();
     assert!(!event.is_set());
-    event.set();
-    event.set();
-    assert!(event.is_set() && event.wait(&Fake::new(1), try_once()));
+    event.set(&tree);
+    event.set(&tree);
+    assert!(event.is_set() && event.wait(&tree, try_once()));
     event.clear();
-    assert!(!event.is_set() && !event.wait(&Fake::new(1), soon()));
+    assert!(!event.is_set() && !event.wait(&tree, soon()));
 }
 
 /// Waits in a thread; true once that thread sleeps.
@@ -30,7 +30,7 @@ fn a_set_that_is_cleared_at_once_releases_all() {
         while event.sleepers() < 4 {
             std::thread::yield_now();
         }
-        event.set();
+        event.set(&tree);
         event.clear();
         assert!(threads.into_iter().all(|t| t.join().unwrap()));
         assert_eq!(event.sleepers(), 0);
