@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-typedef enum kind { BUFFER, LOCK, VALUE, ARRAY, EVENT, PROCESS, POOL, CHILD, TASK, KINDS } kind;
+typedef enum kind { BUFFER, LOCK, VALUE, ARRAY, EVENT, BARRIER, PROCESS, POOL, CHILD, TASK, KINDS } kind;
 
 static union {
     int64_t number;
@@ -64,6 +64,14 @@ static void no_task(mp_task *task, void *user)
     X(EVENT, mp_event_wait, (h, MP_NO_WAIT))                                                       \
     X(EVENT, mp_event_describe, (h, text, sizeof text, &out.size))                                 \
     X(EVENT, mp_event_free, (h))                                                                   \
+    X(BARRIER, mp_barrier_wait, (h, MP_NO_WAIT, &out.size))                                        \
+    X(BARRIER, mp_barrier_abort, (h))                                                              \
+    X(BARRIER, mp_barrier_reset, (h))                                                              \
+    X(BARRIER, mp_barrier_parties, (h, &out.size))                                                 \
+    X(BARRIER, mp_barrier_waiting, (h, &out.size))                                                 \
+    X(BARRIER, mp_barrier_broken, (h, &out.yes))                                                   \
+    X(BARRIER, mp_barrier_describe, (h, text, sizeof text, &out.size))                             \
+    X(BARRIER, mp_barrier_free, (h))                                                               \
     X(PROCESS, mp_process_add_bytes, (h, &in, 8))                                                  \
     X(PROCESS, mp_process_add_handle, (h, some_lock))                                              \
     X(PROCESS, mp_process_start, (h))                                                              \
@@ -118,6 +126,7 @@ static void pointer_calls_refuse(void *h, bool is_buffer)
     CHECK_NULL(mp_child_value(h, 0));
     CHECK_NULL(mp_child_array(h, 0));
     CHECK_NULL(mp_child_event(h, 0));
+    CHECK_NULL(mp_child_barrier(h, 0));
     CHECK_INT(mp_child_count(h), 0);
     CHECK_NULL(mp_task_input(h, &len));
     mp_task_index(h);
@@ -133,6 +142,7 @@ static void *one_of(kind k)
     case VALUE: CHECK_OK(mp_value_new((mp_value **)&h, MP_INT64, NULL)); break;
     case ARRAY: CHECK_OK(mp_array_new((mp_array **)&h, MP_INT64, 4, NULL)); break;
     case EVENT: CHECK_OK(mp_event_new((mp_event **)&h)); break;
+    case BARRIER: CHECK_OK(mp_barrier_new((mp_barrier **)&h, 2, NULL)); break;
     case PROCESS: CHECK_OK(mp_process_new((mp_process **)&h, no_process, NULL, NULL)); break;
     case POOL: CHECK_OK(mp_pool_new((mp_pool **)&h, NULL)); break;
     default: break;
@@ -148,6 +158,7 @@ static void free_one(kind k, void *h)
     case VALUE: CHECK_OK(mp_value_free(h)); break;
     case ARRAY: CHECK_OK(mp_array_free(h)); break;
     case EVENT: CHECK_OK(mp_event_free(h)); break;
+    case BARRIER: CHECK_OK(mp_barrier_free(h)); break;
     case PROCESS: CHECK_OK(mp_process_free(h)); break;
     case POOL: CHECK_OK(mp_pool_free(h)); break;
     default: break;
@@ -206,6 +217,7 @@ TEST(floor, free_of_null)
     CHECK_OK(mp_value_free(NULL));
     CHECK_OK(mp_array_free(NULL));
     CHECK_OK(mp_event_free(NULL));
+    CHECK_OK(mp_barrier_free(NULL));
     CHECK_OK(mp_process_free(NULL));
     CHECK_OK(mp_pool_free(NULL));
 }

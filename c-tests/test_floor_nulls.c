@@ -45,6 +45,20 @@ TEST(floor, null_event_arguments)
     CHECK_OK(mp_event_free(e));
 }
 
+TEST(floor, null_barrier_arguments)
+{
+    mp_barrier *b;
+
+    CHECK_STATUS(mp_barrier_new(NULL, 2, NULL), MP_ERR_INVALID);
+    CHECK_OK(mp_barrier_new(&b, 1, NULL));
+    CHECK_OK(mp_barrier_wait(b, MP_NO_WAIT, NULL));
+    CHECK_STATUS(mp_barrier_parties(b, NULL), MP_ERR_INVALID);
+    CHECK_STATUS(mp_barrier_waiting(b, NULL), MP_ERR_INVALID);
+    CHECK_STATUS(mp_barrier_broken(b, NULL), MP_ERR_INVALID);
+    CHECK_STATUS(mp_barrier_describe(b, NULL, 8, NULL), MP_ERR_INVALID);
+    CHECK_OK(mp_barrier_free(b));
+}
+
 TEST(floor, null_value_arguments)
 {
     mp_value *v = flag_new(), *real;
