@@ -124,7 +124,7 @@ sabotage! {
     typedef_unsigned: "typedef int64_t mp_timeout;" => "typedef uint64_t mp_timeout;", "mp_timeout signed";
     typedef_renamed: "typedef int64_t mp_timeout;" => "typedef int64_t mp_time;", "mp_timeout";
     field_type: "    bool run_all;" => "    char run_all;", "run_all";
-    field_unsigned: "    mp_timeout timeout;" => "    uint64_t timeout;", "timeout";
+    field_unsigned: "    mp_timeout timeout;\n    /* After" => "    uint64_t timeout;\n    /* After", "timeout";
     field_const: "    void *progress_user;" => "    const void *progress_user;", "progress_user";
     field_renamed: "    uint64_t rescued;" => "    uint64_t saved;", "rescued";
     field_missing: "    uint64_t sweeps;" => "", "sweeps";
