@@ -6,7 +6,7 @@ use super::worker::DESCRIBED;
 use crate::error::{Error, Result, Status, fail};
 use crate::process::{self, Method, Target};
 use crate::shm::{self, AHEAD, BytesBlock, Kind, PoolArea, TARGETS};
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -57,9 +57,9 @@ pub(super) struct Dispatcher {
     load: Vec<usize>,
     tasks: Vec<Option<Assigned>>,
     free: Vec<u32>,
-    /// Functions that were described for fresh images.
-    targets: HashMap<u64, u64>,
-    calls: HashMap<u64, Mail>,
+    /// Functions that were described for fresh images. No HashMap: it needs random numbers, and panics without.
+    targets: BTreeMap<u64, u64>,
+    calls: BTreeMap<u64, Mail>,
     next_call: u64,
     roll_call: Instant,
     /// Running mean of what a task takes, 0: not known.
@@ -76,13 +76,13 @@ impl Dispatcher {
         Dispatcher {
             area: agency.area,
             agency,
-            targets: HashMap::new(),
+            targets: BTreeMap::new(),
             crew: Vec::new(),
             load: Vec::new(),
             tasks: vec![None; tasks],
             // Taken from the end: what was used last is warm.
             free: (0..tasks as u32).rev().collect(),
-            calls: HashMap::new(),
+            calls: BTreeMap::new(),
             next_call: 0,
             roll_call: Instant::now(),
             pace: 0,
