@@ -45,18 +45,27 @@ pub(crate) fn close_stdin() -> Result<()> {
     Ok(())
 }
 
-/// A descriptor of a child that was just forked; None when the host, which reaps everything, was faster.
-/// Should its number be somebody else's by now, `ended` notices, because it asks for a child of ours.
-pub(crate) fn open_pidfd(pid: u32) -> Result<Option<OwnedFd>> {
+/// A descriptor of a child that was just forked. Should its number be somebody else's by now, `ended` notices,
+/// because it asks for a child of ours.
+pub(crate) fn open_pidfd(pid: u32) -> Trace {
     // SAFETY: pidfd_open takes no pointer.
     let fd = unsafe { libc::syscall(libc::SYS_pidfd_open, pid as libc::pid_t, 0) };
     if fd < 0 {
-        let e = last_error("cannot follow the child (pidfd_open)");
-        return if e.errno == libc::ESRCH { Ok(None) } else { Err(e) };
+        return if Errno::last() == Errno::ESRCH { Trace::Lost } else { Trace::Number };
     }
     // SAFETY: the kernel just gave us this descriptor; it is close-on-exec from birth.
     let fd = unsafe { OwnedFd::from_raw_fd(fd as i32) };
-    above_stdio(fd).map(Some).map_err(os("no descriptor is free for following the child"))
+    above_stdio(fd).map_or(Trace::Number, Trace::Descriptor)
+}
+
+/// What there is to follow a child by. A child that runs is never given up because a descriptor is not to be
+/// had: its function may have begun.
+pub(crate) enum Trace {
+    Descriptor(OwnedFd),
+    /// Only its number, which leads to it until it is reaped.
+    Number,
+    /// Nothing: the host, which reaps everything, was faster.
+    Lost,
 }
 
 /// How a child ended.

@@ -1,6 +1,7 @@
 //! Running a program in a child without copying this process: clone that shares memory until the exec, so
 //! that the cost does not grow with the parent, with the child's pidfd from the kernel itself.
 
+use super::children::Trace;
 use super::{last_error, os, signals};
 use crate::error::Result;
 use nix::errno::Errno;
@@ -30,8 +31,8 @@ struct Order<'a> {
     error: libc::c_int,
 }
 
-/// Runs the image: its process id and descriptor. A failed exec is an error here, and leaves no child.
-pub(crate) fn spawn(image: &Image) -> Result<(u32, OwnedFd)> {
+/// Runs the image: its process id and its trace. A failed exec is an error here, and leaves no child.
+pub(crate) fn spawn(image: &Image) -> Result<(u32, Trace)> {
     const STACK: usize = 64 << 10;
     let mut argv: Vec<*const libc::c_char> = image.argv.iter().map(|a| a.as_ptr()).collect();
     argv.push(std::ptr::null());
@@ -60,13 +61,7 @@ pub(crate) fn spawn(image: &Image) -> Result<(u32, OwnedFd)> {
         super::children::abandon(pid as u32);
         return Err(os("cannot run the executable (execve)")(Errno::from_raw(order.error)));
     }
-    match super::fd::above_stdio(pidfd) {
-        Ok(pidfd) => Ok((pid as u32, pidfd)),
-        Err(e) => {
-            super::children::abandon(pid as u32);
-            Err(os("no descriptor is free for following the child")(e))
-        }
-    }
+    Ok((pid as u32, super::fd::above_stdio(pidfd).map_or(Trace::Number, Trace::Descriptor)))
 }
 
 /// In the child, in the parent's memory: only system calls, and nothing that the parent would notice.

@@ -59,15 +59,15 @@ impl Prepared {
             }
             Fork::Parent { pid } => {
                 drop(place);
-                let pidfd = children::open_pidfd(pid).inspect_err(|_| children::abandon(pid))?;
+                let trace = children::open_pidfd(pid);
                 shm::note_pid(self.owner, pid);
                 self.started = true;
                 let lifeline = parents_end.take();
-                let pidfd = pidfd.map(|fd| list.keep(fd));
+                let started = Started::new(pid, self.owner, trace, lifeline, &mut list);
                 drop(childs_end);
                 drop(list);
                 drop(held);
-                Ok(Started { pid, pidfd, owner: self.owner, lifeline })
+                Ok(started)
             }
         }
     }

@@ -10,8 +10,8 @@ use super::{Child, Method};
 use crate::error::Result;
 use crate::park::Owner;
 use crate::shm::{self, Kind, Ref};
-use crate::sys::children::{self, End, Followed};
-use crate::sys::kept::Kept;
+use crate::sys::children::{self, End, Followed, Trace};
+use crate::sys::kept::{Kept, List};
 use crate::sys::stdio;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
@@ -23,8 +23,10 @@ const PANICKED: i32 = 1;
 /// A child that runs.
 pub(crate) struct Started {
     pub(crate) pid: u32,
-    /// None when the host has reaped the child already.
-    pub(crate) pidfd: Option<Kept>,
+    /// None where it is followed by its number, or not at all.
+    pidfd: Option<Kept>,
+    /// The host had reaped it before it could be followed.
+    lost: bool,
     pub(crate) owner: Owner,
     /// The end whose closing kills a worker: held, never used.
     #[allow(dead_code, reason = "held for what its closing does")]
@@ -32,10 +34,19 @@ pub(crate) struct Started {
 }
 
 impl Started {
+    fn new(pid: u32, owner: Owner, trace: Trace, lifeline: Option<Kept>, list: &mut List<'_>) -> Self {
+        let lost = matches!(trace, Trace::Lost);
+        let pidfd = match trace {
+            Trace::Descriptor(fd) => Some(list.keep(fd)),
+            Trace::Number | Trace::Lost => None,
+        };
+        Started { pid, pidfd, lost, owner, lifeline }
+    }
+
     /// How to reach it; None when the host has reaped it already.
     fn followed(&self) -> Option<Followed<'_>> {
-        let pidfd = self.pidfd.as_ref()?;
-        Some(pidfd.ours().map_or(Followed::Number(self.pid), Followed::Descriptor))
+        let descriptor = self.pidfd.as_ref().and_then(Kept::ours);
+        (!self.lost).then(|| descriptor.map_or(Followed::Number(self.pid), Followed::Descriptor))
     }
 
     /// How the child ended, if it has; asked once more after that, it may say something else.

@@ -68,12 +68,12 @@ pub(super) fn launch(child: Owner, job: Job<'_>, worker: bool, keep_stdin: bool)
         papers.executable.unwrap_or_else(|| (c"/proc/self/exe".to_owned(), vec![own_name()]));
     argv.push(CString::new(marker).unwrap_or_default());
     let keep = [Some(segment), lifeline].into_iter().flatten().collect();
-    let (pid, pidfd) = spawn(&Image { path, argv, keep, keep_stdin })?;
+    let (pid, trace) = spawn(&Image { path, argv, keep, keep_stdin })?;
     shm::note_pid(child, pid);
     drop(held);
     let lifeline = parents_end.take();
     drop(childs_end);
-    Ok(Started { pid, pidfd: Some(list.keep(pidfd)), owner: child, lifeline })
+    Ok(Started::new(pid, child, trace, lifeline, &mut list))
 }
 
 /// What this process was called with, for `ps`.
