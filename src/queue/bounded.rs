@@ -189,12 +189,14 @@ impl QueueBlock {
 
     /// How many messages there are.
     pub(crate) fn count(&self) -> usize {
+        shm::settle_pending();
         self.used().messages as usize
     }
 
     /// Whether not even an empty message would fit.
     pub(crate) fn is_full(&self) -> Result<bool> {
         let ring = Ring::of(self)?;
+        shm::settle_pending();
         Ok(!fits(self, &ring, self.used(), 1))
     }
 }

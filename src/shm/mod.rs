@@ -25,7 +25,9 @@ mod table;
 mod tree;
 mod wait_blocks;
 
-pub(crate) use carriers::{carried, carried_ref, carriers, carry, drop_carried, settle, take_carried};
+pub(crate) use carriers::{
+    carried, carried_ref, carriers, carry, drop_carried, settle, settle_pending, take_carried,
+};
 pub(crate) use layout::{
     ArrayBlock, BytesBlock, Kind, LockBlock, PoolBlock, Ref, SemaphoreBlock, ValueBlock,
 };

@@ -36,6 +36,11 @@ impl Redo {
         Transaction { s, redo: self, count: 0 }
     }
 
+    /// Whether something is entered and not applied, at some moment during the call.
+    pub(crate) fn is_pending(&self) -> bool {
+        self.count.load(Ordering::Relaxed) != 0
+    }
+
     /// Completes what a dead holder left, if anything. The caller holds the lock.
     pub(crate) fn replay(&self, s: &'static Segment) -> bool {
         let count = self.count.load(Ordering::Acquire) as usize;
