@@ -198,13 +198,14 @@ impl OwnerLock {
     fn steal<T: Tree>(&self, tree: &T, word: u64) -> Option<Held> {
         loop {
             let seen = self.word.load(Ordering::Relaxed);
-            let Some(owner) = Owner::from_bits(seen as u32) else {
+            if seen & HOLDER == 0 {
                 if self.swap(seen, word | seen & SLEEPERS) {
                     return Some(Held::Cleanly);
                 }
                 continue;
-            };
-            if owner == tree.me() || !tree.is_dead(owner) {
+            }
+            // A word that names nobody was overwritten by a stray pointer, and nobody will release it.
+            if Owner::from_bits(seen as u32).is_some_and(|owner| owner == tree.me() || !tree.is_dead(owner)) {
                 return None;
             }
             // The complete dead word is compared, so this can only be the lock that the corpse held.
