@@ -216,11 +216,13 @@ pub(crate) fn reference(address: usize, generation: u32) -> Ref {
     Ref::new((TREE.offset_of_address(address) / GRAIN) as u64, generation)
 }
 
-/// The data of a block in any segment.
+/// The data of a block in any segment, None where that is no place for any: a head that was overwritten does not
+/// lead to the tables.
 pub(crate) fn data(head: &BlockHead) -> Option<Data> {
     let len = head.size.load(Ordering::Relaxed) as usize;
+    let offset = head.data.load(Ordering::Relaxed) as usize;
     let s = segment::of((&raw const *head).addr())?;
-    let at = s.bytes_at(head.data.load(Ordering::Relaxed) as usize, len)?;
+    let at = s.bytes_at(offset, len).filter(|_| offset >= s.tables_end())?;
     Some(Data { at, len })
 }
 
@@ -305,7 +307,7 @@ pub(super) fn drop_ref(books: &mut Books, word: &AtomicU64, r: Ref) {
             drop_ref(books, carrier, inner);
         }
     }
-    let run = head.run();
+    let run = head.run().filter(|&(first, units)| is_run(s, first, units));
     if let Some((first, units)) = run {
         s.give_back(first, units);
     }
@@ -314,6 +316,11 @@ pub(super) fn drop_ref(books: &mut Books, word: &AtomicU64, r: Ref) {
     erase(&mut tx, head, run);
     tx.set(word, 0);
     tx.commit();
+}
+
+/// Whether there is such a run: a head that a stray pointer has overwritten must not free what is another's.
+fn is_run(s: &'static Segment, first: u32, units: u32) -> bool {
+    extents::read(s, first) == Some(Extent::Run { units })
 }
 
 /// Enters that a block and its run are free.

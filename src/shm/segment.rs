@@ -15,6 +15,8 @@ use std::sync::atomic::{AtomicBool, AtomicI32, AtomicPtr, AtomicU32, AtomicU64, 
 pub(crate) struct Segment {
     base: AtomicPtr<u8>,
     size: AtomicUsize,
+    /// Where the tables end.
+    begin: AtomicUsize,
     fd: AtomicI32,
     device: AtomicU64,
     inode: AtomicU64,
@@ -89,6 +91,7 @@ impl Segment {
         Segment {
             base: AtomicPtr::new(std::ptr::null_mut()),
             size: AtomicUsize::new(0),
+            begin: AtomicUsize::new(0),
             fd: AtomicI32::new(-1),
             device: AtomicU64::new(0),
             inode: AtomicU64::new(0),
@@ -102,6 +105,7 @@ impl Segment {
     /// From here on offsets lead into the file. It is not [`ready`](Self::is_ready) yet.
     pub(super) fn set(&self, file: &Mapped) {
         self.size.store(file.size, Ordering::Relaxed);
+        self.begin.store(self.geometry().first_unit as usize * UNIT, Ordering::Relaxed);
         self.device.store(file.identity.device, Ordering::Relaxed);
         self.inode.store(file.identity.inode, Ordering::Relaxed);
         self.fd.store(file.fd, Ordering::Relaxed);
@@ -145,6 +149,12 @@ impl Segment {
     /// The segment's size in bytes.
     pub(crate) fn size(&self) -> usize {
         self.size.load(Ordering::Relaxed)
+    }
+
+    /// Where the header and the tables end, and blocks begin.
+    #[inline(always)]
+    pub(super) fn tables_end(&self) -> usize {
+        self.begin.load(Ordering::Relaxed)
     }
 
     pub(crate) fn geometry(&self) -> Geometry {
