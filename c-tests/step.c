@@ -310,13 +310,20 @@ void kill_everywhere(const operation *op)
     baseline b = begin();
 
     segment_find();
-    CHECK(!kill_at(op, &b, -1, every, &l));
-    CHECK(l.moments > 0);
-    if (!all && !every)
-        stride = stride_of(&l);
-    /* Of the short form each start method takes its own moments. */
-    for (at = spawn ? stride / 2 : 0; kill_at(op, &b, at, every, &l); at += stride)
-        kills++;
+    if (op->moments > 0 && !all && !every) {
+        rng r = rng_new();
+
+        for (at = 0; at < 2; at++)
+            kills += kill_at(op, &b, (long)rng_below(&r, (uint64_t)op->moments), false, &l);
+    } else {
+        CHECK(!kill_at(op, &b, -1, every, &l));
+        CHECK(l.moments > 0);
+        if (!all && !every)
+            stride = stride_of(&l);
+        /* Of the short form each start method takes its own moments. */
+        for (at = spawn ? stride / 2 : 0; kill_at(op, &b, at, every, &l); at += stride)
+            kills++;
+    }
     printf("killed at %ld of %ld moments\n", kills, l.moments);
     segment_end();
     shared_free(board, sizeof *board);

@@ -34,8 +34,11 @@ typedef struct operation {
     void (*check)(outcome_of how);
     /* The status when nothing goes wrong, MP_OK if not set. */
     int want;
-    /* What may be left behind by each victim, which is found out at the end. */
+    /* The victim's children end by themselves, a moment after it. */
     bool leaves_children;
+    /* About how many moments there are, where the way through all of them is long: then the short
+     * form takes two of them by chance. */
+    long moments;
 } operation;
 
 void kill_everywhere(const operation *op);

@@ -98,7 +98,7 @@ static void is_still_held(outcome_of how)
 }
 
 OPERATION_WITH(lock_acquire_in_vain, make_held_lock, first_use, acquire_briefly, is_still_held,
-          .want = MP_ERR_TIMEOUT)
+               .want = MP_ERR_TIMEOUT)
 
 /* Takes the lock once somebody else has it. */
 static void *sleeps(void *arg)
@@ -192,6 +192,51 @@ static void look_at_value(outcome_of how)
 
 OPERATION(first_use_in_a_fork, make_value, NULL, use_inherited, look_at_value)
 
+/* ---- what the dead had ---- */
+
+static int makes_and_dies(void *arg)
+{
+    mp_array *a;
+    mp_queue *q;
+    int i;
+
+    (void)arg;
+    for (i = 0; i < 3; i++)
+        lock_new();
+    CHECK_OK(mp_array_new(&a, MP_UINT8, 100000, NULL));
+    CHECK_OK(mp_queue_new(&q, NULL));
+    CHECK_OK(mp_queue_put(q, "x", 1, MP_NO_WAIT));
+    flag_get(value);
+    return 0;
+}
+
+static void make_corpse(void)
+{
+    make_value();
+    CHECK_INT(in_fork(makes_and_dies, NULL), 0);
+}
+
+static void touch_value(void)
+{
+    flag_get(value);
+}
+
+/* Whoever dies sweeping is swept himself, and what he was at is done by the next one. */
+static int sweep(void)
+{
+    mp_stats stats = MP_STATS;
+
+    return CHECK_CLEAN(mp_stats_get(&stats));
+}
+
+static void free_value(outcome_of how)
+{
+    (void)how;
+    CHECK_OK(mp_value_free(value));
+}
+
+OPERATION(sweep_of_the_dead, make_corpse, touch_value, sweep, free_value)
+
 /* ---- processes ---- */
 
 static int adds(mp_child *self, void *user)
@@ -223,11 +268,6 @@ static int start_one(void)
     return s;
 }
 
-static void touch_value(void)
-{
-    flag_get(value);
-}
-
 static void look_at_result(outcome_of how)
 {
     int64_t x = flag_get(value);
@@ -237,7 +277,7 @@ static void look_at_result(outcome_of how)
 }
 
 OPERATION_WITH(process_start, make_value, touch_value, start_one, look_at_result,
-          .leaves_children = true)
+               .leaves_children = true, .moments = 80)
 
 /* ---- pools ---- */
 
@@ -267,4 +307,5 @@ static int map_some(void)
     return s;
 }
 
-OPERATION_WITH(pool_map, nothing, warm_up, map_some, settled, .leaves_children = true)
+OPERATION_WITH(pool_map, nothing, warm_up, map_some, settled, .leaves_children = true,
+               .moments = 340)

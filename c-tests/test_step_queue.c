@@ -5,16 +5,17 @@
 #include "test_queue.h"
 
 #include <pthread.h>
-#include <stdlib.h>
-#include <string.h>
+#include <signal.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
 
-enum { RING = 1024, LARGE = 5000, BIG = 3 << 20 };
+enum { RING = 1024, LARGE = 5000, BIG = (2 << 20) + 1 };
 
 static mp_queue *q;
 /* What is in it: the lengths of the messages; each is a pattern of its number. */
 static size_t lengths[64];
 static int first, last;
-static unsigned char bytes[BIG + 1];
+static unsigned char bytes[BIG];
 
 static void put_now(size_t len)
 {
@@ -134,7 +135,7 @@ static int put_patiently(void)
 }
 
 OPERATION_WITH(queue_put_waits_in_vain, is_full, fill, put_patiently, put_or_not,
-          .want = MP_ERR_FULL)
+               .want = MP_ERR_FULL)
 
 static void large_is_next(void)
 {
@@ -293,7 +294,7 @@ static void got_nothing(outcome_of how)
 }
 
 OPERATION_WITH(queue_get_waits_in_vain, is_empty, first_use, get_patiently, got_nothing,
-          .want = MP_ERR_EMPTY)
+               .want = MP_ERR_EMPTY)
 
 static int get_too_small(void)
 {
@@ -306,7 +307,7 @@ static int get_too_small(void)
 }
 
 OPERATION_WITH(queue_get_too_small, two_are_in, first_use, get_too_small, got_nothing,
-          .want = MP_ERR_TOO_SMALL)
+               .want = MP_ERR_TOO_SMALL)
 
 /* ---- somebody sleeps ---- */
 
@@ -388,6 +389,37 @@ static void sleeper_put_it(outcome_of how)
 }
 
 OPERATION(queue_get_wakes_a_producer, producer_sleeps, first_use, get_it, sleeper_put_it)
+
+/* ---- somebody has died in there ---- */
+
+/* Puts or gets at an address where nothing is, and so dies with the lock held. */
+static int dies_inside(void *puts)
+{
+    struct rlimit none = {0, 0};
+    void *nowhere = mmap(NULL, 4096, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+    CHECK(nowhere != MAP_FAILED && setrlimit(RLIMIT_CORE, &none) == 0);
+    if (puts != NULL)
+        mp_queue_put(q, nowhere, 10, MP_NO_WAIT);
+    else
+        mp_queue_get(q, nowhere, 4096, NULL, NULL, MP_NO_WAIT);
+    return 0;
+}
+
+static void a_producer_died(void)
+{
+    two_are_in();
+    CHECK_INT(in_fork(dies_inside, q), -SIGSEGV);
+}
+
+static void a_consumer_died(void)
+{
+    two_are_in();
+    CHECK_INT(in_fork(dies_inside, NULL), -SIGSEGV);
+}
+
+OPERATION(queue_put_after_a_death, a_producer_died, fill, put_it, put_or_not)
+OPERATION(queue_get_after_a_death, a_consumer_died, first_use, get_it, got_or_not)
 
 /* ---- the queue as a whole ---- */
 
