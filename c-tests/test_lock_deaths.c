@@ -227,6 +227,10 @@ TEST(lock, holder_that_closed_its_descriptors_lives)
 
     flag_wait(flag, 1);
     CHECK_STATUS(mp_lock_acquire(l, MP_MS(400)), MP_ERR_TIMEOUT);
+    /* Also for one who has no descriptor left to look at /proc with. */
+    fill_descriptors(0);
+    CHECK_STATUS(mp_lock_acquire(l, MP_MS(400)), MP_ERR_TIMEOUT);
+    release_descriptors();
     flag_set(flag, 2);
     CHECK_OK(mp_lock_acquire(l, MP_FOREVER));
     CHECK(!recovered(l));

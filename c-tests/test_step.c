@@ -235,7 +235,7 @@ static void free_value(outcome_of how)
     CHECK_OK(mp_value_free(value));
 }
 
-OPERATION(sweep_of_the_dead, make_corpse, touch_value, sweep, free_value)
+OPERATION_WITH(sweep_of_the_dead, make_corpse, touch_value, sweep, free_value, .moments = 100)
 
 /* ---- processes ---- */
 

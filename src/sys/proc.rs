@@ -2,7 +2,7 @@
 
 use super::fd::Identity;
 use std::fs;
-use std::io::{BufRead, BufReader, Read};
+use std::io::{self, BufRead, BufReader, Read};
 
 /// When a process started (clock ticks since boot) and whether it is only a zombie.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -19,26 +19,47 @@ pub(crate) fn own_start() -> u64 {
     read.ok().and_then(|n| parse(&line[..n])).map_or(0, |b| b.start)
 }
 
-/// Whether a process with this number lives that has the file mapped; a `start` of 0 is not compared.
+/// Whether a process with this number lives that has the file mapped; a `start` of 0 is not compared. Where the
+/// question cannot be put, because the asker has no descriptor left or may not look, the answer is yes: a wrong
+/// "dead" would break a lock, a wrong "alive" only costs time.
 pub(crate) fn lives_with(pid: u32, start: u64, file: Identity) -> bool {
-    let Some(leader) = birth(&format!("/proc/{pid}")) else { return false };
-    if start != 0 && leader.start != start {
-        return false;
-    }
-    if !leader.zombie {
-        return maps(&format!("/proc/{pid}"), file);
-    }
-    // The main thread has ended; the process lives as long as another one does, and only that one has its memory.
-    let Ok(threads) = fs::read_dir(format!("/proc/{pid}/task")) else { return false };
-    threads.flatten().any(|thread| {
-        let dir = thread.path().to_string_lossy().into_owned();
-        birth(&dir).is_some_and(|b| !b.zombie) && maps(&dir, file)
-    })
+    lives(&format!("/proc/{pid}"), start, file).unwrap_or_else(|e| !is_gone(&e) || is_unreadable(pid))
 }
 
-/// The process or thread with this directory, None when there is none (or no /proc to ask).
-fn birth(dir: &str) -> Option<Birth> {
-    parse(&fs::read(format!("{dir}/stat")).ok()?)
+fn lives(dir: &str, start: u64, file: Identity) -> io::Result<bool> {
+    let leader = birth(dir)?;
+    if start != 0 && leader.start != start {
+        return Ok(false);
+    }
+    if !leader.zombie {
+        return maps(dir, file);
+    }
+    // The main thread has ended; the process lives as long as another one does, and only that one has its memory.
+    for thread in fs::read_dir(format!("{dir}/task"))? {
+        let dir = thread?.path().to_string_lossy().into_owned();
+        match birth(&dir).and_then(|b| Ok(!b.zombie && maps(&dir, file)?)) {
+            Ok(false) => {}
+            Err(e) if is_gone(&e) => {}
+            alive => return alive,
+        }
+    }
+    Ok(false)
+}
+
+fn is_gone(e: &io::Error) -> bool {
+    e.kind() == io::ErrorKind::NotFound || e.raw_os_error() == Some(libc::ESRCH)
+}
+
+/// Where there is no /proc nothing is found there; only the number is left to ask about.
+fn is_unreadable(pid: u32) -> bool {
+    // SAFETY: no signal is sent.
+    let there = unsafe { libc::kill(pid as libc::pid_t, 0) } == 0;
+    there && fs::metadata("/proc/self/stat").is_err()
+}
+
+/// The process or thread with this directory.
+fn birth(dir: &str) -> io::Result<Birth> {
+    parse(&fs::read(format!("{dir}/stat"))?).ok_or_else(|| io::Error::other("no line of /proc's"))
 }
 
 /// The name in the second field may hold spaces and parentheses, so the fields are counted from its end.
@@ -51,21 +72,21 @@ fn parse(stat: &[u8]) -> Option<Birth> {
     Some(Birth { start, zombie: matches!(state, "Z" | "X" | "x") })
 }
 
-/// Whether a process has the file mapped. A process that may not be looked into counts as having it: a wrong
-/// "dead" would break a lock, a wrong "alive" only costs time.
-fn maps(dir: &str, file: Identity) -> bool {
-    let reader = match fs::File::open(format!("{dir}/maps")) {
-        Ok(f) => BufReader::new(f),
-        Err(e) => return e.kind() == std::io::ErrorKind::PermissionDenied,
-    };
+/// Whether a process has the file mapped.
+fn maps(dir: &str, file: Identity) -> io::Result<bool> {
+    let reader = BufReader::new(fs::File::open(format!("{dir}/maps"))?);
     let (major, minor) = (libc::major(file.device), libc::minor(file.device));
     let device = format!("{major:02x}:{minor:02x}");
     let inode = file.inode.to_string();
-    reader.split(b'\n').map_while(std::result::Result::ok).any(|line| {
+    for line in reader.split(b'\n') {
+        let line = line?;
         let text = String::from_utf8_lossy(&line);
         let mut fields = text.split_ascii_whitespace().skip(3);
-        fields.next() == Some(&device) && fields.next() == Some(&inode)
-    })
+        if fields.next() == Some(&device) && fields.next() == Some(&inode) {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 #[cfg(test)]
@@ -92,9 +113,10 @@ mod tests {
         let meta = fs::metadata("/proc/self/exe").unwrap();
         use std::os::unix::fs::MetadataExt;
         let exe = Identity { device: meta.dev(), inode: meta.ino() };
-        assert!(maps("/proc/self", exe));
+        assert!(maps("/proc/self", exe).unwrap());
         assert!(lives_with(std::process::id(), own_start(), exe));
         assert!(!lives_with(std::process::id(), own_start() + 1, exe));
-        assert!(!maps("/proc/self", Identity { device: exe.device, inode: exe.inode ^ (1 << 60) }));
+        assert!(!maps("/proc/self", Identity { device: exe.device, inode: exe.inode ^ (1 << 60) }).unwrap());
+        assert!(is_gone(&maps("/proc/0", exe).unwrap_err()));
     }
 }
