@@ -48,13 +48,22 @@ impl QueueBlock {
         timeout: i64,
         stay: impl FnOnce() -> Result<P>,
     ) -> Result<()> {
-        if let Some(hold) = self.producers.hold_quickly()
+        // What hands a block on needs the queue to stay, also when another thread frees its handle.
+        if !self.is_large(message)
+            && let Some(hold) = self.producers.hold_quickly()
             && self.put_held(hold, message)?
         {
             return Ok(());
         }
         let _stay = stay()?;
         self.put_patiently(message, Deadline::after(timeout))
+    }
+
+    /// Whether the message lies outside the ring.
+    #[inline(always)]
+    fn is_large(&self, message: Message<'_>) -> bool {
+        let size = self.head.size.load(Ordering::Relaxed) as usize;
+        matches!(message, Message::Bytes(bytes) if bytes.len() > size / 4)
     }
 
     /// With the lock, which this releases: false when there is no room.
@@ -112,7 +121,7 @@ impl QueueBlock {
         mut take: impl FnMut(Option<Data>) -> Result<R>,
     ) -> Result<R> {
         if let Some(hold) = self.consumers.hold_quickly()
-            && let Some(taken) = self.get_held(hold, &mut take)?
+            && let Some(taken) = self.get_held(hold, false, &mut take)?
         {
             return Ok(taken);
         }
@@ -120,11 +129,13 @@ impl QueueBlock {
         self.get_patiently(Deadline::after(timeout), &mut take)
     }
 
-    /// With the lock, which this releases: None when there is no message.
+    /// With the lock, which this releases: None when there is no message, or, for who has not made sure that the
+    /// queue stays, one that lies outside the ring.
     #[inline(always)]
     fn get_held<R>(
         &self,
         hold: Hold<'_>,
+        stays: bool,
         take: &mut impl FnMut(Option<Data>) -> Result<R>,
     ) -> Result<Option<R>> {
         let ring = Ring::of(self)?;
@@ -143,6 +154,7 @@ impl QueueBlock {
         let taken = match record {
             Record::Bytes { offset, len } => take(Some(ring.part(offset, len))),
             Record::None => take(None),
+            Record::Large { .. } if !stays => return Ok(None),
             Record::Large { carrier } => {
                 return self.get_large(hold, carrier, head, head.after(grains, true), take).map(Some);
             }
@@ -163,7 +175,7 @@ impl QueueBlock {
                 self.message.notify(1);
                 fail!(Empty, "other processes were getting messages all the time");
             };
-            if let Some(taken) = self.get_held(hold, take)? {
+            if let Some(taken) = self.get_held(hold, true, take)? {
                 return Ok(taken);
             }
             if !self.wait_for_message(deadline) {
