@@ -34,6 +34,9 @@ typedef struct operation {
     void (*check)(outcome_of how);
     /* The status when nothing goes wrong, MP_OK if not set. */
     int want;
+    /* Of a meeting: what another thread of the victim does; and what both find then. */
+    void (*other)(void);
+    void (*after)(void);
     /* The victim's children end by themselves, a moment after it. */
     bool leaves_children;
     /* About how many moments there are, where the way through all of them is long: then the short
@@ -42,6 +45,7 @@ typedef struct operation {
 } operation;
 
 void kill_everywhere(const operation *op);
+void meet_everywhere(const operation *op);
 void fail_everywhere(const operation *op);
 
 #define OPERATION(name, set_up, prepare, act, check)                                               \
@@ -57,6 +61,22 @@ void fail_everywhere(const operation *op);
     TEST_DEFINE(fail, name_, 120, true)                                                            \
     {                                                                                              \
         fail_everywhere(&name_##_operation);                                                       \
+    }
+
+/* A MEETING gives the test meet.NAME: one thread of a process does `act` instruction by instruction, and
+ * before one of them another thread does `other`, as far as it comes. MP_MEET=all tries it before
+ * each instruction, otherwise it is some by chance, of about so many. */
+#define MEETING(name_, moments_, set_up_, prepare_, act_, other_, after_)                          \
+    static const operation name_##_meeting = {.set_up = set_up_,                                   \
+                                              .prepare = prepare_,                                 \
+                                              .act = act_,                                         \
+                                              .other = other_,                                     \
+                                              .after = after_,                                     \
+                                              .moments = moments_,                                 \
+                                              .leaves_children = true};                            \
+    TEST_DEFINE(meet, name_, 60, true)                                                             \
+    {                                                                                              \
+        meet_everywhere(&name_##_meeting);                                                         \
     }
 
 #endif

@@ -5,6 +5,7 @@
 #include "step_victim.h"
 
 #include <errno.h>
+#include <pthread.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
@@ -79,6 +80,30 @@ static void mark(void)
     __asm__ volatile("int3");
 }
 
+static pthread_t other_thread;
+
+static void *other(void *arg)
+{
+    const operation *op = arg;
+
+    while (__atomic_load_n(&board->go, __ATOMIC_ACQUIRE) == 0)
+        usleep(20);
+    op->other();
+    __atomic_store_n(&board->gone, 1, __ATOMIC_RELEASE);
+    return NULL;
+}
+
+/* The victim's other thread, which is not traced. */
+static void other_begin(const operation *op)
+{
+    CHECK(pthread_create(&other_thread, NULL, other, (void *)(uintptr_t)op) == 0);
+}
+
+void other_end(void)
+{
+    CHECK(pthread_join(other_thread, NULL) == 0);
+}
+
 static void victim(const operation *op)
 {
     if (ptrace(PTRACE_TRACEME, 0, NULL, NULL) < 0)
@@ -86,6 +111,8 @@ static void victim(const operation *op)
     raise(SIGSTOP);
     if (op->prepare != NULL)
         op->prepare();
+    if (op->other != NULL)
+        other_begin(op);
     mark();
     board->status = op->act();
     board->acted = true;
@@ -100,7 +127,7 @@ int next_stop(pid_t pid, int *status)
 
 pid_t victim_begin(const operation *op, void (*after)(void))
 {
-    int status;
+    int status, stop;
     pid_t pid;
 
     memset(board, 0, sizeof *board);
@@ -120,8 +147,11 @@ pid_t victim_begin(const operation *op, void (*after)(void))
         CHECK(!"the victim stops");
     }
     CHECK(ptrace(PTRACE_SETOPTIONS, pid, NULL, PTRACE_O_EXITKILL | PTRACE_O_TRACESYSGOOD) == 0);
-    CHECK(ptrace(PTRACE_CONT, pid, NULL, NULL) == 0);
-    CHECK_INT(next_stop(pid, &status), SIGTRAP);
+    for (stop = 0; stop != SIGTRAP;) {
+        CHECK(ptrace(PTRACE_CONT, pid, NULL, stop) == 0);
+        stop = next_stop(pid, &status);
+        CHECK(stop != 0);
+    }
     return pid;
 }
 

@@ -38,6 +38,8 @@ const char *form(const char *variable);
 
 /* A victim that stands right before its act. Behind it, it runs `after`, if that is not NULL. */
 pid_t victim_begin(const operation *op, void (*after)(void));
+/* In the victim of a meeting: waits for its other thread. */
+void other_end(void);
 /* Lets it run up to this moment; false when its act has ended before. -1: to its end. */
 bool run_to_moment(pid_t pid, long wanted, bool every, length *l);
 /* Waits for its next stop; gives the signal, or 0 when it is gone. */
