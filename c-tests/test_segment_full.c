@@ -199,3 +199,75 @@ TEST_COLD(limits, no_room_for_a_task)
 {
     CHECK_INT(in_fork(maps_too_much, "4M"), 0);
 }
+
+/* ---- room for only a part of it ---- */
+
+static void nearly_full_pool(void)
+{
+    mp_pool_options o = MP_POOL_OPTIONS;
+    mp_pool *pool;
+
+    o.workers = 3;
+    if (CHECK_CLEAN(mp_pool_new(&pool, &o)) != MP_OK)
+        return;
+    check_squares(pool, 20, NULL);
+    CHECK_OK(mp_pool_free(pool));
+}
+
+static void nearly_full_process(void)
+{
+    static char bytes[100000];
+    mp_value *flag = NULL;
+    mp_queue *q = NULL;
+    mp_process *p;
+
+    CHECK_OK(mp_process_new(&p, waits, NULL, NULL));
+    if (CHECK_CLEAN(mp_value_new(&flag, MP_INT64, NULL)) == MP_OK) {
+        flag_set(flag, 1);
+        CHECK_OK(mp_process_add_handle(p, flag));
+        CHECK_OK(mp_process_add_bytes(p, bytes, sizeof bytes));
+        if (CHECK_CLEAN(mp_process_start(p)) == MP_OK)
+            CHECK_OK(mp_process_join(p, MP_FOREVER));
+    }
+    CHECK_OK(mp_process_free(p));
+    CHECK_OK(mp_value_free(flag));
+    if (CHECK_CLEAN(mp_queue_new(&q, NULL)) == MP_OK &&
+        CHECK_CLEAN(mp_queue_put(q, bytes, sizeof bytes, MP_NO_WAIT)) == MP_OK)
+        CHECK_OK(mp_queue_get(q, bytes, sizeof bytes, NULL, NULL, MP_NO_WAIT));
+    CHECK_OK(mp_queue_free(q));
+}
+
+static int fills_nearly(void *size)
+{
+    static mp_array *all[MOST];
+    int left, n, i;
+
+    CHECK(setenv("MP_SEGMENT_SIZE", size, 1) == 0);
+    CHECK_OK(mp_bootstrap(0, NULL));
+    for (left = 0; left < 12; left++) {
+        mp_stats before;
+
+        for (n = 0; n < MOST; n++)
+            if (CHECK_CLEAN(mp_array_new(&all[n], MP_INT8, 65536, NULL)) != MP_OK)
+                break;
+        for (i = 0; i < left && n > 0; i++)
+            CHECK_OK(mp_array_free(all[--n]));
+        before = stats_now();
+        nearly_full_pool();
+        nearly_full_process();
+        CHECK_INT(stats_now().blocks, before.blocks);
+        CHECK_INT(stats_now().processes, before.processes);
+        while (n > 0)
+            CHECK_OK(mp_array_free(all[--n]));
+    }
+    /* With all of it free, all of it works. */
+    nearly_full_pool();
+    nearly_full_process();
+    return 0;
+}
+
+/* Whatever stage of a pool, a process or a queue finds no room: a status, and nothing is left. */
+TEST_COLD(limits, room_for_a_part)
+{
+    CHECK_INT(in_fork(fills_nearly, "2M"), 0);
+}
