@@ -65,7 +65,8 @@ void fail_everywhere(const operation *op);
 
 /* A MEETING gives the test meet.NAME: one thread of a process does `act` instruction by instruction, and
  * before one of them another thread does `other`, as far as it comes. MP_MEET=all tries it before
- * each instruction, otherwise it is some by chance, of about so many. */
+ * each instruction, otherwise it is some by chance, of about so many.
+ * Of 0 it is all the moments at which a victim would be killed. */
 #define MEETING(name_, moments_, set_up_, prepare_, act_, other_, after_)                          \
     static const operation name_##_meeting = {.set_up = set_up_,                                   \
                                               .prepare = prepare_,                                 \

@@ -25,8 +25,9 @@ static void after_both(void)
 /* Lets the other thread act before this instruction; false when there is no such one. */
 static bool meet_at(const operation *op, baseline *b, long moment, length *l)
 {
+    bool every = op->moments != 0;
     pid_t pid = victim_begin(op, after_both);
-    bool came = run_to_moment(pid, moment, true, l);
+    bool came = run_to_moment(pid, moment, every, l);
     int64_t guard = now_ns() + PATIENCE_NS;
     char text[80];
     int status, stop;
@@ -35,7 +36,7 @@ static bool meet_at(const operation *op, baseline *b, long moment, length *l)
     /* It may have to wait for something that the stopped one has. */
     while (__atomic_load_n(&board->gone, __ATOMIC_ACQUIRE) == 0 && now_ns() < guard)
         usleep(20);
-    snprintf(text, sizeof text, "before instruction %ld", moment);
+    snprintf(text, sizeof text, "at moment %ld", moment);
     for (stop = SIGTRAP; stop != 0;) {
         CHECK(ptrace(PTRACE_CONT, pid, NULL, stop == SIGTRAP ? 0 : stop) == 0);
         stop = next_stop(pid, &status);
@@ -53,7 +54,7 @@ void meet_everywhere(const operation *op)
     baseline b = step_begin();
 
     meeting = op;
-    if (strcmp(form("MP_MEET"), "all") == 0) {
+    if (op->moments == 0 || strcmp(form("MP_MEET"), "all") == 0) {
         for (at = 0; meet_at(op, &b, at, &l); at++)
             meetings++;
     } else {
@@ -62,7 +63,7 @@ void meet_everywhere(const operation *op)
         for (at = 0; at < SHORT_MEETINGS && l.steps < SHORT_STEPS; at++)
             meetings += meet_at(op, &b, (long)rng_below(&r, (uint64_t)op->moments), &l);
     }
-    printf("met at %ld instructions\n", meetings);
+    printf("met %ld times\n", meetings);
     step_end();
 }
 

@@ -89,6 +89,92 @@ static int free_twice(void)
 
 MEETING(freed_by_both, 7500, nothing, make_all, free_twice, free_all, free_all)
 
+/* ---- who has the last word frees what it was said through ---- */
+
+enum { OTHERS = 1100 };
+static mp_value *others[OTHERS];
+static mp_array *arrays[40];
+
+/* What is made now may lie where the freed object was. */
+static void make_others(void)
+{
+    static unsigned char ones[1500];
+    int i;
+
+    memset(ones, 0xFF, sizeof ones);
+    for (i = 0; i < OTHERS; i++)
+        CHECK_OK(mp_value_new(&others[i], MP_DOUBLE, NULL));
+    for (i = 0; i < (int)COUNT(arrays); i++)
+        CHECK_OK(mp_array_new(&arrays[i], MP_UINT8, sizeof ones, ones));
+}
+
+static void others_are_whole(void)
+{
+    int64_t x;
+    double d;
+    size_t i, k;
+
+    for (i = 0; i < OTHERS && others[i] != NULL; i++) {
+        CHECK_OK(mp_value_get_double(others[i], &d));
+        CHECK(d == 0);
+        CHECK_OK(mp_value_free(others[i]));
+    }
+    for (i = 0; i < COUNT(arrays) && arrays[i] != NULL; i++) {
+        for (k = 0; k < 1500; k++) {
+            CHECK_OK(mp_array_get_int(arrays[i], k, &x));
+            CHECK_INT(x, 0xFF);
+        }
+        CHECK_OK(mp_array_free(arrays[i]));
+    }
+}
+
+static void make_held_lock(void)
+{
+    lock = lock_new();
+    CHECK_OK(mp_lock_acquire(lock, MP_NO_WAIT));
+}
+
+static int release_lock(void)
+{
+    return mp_lock_release(lock);
+}
+
+static void acquire_and_free(void)
+{
+    if (mp_lock_acquire(lock, MP_NO_WAIT) != MP_OK)
+        return;
+    CHECK_OK(mp_lock_free(lock));
+    make_others();
+}
+
+MEETING(lock_freed_by_its_next_holder, 0, nothing, make_held_lock, release_lock, acquire_and_free,
+        others_are_whole)
+
+static void make_queue(void)
+{
+    mp_queue_options o = {sizeof o, 1024, 0};
+
+    CHECK_OK(mp_queue_new(&queue, &o));
+}
+
+static int put_the_last_word(void)
+{
+    return mp_queue_put(queue, "done", 5, MP_NO_WAIT);
+}
+
+static void get_it_and_free(void)
+{
+    char bytes[5];
+
+    if (mp_queue_get(queue, bytes, sizeof bytes, NULL, NULL, MP_NO_WAIT) != MP_OK)
+        return;
+    CHECK_OK(mp_queue_free(queue));
+    make_others();
+}
+
+MEETING(queue_freed_by_its_consumer, 0, nothing, make_queue, put_the_last_word, get_it_and_free,
+        others_are_whole)
+
 /* ---- objects are made by both ---- */
 
 static void make_and_free(void)

@@ -1237,7 +1237,8 @@ mp_status mp_queue_full(const mp_queue *queue, bool *full);
 
 /*
  * Frees this handle. NULL is fine. The queue, and what is in it, goes with the last handle to
- * it in any process.
+ * it in any process. Whoever has got a message may free the queue through which it came: the
+ * put of it may still be returning.
  */
 mp_status mp_queue_free(mp_queue *queue);
 

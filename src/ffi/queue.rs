@@ -240,8 +240,14 @@ unsafe fn put<T>(place: *mut T, name: &str, answer: impl FnOnce() -> Result<T>) 
 }
 
 /// Frees this handle. NULL is fine. The queue, and what is in it, goes with the last handle to
-/// it in any process.
+/// it in any process. Whoever has got a message may free the queue through which it came: the
+/// put of it may still be returning.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn mp_queue_free(queue: *mut mp_queue) -> mp_status {
-    guard("mp_queue_free", || handle::free_shared(queue))
+    guard("mp_queue_free", || {
+        if !queue.is_null() {
+            handle::block(queue)?.part();
+        }
+        handle::free_shared(queue)
+    })
 }

@@ -205,6 +205,13 @@ impl QueueBlock {
         self.used().messages as usize
     }
 
+    /// Before this process gives the queue up. Whoever has got a message may free the queue through which it came,
+    /// while the thread that put it still has the lock to release.
+    pub(crate) fn part(&self) {
+        self.producers.await_stragglers();
+        self.consumers.await_stragglers();
+    }
+
     /// Whether not even an empty message would fit.
     pub(crate) fn is_full(&self) -> Result<bool> {
         let ring = Ring::of(self)?;

@@ -3,13 +3,17 @@
 use super::position::Position;
 use crate::park::{Held, OwnerLock, Tree};
 use crate::shm::{self, Side, ThisTree};
+use crate::sys::cpu;
 use crate::time::Deadline;
 use std::sync::atomic::Ordering;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// How long even a call that must not wait waits for the lock. Who holds it is in the middle of a put or get
 /// and about to be done, or dead: "full" or "empty" would be the wrong answer.
 const GRACE: Duration = Duration::from_millis(20);
+
+/// How long the queue's end waits for threads that are in the middle of a put or get.
+const STRAGGLERS: Duration = Duration::from_secs(1);
 
 /// A side's lock, held until dropped.
 pub(super) struct Hold<'a>(&'a OwnerLock);
@@ -42,6 +46,15 @@ impl Side {
             shm::settle();
         }
         Some(hold)
+    }
+
+    /// Waits until no thread of this process is between a message's publication and the lock's release. Bounded,
+    /// because a thread may have been torn out of there for good.
+    pub(super) fn await_stragglers(&self) {
+        let began = Instant::now();
+        while self.lock.owner() == Some(ThisTree.me()) && began.elapsed() < STRAGGLERS {
+            cpu::give_way();
+        }
     }
 
     /// Acquire: what was done to the ring before this position was stored is seen.
