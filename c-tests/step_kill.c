@@ -10,7 +10,7 @@
 
 #ifdef STEP_WORKS
 
-enum { SHORT_KILLS = 12, SHORT_STEPS = 40000 };
+enum { SHORT_KILLS = 8, SHORT_STEPS = 24000 };
 
 /* Kills a victim at this moment; false when there is no such moment. */
 static bool kill_at(const operation *op, baseline *b, long moment, bool every, length *l)

@@ -11,7 +11,7 @@
 
 #ifdef STEP_WORKS
 
-enum { SHORT_MEETINGS = 10, SHORT_STEPS = 20000, PATIENCE_NS = 20000000 };
+enum { SHORT_MEETINGS = 5, SHORT_STEPS = 10000, PATIENCE_NS = 20000000 };
 
 static const operation *meeting;
 

@@ -334,3 +334,51 @@ TEST(process, start_where_no_more_processes_are_allowed)
         SKIP("the limit on processes does not bind here");
     CHECK_INT(code, EAGAIN);
 }
+
+/* ---- what other threads print meanwhile ---- */
+
+enum { STARTS = 150 };
+
+static void *prints_numbers(void *arg)
+{
+    int i;
+
+    for (i = 0; __atomic_load_n((int *)arg, __ATOMIC_RELAXED) == 0; i++)
+        printf("%d\n", i);
+    return NULL;
+}
+
+static int prints_and_starts(void *file)
+{
+    int stop = 0, i;
+    pthread_t printer;
+
+    CHECK(dup2(fileno(file), STDOUT_FILENO) == STDOUT_FILENO);
+    CHECK(pthread_create(&printer, NULL, prints_numbers, &stop) == 0);
+    for (i = 0; i < STARTS; i++) {
+        mp_process *p;
+
+        CHECK_OK(mp_process_new(&p, NULL, NULL, NULL));
+        CHECK_OK(mp_process_start(p));
+        CHECK_INT(child_end(p), 0);
+    }
+    __atomic_store_n(&stop, 1, __ATOMIC_RELAXED);
+    CHECK(pthread_join(printer, NULL) == 0);
+    fflush(stdout);
+    return 0;
+}
+
+/* A forked child does not write what a thread of its parent's has in stdout's buffer. */
+TEST(process, no_line_is_written_twice)
+{
+    FILE *file = tmpfile();
+    int i, line;
+
+    CHECK(file != NULL);
+    CHECK_INT(in_fork(prints_and_starts, file), 0);
+    rewind(file);
+    for (i = 0; fscanf(file, "%d", &line) == 1; i++)
+        CHECK_INT(line, i);
+    CHECK(i > 0 && feof(file));
+    fclose(file);
+}

@@ -10,6 +10,7 @@ unsafe extern "C" {
     static stdout: Stream;
     static stderr: Stream;
     fn fflush(stream: Stream) -> c_int;
+    fn __fpurge(stream: Stream);
     fn ftrylockfile(stream: Stream) -> c_int;
     fn funlockfile(stream: Stream);
 }
@@ -43,6 +44,16 @@ fn is_single_threaded() -> bool {
         return unsafe { known.cast::<core::ffi::c_char>().read_volatile() } != 0;
     }
     std::fs::read_dir("/proc/self/task").is_ok_and(|tasks| tasks.count() == 1)
+}
+
+/// After a fork, in the child: what another thread of the parent's has left in the buffers since they were written
+/// out is the parent's to write.
+pub(crate) fn forget_parents() {
+    // SAFETY: the streams that are always there; the C library's fork has freed their locks for this one thread.
+    unsafe {
+        __fpurge(stdout);
+        __fpurge(stderr);
+    }
 }
 
 /// At a child's end, where there is no other thread to wait for.

@@ -74,6 +74,7 @@ impl Prepared {
 
     /// The child's whole life.
     fn run(&self, lifeline: Option<OwnedFd>, held: signals::Held, body: impl FnOnce() -> i32) -> ! {
+        stdio::forget_parents();
         kept::close_all();
         let began = shm::enter_child(self.owner).and_then(|()| {
             if !self.keep_stdin {
