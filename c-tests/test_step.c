@@ -131,6 +131,82 @@ static void sleeper_had_it(outcome_of how)
 OPERATION(lock_release_to_a_sleeper, make_lock_and_sleeper, take_and_let_it_sleep, release,
           sleeper_had_it)
 
+/* ---- locks that one thread may take several times ---- */
+
+static mp_rlock *rlock;
+
+static void make_rlock(void)
+{
+    CHECK_OK(mp_rlock_new(&rlock, NULL));
+}
+
+static void take_and_give_rlock(void)
+{
+    CHECK_OK(mp_rlock_acquire(rlock, MP_NO_WAIT));
+    CHECK_OK(mp_rlock_release(rlock));
+}
+
+static void take_rlock(void)
+{
+    CHECK_OK(mp_rlock_acquire(rlock, MP_NO_WAIT));
+}
+
+static int acquire_twice(void)
+{
+    int s = CHECK_CLEAN(mp_rlock_acquire(rlock, MP_SEC(20)));
+
+    return s == MP_OK ? CHECK_CLEAN(mp_rlock_acquire(rlock, MP_NO_WAIT)) : s;
+}
+
+static int release_and_acquire(void)
+{
+    int s = CHECK_CLEAN(mp_rlock_release(rlock));
+
+    return s == MP_OK ? acquire_twice() : s;
+}
+
+/* However often the dead one had it, it is free now, and counts from there. */
+static void rlock_counts(outcome_of how)
+{
+    int i;
+
+    (void)how;
+    CHECK_OK(mp_rlock_acquire(rlock, MP_SEC(20)));
+    for (i = 0; i < 3; i++)
+        CHECK_OK(mp_rlock_acquire(rlock, MP_NO_WAIT));
+    for (i = 0; i < 4; i++)
+        CHECK_OK(mp_rlock_release(rlock));
+    CHECK_FAILS(mp_rlock_release(rlock));
+    CHECK_OK(mp_rlock_free(rlock));
+}
+
+OPERATION(rlock_acquire_twice, make_rlock, take_and_give_rlock, acquire_twice, rlock_counts)
+OPERATION(rlock_release, make_rlock, take_rlock, release_and_acquire, rlock_counts)
+
+static int takes_rlock_twice_and_dies(void *arg)
+{
+    (void)arg;
+    take_rlock();
+    take_rlock();
+    return 0;
+}
+
+static void make_rlock_of_a_corpse(void)
+{
+    make_rlock();
+    CHECK_INT(in_fork(takes_rlock_twice_and_dies, NULL), 0);
+}
+
+static void look_at_rlock(void)
+{
+    bool recovered;
+
+    CHECK_OK(mp_rlock_recovered(rlock, &recovered));
+}
+
+OPERATION(rlock_acquire_from_the_dead, make_rlock_of_a_corpse, look_at_rlock, acquire_twice,
+          rlock_counts)
+
 /* ---- objects ---- */
 
 static mp_value *value;
