@@ -263,6 +263,7 @@ fn who_is_woken_in_vain_too_often_asks_for_the_lock() {
     let gives_up = std::thread::scope(|s| {
         let gives_up = s.spawn(|| lock.acquire(&c, || Deadline::after(2_000_000_000)));
         while !lock.is_asked_for() {
+            assert!(!gives_up.is_finished(), "it never asked");
             lock.wake_in_vain();
             std::thread::yield_now();
         }
