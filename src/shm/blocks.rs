@@ -6,12 +6,16 @@
 
 use super::books;
 use super::extents;
-use super::layout::{BlockHead, Extent, GRAIN, Kind, ProcessSlot, Ref, State, UNIT, class_for, class_size};
+use super::layout::{
+    BlockHead, CLASSES, Extent, GRAIN, Kind, ProcessSlot, Ref, State, UNIT, Unit, class_for, class_size,
+};
 use super::segment::Segment;
+use super::units;
 use crate::error::{Result, fail};
 use std::sync::atomic::Ordering;
 
-/// Where the last search for a block of some class ended. A hint.
+/// Where the last search for a block of some class ended. The process's slot names the unit as well, so that it
+/// stays what it is.
 #[derive(Clone, Copy)]
 pub(super) struct Cursor {
     unit: u32,
@@ -21,11 +25,12 @@ pub(super) struct Cursor {
 impl Cursor {
     /// Nowhere yet.
     pub(super) const NONE: Cursor = Cursor { unit: 0, index: 0 };
-}
 
-/// How many classes there are.
-pub(super) const CLASSES: usize = 10;
-const _: () = assert!(super::layout::MAX_SMALL == GRAIN << (CLASSES - 1));
+    /// 0: none.
+    pub(super) fn unit(self) -> u32 {
+        self.unit
+    }
+}
 
 /// One [`Cursor`] a class.
 pub(super) type Cursors = [Cursor; CLASSES];
@@ -42,11 +47,19 @@ pub(super) fn claim(
     let class = class_for(bytes);
     let cursor = &mut cursors[class as usize];
     let claimer = Claimer { s, slot: s.slot(number), number, kind, class };
-    if let Some(found) = claimer.claim_in(cursor) {
-        return Ok(claimer.prepare(found));
+    if let Some(found) = claimer.claim_in(cursor)? {
+        return claimer.prepare(found);
     }
     // Every claim below happens with the books open: a unit that is new to us may be everybody's next.
     let mut books = books::open(s);
+    let left = cursor.unit;
+    let mut go_on_in = |unit: u32| {
+        // Nobody turns units into something else while we have the books open, and afterwards everybody sees
+        // this first.
+        s.slot(s.me() >> 16).claims_in[class as usize].store(unit, Ordering::Relaxed);
+        *cursor = Cursor { unit, index: 0 };
+        claimer.claim_in(cursor)
+    };
     let mut units: Vec<u32> = Vec::new();
     for (first, extent) in extents::walk(&books) {
         if extent == (Extent::Small { class }) && s.unit(first).free.load(Ordering::Relaxed) > 0 {
@@ -54,20 +67,23 @@ pub(super) fn claim(
         }
     }
     for unit in units {
-        *cursor = Cursor { unit, index: 0 };
-        if let Some(found) = claimer.claim_in(cursor) {
-            return Ok(claimer.prepare(found));
+        if let Some(found) = go_on_in(unit)? {
+            units::give_back_if_empty(&mut books, left);
+            return claimer.prepare(found);
         }
     }
     let unit = extents::find(&mut books, 1)?;
-    s.populate(unit as usize * UNIT, UNIT)?;
+    if s.is_tree() {
+        s.populate(unit as usize * UNIT, UNIT)?;
+    }
     s.unit(unit).free.store((UNIT / class_size(class)) as u32, Ordering::Relaxed);
     let mut tx = books.begin();
     extents::set(&mut tx, unit, Extent::Small { class })?;
     tx.commit();
-    *cursor = Cursor { unit, index: 0 };
-    match claimer.claim_in(cursor) {
-        Some(found) => Ok(claimer.prepare(found)),
+    let found = go_on_in(unit)?;
+    units::give_back_if_empty(&mut books, left);
+    match found {
+        Some(found) => claimer.prepare(found),
         None => fail!(Panic, "a fresh unit has no free block"),
     }
 }
@@ -82,12 +98,15 @@ struct Claimer {
 
 impl Claimer {
     /// Looks through the rest of the cursor's unit.
-    fn claim_in(&self, cursor: &mut Cursor) -> Option<(Ref, &'static BlockHead)> {
+    fn claim_in(&self, cursor: &mut Cursor) -> Result<Option<(Ref, &'static BlockHead)>> {
         let size = class_size(self.class);
         let count = (UNIT / size) as u32;
         while cursor.unit != 0 && cursor.index < count {
             let offset = cursor.unit as usize * UNIT + cursor.index as usize * size;
             cursor.index += 1;
+            if !self.s.is_tree() {
+                self.s.populate(offset, size)?;
+            }
             let head: &BlockHead = self.s.at(offset);
             let was = head.state.load(Ordering::Relaxed);
             let state = State::from_bits(was);
@@ -95,25 +114,32 @@ impl Claimer {
                 continue;
             }
             let generation = (state.generation + 1) & Ref::MAX_GENERATION;
-            let r = Ref::new((offset / GRAIN) as u64, generation);
+            let unit = self.s.unit(cursor.unit);
+            let r = Ref::new((offset / GRAIN) as u64, after(generation, unit));
             let claimed = State { kind: self.kind as u8, slot: self.number as u16, generation };
             self.slot.claiming.store(r.bits(), Ordering::Relaxed);
             // Release: the name in `claiming` is there before the claim is. Acquire: the last tenant's
             // stores are done.
             if head.state.compare_exchange(was, claimed.bits(), Ordering::AcqRel, Ordering::Relaxed).is_ok() {
-                self.s.unit(cursor.unit).free.fetch_sub(1, Ordering::Relaxed);
-                return Some((r, head));
+                unit.free.fetch_sub(1, Ordering::Relaxed);
+                return Ok(Some((r, head)));
             }
         }
         self.slot.claiming.store(0, Ordering::Relaxed);
-        None
+        Ok(None)
     }
 
-    fn prepare(&self, (r, head): (Ref, &'static BlockHead)) -> (Ref, &'static BlockHead) {
+    fn prepare(&self, (r, head): (Ref, &'static BlockHead)) -> Result<(Ref, &'static BlockHead)> {
         self.s.clear(r.offset() + size_of::<u64>(), class_size(self.class) - size_of::<u64>());
         head.refs.store(1, Ordering::Relaxed);
-        (r, head)
+        Ok((r, head))
     }
+}
+
+/// The generation that references go by, from the one in a block's head.
+fn after(generation: u32, unit: &Unit) -> u32 {
+    // Relaxed: it changes only while no block of the unit is in use.
+    (generation + unit.past.load(Ordering::Relaxed)) & Ref::MAX_GENERATION
 }
 
 /// The block that a reference names, None when there is none (any more).
@@ -126,7 +152,7 @@ pub(super) fn resolve(s: &'static Segment, r: Ref) -> Option<(&'static BlockHead
     }
     let head: &BlockHead = s.at(offset);
     let state = head.state();
-    (state.generation == r.generation()).then_some(())?;
+    (after(state.generation, s.unit(unit)) == r.generation()).then_some(())?;
     Some((head, Kind::from_bits(state.kind)?))
 }
 

@@ -22,7 +22,8 @@ pub(crate) fn carry(object: Object, carrier: &AtomicU64) {
     tx.set(carrier, ledger::held(object.r));
     tx.set(object.entry.word(), 0);
     tx.commit();
-    open.private.note_unused();
+    drop(books);
+    open.private.note_unused(&TREE, object.entry.word());
 }
 
 /// The other way round: what the carrier holds is this process's from now on, and `word` becomes `value` in the
@@ -39,7 +40,7 @@ pub(crate) fn take_carried(carrier: &AtomicU64, word: &AtomicU64, value: u64) ->
     tx.set(carrier, 0);
     tx.set(word, value);
     tx.commit();
-    open.private.note_used();
+    open.private.note_used(&TREE, entry);
     Ok(Some(Entry::of(&TREE, entry)))
 }
 

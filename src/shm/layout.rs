@@ -16,6 +16,9 @@ pub(crate) const UNIT: usize = 64 << 10;
 pub(crate) const GRAIN: usize = 64;
 /// The largest block that shares its unit with others.
 pub(crate) const MAX_SMALL: usize = UNIT / 2;
+/// How many sizes of small blocks there are.
+pub(crate) const CLASSES: usize = 10;
+const _: () = assert!(MAX_SMALL == GRAIN << (CLASSES - 1));
 /// "libmp" and the format's number.
 pub(crate) const MAGIC: u64 = 0x6C69_626D_7000_0001;
 
@@ -76,7 +79,10 @@ pub(crate) struct ProcessSlot {
     pub(crate) born: AtomicU64,
     /// Where its parent waits for that.
     pub(crate) cradle: Spot,
-    _room: [AtomicU64; 24],
+    /// Of each size class the unit that the process claims blocks in, 0: none. Nobody else makes that unit into
+    /// something else. Changed by the process itself, under the books.
+    pub(crate) claims_in: [AtomicU32; CLASSES],
+    _room: [AtomicU64; 19],
 }
 
 /// One entry of the unit table.
@@ -86,7 +92,9 @@ pub(crate) struct Unit {
     pub(crate) extent: AtomicU64,
     /// Free blocks of a unit of small blocks; errs high only.
     pub(crate) free: AtomicU32,
-    _pad: AtomicU32,
+    /// What is added to the generations of the blocks in a unit of small blocks: they begin at 0 again when the
+    /// unit was something else meanwhile, and old references must not find the new blocks.
+    pub(crate) past: AtomicU32,
 }
 
 /// What an extent of units is used for.
@@ -301,12 +309,14 @@ pub(crate) struct LedgerChunk {
     pub(crate) head: BlockHead,
     /// The next chunk, as a reference's bits; 0: none.
     pub(crate) next: AtomicU64,
+    /// How many entries are in use. A hint of the ledger's process for itself.
+    pub(crate) used: AtomicU64,
     pub(crate) entries: [AtomicU64; LedgerChunk::ENTRIES],
 }
 
 impl LedgerChunk {
     pub(crate) const SIZE: usize = 4096;
-    pub(crate) const ENTRIES: usize = (Self::SIZE - 48) / 8;
+    pub(crate) const ENTRIES: usize = (Self::SIZE - 56) / 8;
 }
 
 // SAFETY: repr(C), atomics only, for each of these.

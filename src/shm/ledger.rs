@@ -9,9 +9,9 @@
 //! | 3   | SEATED: a spot in whose count this sleeper is                                        |
 
 use super::blocks::{self, Cursors};
-use super::layout::{Kind, LedgerChunk, Ref};
-use super::objects;
+use super::layout::{CLASSES, Kind, LedgerChunk, Ref, UNIT, class_for};
 use super::segment::{Segment, numbered};
+use super::{books, objects, units};
 use crate::error::Result;
 use crate::park::{Owner, Spot};
 use crate::sys::page::{Mutex, MutexGuard, page};
@@ -115,7 +115,7 @@ pub(super) fn private(s: &'static Segment) -> Open<'static> {
 
 impl Private {
     const fn new() -> Self {
-        Private { cursors: [blocks::Cursor::NONE; blocks::CLASSES], chunks: Vec::new(), used: 0, next: 0 }
+        Private { cursors: [blocks::Cursor::NONE; CLASSES], chunks: Vec::new(), used: 0, next: 0 }
     }
 
     /// In a process that has just taken its slot: forgets the parent's ledger, and takes over the entries
@@ -124,9 +124,9 @@ impl Private {
         // What the parent had is forgotten and not freed: this may be any moment of a forked child.
         std::mem::forget(std::mem::take(&mut self.chunks));
         self.next = 0;
+        self.cursors = [blocks::Cursor::NONE; CLASSES];
         self.chunks.extend(chunks(s, slot));
-        self.used =
-            self.chunks.iter().flat_map(|c| &c.entries).filter(|e| e.load(Ordering::Relaxed) != 0).count();
+        self.used = self.chunks.iter().map(|c| c.count()).sum();
     }
 
     /// An empty entry of this process's ledger. It is the caller's while the mutex is held.
@@ -148,12 +148,42 @@ impl Private {
         }
     }
 
-    pub(super) fn note_used(&mut self) {
+    /// An entry that was reserved says something now.
+    pub(super) fn note_used(&mut self, s: &'static Segment, word: &AtomicU64) {
         self.used += 1;
+        let used = &chunk_around(s, word).used;
+        used.store(used.load(Ordering::Relaxed) + 1, Ordering::Relaxed);
     }
 
-    pub(super) fn note_unused(&mut self) {
+    /// It is empty again. The caller has no books open.
+    pub(super) fn note_unused(&mut self, s: &'static Segment, word: &AtomicU64) {
         self.used = self.used.saturating_sub(1);
+        let used = &chunk_around(s, word).used;
+        let left = used.load(Ordering::Relaxed).saturating_sub(1);
+        used.store(left, Ordering::Relaxed);
+        // Far below the three quarters at which a chunk is added, so that none comes and goes all the time.
+        while left == 0 && self.used * 2 < (self.chunks.len().saturating_sub(1)) * LedgerChunk::ENTRIES {
+            let empty = |c: &&'static LedgerChunk| c.used.load(Ordering::Relaxed) == 0;
+            let Some(at) = self.chunks.iter().position(empty) else { break };
+            let chunk = self.chunks.swap_remove(at);
+            if !remove_chunk(s, chunk) {
+                self.chunks.push(chunk);
+                break;
+            }
+            self.leave_empty_unit(s);
+        }
+    }
+
+    /// The unit that chunks are claimed in would stay; but chunks come and go so seldom that it need not.
+    fn leave_empty_unit(&mut self, s: &'static Segment) {
+        let class = class_for(LedgerChunk::SIZE) as usize;
+        let unit = self.cursors[class].unit();
+        if self.chunks.iter().all(|c| s.offset_of(*c) / UNIT != unit as usize) {
+            let mut books = books::open(s);
+            self.cursors[class] = blocks::Cursor::NONE;
+            s.slot(s.me() >> 16).claims_in[class].store(0, Ordering::Relaxed);
+            units::give_back_if_empty(&mut books, unit);
+        }
     }
 }
 
@@ -167,6 +197,44 @@ fn add_chunk(s: &'static Segment, number: u32, cursors: &mut Cursors) -> Result<
     slot.ledger.store(r.bits(), Ordering::Release);
     slot.claiming.store(0, Ordering::Release);
     Ok(chunk)
+}
+
+/// The chunk that an entry is in: chunks lie at multiples of their size.
+fn chunk_around(s: &'static Segment, word: &AtomicU64) -> &'static LedgerChunk {
+    s.at(s.offset_of(word) / LedgerChunk::SIZE * LedgerChunk::SIZE)
+}
+
+/// Takes an empty chunk out of this process's ledger; false if it is not empty after all.
+fn remove_chunk(s: &'static Segment, chunk: &'static LedgerChunk) -> bool {
+    if chunk.count() != 0 {
+        return false;
+    }
+    let mut books = books::open(s);
+    let mut link = &s.slot(s.me() >> 16).ledger;
+    loop {
+        let bits = link.load(Ordering::Relaxed);
+        let Some(next) = self::chunk(s, bits) else { return false };
+        if std::ptr::eq(next, chunk) {
+            let r = Ref::from_bits(bits);
+            blocks::count_free(s, r);
+            let mut tx = books.begin();
+            tx.set(link, chunk.next.load(Ordering::Relaxed));
+            objects::erase(&mut tx, &chunk.head, None);
+            tx.commit();
+            units::give_back_if_empty(&mut books, units::of(r));
+            return true;
+        }
+        link = &next.next;
+    }
+}
+
+impl LedgerChunk {
+    /// Counts the entries in use, and notes how many they are.
+    fn count(&self) -> usize {
+        let used = self.entries.iter().filter(|e| e.load(Ordering::Relaxed) != 0).count();
+        self.used.store(used as u64, Ordering::Relaxed);
+        used
+    }
 }
 
 /// The chunks of a slot's ledger.
@@ -204,7 +272,7 @@ pub(super) fn sit(s: &'static Segment, spot: &Spot) -> Option<Entry> {
     let open = private(s);
     let entry = open.private.reserve(s).ok();
     if let Some(word) = entry {
-        open.private.note_used();
+        open.private.note_used(s, word);
         word.store(SITTING << 62 | offset, Ordering::Release);
     }
     drop(open);
@@ -223,9 +291,10 @@ pub(super) fn rise(spot: &Spot, seat: Option<Entry>) {
     // The entry says so before the count falls, or a kill in between would have it fall twice.
     fence(Ordering::Release);
     spot.leave();
-    let open = private(entry.segment());
+    let s = entry.segment();
+    let open = private(s);
     word.store(0, Ordering::Release);
-    open.private.note_unused();
+    open.private.note_unused(s, word);
 }
 
 /// Takes a dead process off a spot.

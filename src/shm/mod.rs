@@ -24,6 +24,7 @@ mod sweep;
 mod table;
 mod tree;
 mod wait_blocks;
+mod units;
 
 pub(crate) use carriers::{
     carried, carried_ref, carriers, carry, drop_carried, settle, settle_pending, take_carried,

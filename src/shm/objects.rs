@@ -9,6 +9,7 @@ use super::ledger::{self, Entry, private};
 use super::redo::Transaction;
 use super::segment::{self, Segment, TREE};
 use super::table;
+use super::units;
 use crate::error::{Result, Status, fail};
 use crate::park::{Owner, OwnerLock, Spot};
 use std::sync::atomic::{AtomicU8, AtomicU16, AtomicU32, AtomicU64, Ordering};
@@ -166,7 +167,7 @@ fn create_once<T: Words>(
     // Release: the block is complete before the ledger names it.
     entry.store(ledger::held(r), Ordering::Release);
     slot.claiming.store(0, Ordering::Release);
-    open.private.note_used();
+    open.private.note_used(s, entry);
     drop(open);
     let object = Object { r, entry: Entry::of(s, entry) };
     if !inline && let Err(e) = attach_run(s, head, data) {
@@ -247,7 +248,7 @@ pub(crate) fn hold_in(s: &'static Segment, r: Ref, kind: Kind) -> Result<Entry> 
     let open = private(s);
     let word = open.private.reserve(s)?;
     enter(s, r, kind, word)?;
-    open.private.note_used();
+    open.private.note_used(s, word);
     Ok(Entry::of(s, word))
 }
 
@@ -280,7 +281,8 @@ pub(crate) fn release(entry: Entry) {
     if let ledger::Line::Held(r) = ledger::read(word) {
         let mut books = books::open(s);
         drop_ref(&mut books, word, r);
-        open.private.note_unused();
+        drop(books);
+        open.private.note_unused(s, word);
     }
 }
 
@@ -316,6 +318,7 @@ pub(super) fn drop_ref(books: &mut Books, word: &AtomicU64, r: Ref) {
     erase(&mut tx, head, run);
     tx.set(word, 0);
     tx.commit();
+    units::give_back_if_empty(books, units::of(r));
 }
 
 /// Whether there is such a run: a head that a stray pointer has overwritten must not free what is another's.

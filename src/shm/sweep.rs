@@ -8,6 +8,7 @@ use super::ledger::{self, Line};
 use super::objects::{drop_ref, erase};
 use super::segment::{Segment, TREE};
 use super::table::{Stage, Tenancy, left_normally};
+use super::units;
 use super::wait_blocks::note_death;
 use crate::park::Owner;
 use crate::shm::Ref;
@@ -85,6 +86,7 @@ fn work_off(s: &'static Segment, owner: Owner) -> bool {
                 let mut tx = books.begin();
                 erase(&mut tx, head, None);
                 tx.commit();
+                units::give_back_if_empty(&mut books, units::of(r));
             }
         }
     }
@@ -96,8 +98,13 @@ fn work_off(s: &'static Segment, owner: Owner) -> bool {
         tx.set(&slot.ledger, chunk.next.load(Ordering::Relaxed));
         erase(&mut tx, &chunk.head, None);
         tx.commit();
+        units::give_back_if_empty(&mut books, units::of(r));
     }
     slot.ledger.store(0, Ordering::Release);
+    for unit in &slot.claims_in {
+        let unit = unit.swap(0, Ordering::Relaxed);
+        units::give_back_if_empty(&mut books, unit);
+    }
     s.header().sweeps.fetch_add(1, Ordering::Relaxed);
     // Last: only a slot that is swept clean is free for the next process.
     was.change(slot, Tenancy { stage: Stage::Free, ..was });

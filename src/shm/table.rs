@@ -110,7 +110,7 @@ pub(super) fn withdraw(s: &'static Segment, owner: Owner) {
     }
 }
 
-fn ready(s: &'static Segment) -> u32 {
+pub(super) fn ready(s: &'static Segment) -> u32 {
     s.header().slots_ready.load(Ordering::Acquire) as u32
 }
 

@@ -148,8 +148,10 @@ fn a_sweep_takes_back_what_was_held() {
 #[test]
 fn a_sweep_finds_a_block_that_was_only_claimed() {
     let owner = ghost();
-    let mut cursors = [blocks::Cursor::NONE; blocks::CLASSES];
-    let (r, head) = blocks::claim(&TREE, owner.slot(), &mut cursors, Kind::Array, 100).unwrap();
+    let open = ledger::private(&TREE);
+    let cursors = &mut open.private.cursors;
+    let (r, head) = blocks::claim(&TREE, owner.slot(), cursors, Kind::Array, 100).unwrap();
+    drop(open);
     assert_ne!(head.state().kind, 0);
     assert!(sweep(owner));
     assert!(resolve::<ArrayBlock>(r, Kind::Array).is_none());
@@ -261,4 +263,75 @@ fn a_full_segment_says_so_and_stays_whole() {
     let e = create::<ArrayBlock>(Kind::Array, usize::MAX - 100, |_| {}).err().unwrap();
     assert_eq!(e.status, crate::error::Status::NoMemory);
     release(before.entry);
+}
+
+/// What a unit was, and what its blocks' references were, is nothing to whoever gets it next.
+#[test]
+fn an_empty_unit_goes_back_and_old_references_stay_old() {
+    // Of a size that no other test here has.
+    let size = 15_000;
+    let objects: Vec<Object> = (0..8).map(|_| array(size)).collect();
+    let unit = |o: &Object| units::of(o.r);
+    let mark = objects.iter().map(unit).max().unwrap();
+    let there = |number| super::extents::read(&TREE, number);
+    assert!(matches!(there(mark), Some(super::layout::Extent::Small { .. })));
+    // The unit claimed in last stays: leave it for another.
+    let more: Vec<Object> = (0..8).map(|_| array(size)).collect();
+    assert!(more.iter().any(|o| unit(o) != mark));
+    objects.iter().for_each(|o| release(o.entry));
+    let gone = |o: &&Object| !matches!(there(unit(o)), Some(super::layout::Extent::Small { .. }));
+    assert!(objects.iter().any(|o| gone(&o)), "no unit went back");
+    // Used again, by blocks of the same size, the old names find nothing.
+    let again: Vec<Object> = (0..16).map(|_| array(size)).collect();
+    for old in &objects {
+        assert!(resolve::<ArrayBlock>(old.r, Kind::Array).is_none(), "{:?}", old.r);
+        assert!(again.iter().all(|new| new.r != old.r));
+    }
+    again.iter().chain(&more).for_each(|o| release(o.entry));
+}
+
+#[test]
+fn a_ledger_shrinks_with_what_is_held() {
+    join().unwrap();
+    let chunks = || ledger::chunks(&TREE, TREE.me() >> 16).count();
+    let before = chunks();
+    let many: Vec<Object> = (0..40 * LedgerChunk::ENTRIES).map(|_| array(1)).collect();
+    let most = chunks();
+    assert!(most >= before + 30, "{before} {most}");
+    many.iter().for_each(|o| release(o.entry));
+    let after = chunks();
+    assert!(after <= before + 10, "{before} {most} {after}");
+}
+
+/// Neighbours that are free become one extent for whoever looks for so many.
+#[test]
+fn free_neighbours_merge() {
+    let runs: Vec<Object> = (0..64).map(|_| array(65_536)).collect();
+    let first = |o: &Object| block(o).head.run().unwrap().0;
+    let mut places: Vec<u32> = runs.iter().map(first).collect();
+    places.sort_unstable();
+    let side_by_side = places.windows(3).any(|w| w[1] == w[0] + 1 && w[2] == w[1] + 1);
+    assert!(side_by_side, "the test needs neighbours: {places:?}");
+    runs.iter().for_each(|o| release(o.entry));
+    // Each takes the lowest three in a row: without merging there would be none below the former end.
+    let large: Vec<Object> = (0..8).map(|_| array(3 * 65_536)).collect();
+    assert!(large.iter().any(|o| first(o) < *places.last().unwrap()), "{places:?}");
+    let books = super::books::open(&TREE);
+    let end = super::extents::walk(&books).last().map(|(at, extent)| at + extent.units());
+    drop(books);
+    assert_eq!(end, Some(TREE.geometry().units), "the walk covers the segment");
+    large.iter().for_each(|o| release(o.entry));
+}
+
+/// What the tree maps can be cut short by nobody, so no page of it can fail.
+#[test]
+fn nobody_cuts_the_segment_short() {
+    join().unwrap();
+    let path = format!("/proc/self/fd/{}", TREE.descriptor().unwrap());
+    for size in [0, 4096, TREE.size() as u64 - 1, TREE.size() as u64 + 1] {
+        let file = std::fs::OpenOptions::new().write(true).open(&path).unwrap();
+        assert_eq!(file.set_len(size).unwrap_err().raw_os_error(), Some(1), "EPERM for {size}");
+        // Closing it would drop the lock that says that this process lives.
+        std::mem::forget(file);
+    }
 }
