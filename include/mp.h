@@ -654,6 +654,188 @@ void mp_semaphore_leave(mp_semaphore **semaphore);
  */
 mp_status mp_semaphore_free(mp_semaphore *semaphore);
 
+/* ---- condition ----------------------------------------------------------------------------------
+ *
+ * Conditions between processes: who holds the condition's lock gives it up and waits, until
+ * another holder notifies. A wait is a call by any thread of any process, and two threads of one
+ * process are two who wait. Nobody is woken by accident, and no notification goes astray: not by
+ * a time that ran out, and not by a kill.
+ */
+
+/* A condition, and its lock. */
+typedef struct mp_condition mp_condition;
+
+/*
+ * Whether what a caller waits for is there. Asked while the lock is held. An exception must not
+ * leave it.
+ */
+typedef bool (*mp_condition_fn)(mp_condition *condition, void *user);
+
+/* How a condition shall be. */
+typedef struct mp_condition_options {
+    /* sizeof(mp_condition_options). */
+    size_t size;
+    /*
+     * The condition's lock shall be this one; NULL for another one. The condition keeps the
+     * lock: its handle may be freed.
+     */
+    mp_lock *lock;
+    /* The same for an RLock. Where both are NULL, the condition has an RLock of its own. */
+    mp_rlock *rlock;
+    /*
+     * Of the condition's own RLock: acquire and wait answer MP_OWNER_DIED, instead of MP_OK,
+     * where the last holder died. A given lock does as it was told when it was made.
+     */
+    bool report_owner_death;
+} mp_condition_options;
+
+/* The defaults: mp_condition_options o = MP_CONDITION_OPTIONS; */
+#define MP_CONDITION_OPTIONS { sizeof(mp_condition_options), NULL, NULL, false }
+
+/* MP_CONDITION_OPTIONS as a function. */
+mp_status mp_condition_options_init(mp_condition_options *options);
+
+/*
+ * Makes a condition, its lock not held unless a given one is. It costs 256 bytes of shared
+ * memory, 64 for a lock of its own, and no descriptor; more while more than 13 wait at a time.
+ *
+ * condition: where the handle goes. options: NULL for the defaults.
+ *
+ * MP_ERR_INVALID: both a lock and an RLock are given.
+ * MP_ERR_NO_MEMORY: the shared segment is full.
+ *
+ * Fork: a child, also one that libmp did not make, uses the same condition through the same
+ * handle.
+ */
+mp_status mp_condition_new(mp_condition **condition, const mp_condition_options *options);
+
+/*
+ * Acquires the condition's lock, as mp_rlock_acquire does, or mp_lock_acquire where the
+ * condition was made with a lock.
+ *
+ * timeout: nanoseconds.
+ *
+ * MP_OK: you hold it.
+ * MP_OWNER_DIED: you hold it, and its last holder died holding it. Only from a lock that reports
+ *     it; for others see mp_condition_recovered.
+ * MP_ERR_TIMEOUT: somebody else held it all the time.
+ * MP_ERR_INVALID: this thread has it UINT32_MAX times already.
+ */
+mp_status mp_condition_acquire(mp_condition *condition, mp_timeout timeout);
+
+/*
+ * Releases the condition's lock, as mp_rlock_release does, or mp_lock_release where the
+ * condition was made with a lock.
+ *
+ * MP_ERR_NOT_OWNER: an RLock, and the calling thread does not hold it.
+ * MP_ERR_OVER_RELEASE: a lock, and nobody held it.
+ */
+mp_status mp_condition_release(mp_condition *condition);
+
+/*
+ * Whether anybody holds the condition's lock, at some moment during the call. A dead holder
+ * still counts.
+ *
+ * locked: where the answer goes.
+ */
+mp_status mp_condition_locked(const mp_condition *condition, bool *locked);
+
+/*
+ * Whether the caller holds the condition's lock and got it from a holder that died; true until
+ * it is released, and a wait releases it.
+ *
+ * recovered: where the answer goes.
+ */
+mp_status mp_condition_recovered(const mp_condition *condition, bool *recovered);
+
+/*
+ * Gives the condition's lock up, waits for up to timeout until notified, and takes the lock
+ * again, without limit. An RLock is given up wholly, and then held as often as before.
+ *
+ * timeout: nanoseconds.
+ *
+ * MP_OK: it was notified, and you hold the lock.
+ * MP_OWNER_DIED: the same, and the lock's last holder died holding it. Only from a lock that
+ *     reports it; for others, and after a timeout, see mp_condition_recovered.
+ * MP_ERR_TIMEOUT: it was not notified, and you hold the lock; no notification was for this call.
+ * MP_ERR_NOT_OWNER: the caller does not hold the lock: this thread an RLock, this process a
+ *     lock.
+ * MP_ERR_NO_MEMORY: the shared segment has no room for one more who waits; you hold the lock.
+ *
+ * Threads: any number may wait, in any number of processes.
+ * Kill: one who is killed before it was notified does not count. Where it was notified, and is
+ * killed before it has the lock again, the notification goes to the next who waited then, within
+ * 100 ms of the death. Should the process that passes it on be killed in that very moment, one
+ * more may be released.
+ */
+mp_status mp_condition_wait(mp_condition *condition, mp_timeout timeout);
+
+/*
+ * Waits until a predicate holds: asks it at once, and then whenever notified.
+ *
+ * predicate: asked while the lock is held; it must leave it so.
+ * user: handed to predicate.
+ * timeout: nanoseconds, for all waits together.
+ *
+ * MP_OK: the predicate held, and you hold the lock.
+ * MP_OWNER_DIED: the same, and meanwhile a holder of the lock died. Only from a lock that
+ *     reports it.
+ * MP_ERR_TIMEOUT: the predicate did not hold, when the time was over neither; you hold the lock.
+ * MP_ERR_INVALID: predicate is NULL.
+ * MP_ERR_NOT_OWNER: the caller does not hold the lock.
+ * MP_ERR_NO_MEMORY: as mp_condition_wait.
+ *
+ * Kill: as mp_condition_wait.
+ */
+mp_status mp_condition_wait_for(mp_condition *condition,
+                                mp_condition_fn predicate,
+                                void *user,
+                                mp_timeout timeout);
+
+/*
+ * Releases up to n of those who wait, those who have waited longest; exactly n where so many
+ * live. Each goes on when it has the lock. Without anybody who waits nothing happens, and
+ * nothing is remembered.
+ *
+ * n: how many.
+ *
+ * MP_ERR_NOT_OWNER: the caller does not hold the lock: this thread an RLock, this process a
+ *     lock.
+ *
+ * Kill: whom a killed one has notified is notified.
+ */
+mp_status mp_condition_notify(mp_condition *condition, size_t n);
+
+/*
+ * Releases all who wait.
+ *
+ * MP_ERR_NOT_OWNER: the caller does not hold the lock: this thread an RLock, this process a
+ *     lock.
+ *
+ * Kill: as mp_condition_notify.
+ */
+mp_status mp_condition_notify_all(mp_condition *condition);
+
+/*
+ * Tells about the condition as Python does, for people to read:
+ * `<Condition(<RLock(MainProcess, 1)>, 0)>`: its lock, and how many wait.
+ *
+ * text: where the text goes, ended by a zero; may be NULL where size is 0. size: bytes there.
+ * needed: the bytes that it takes, the zero counted, go here; may be NULL.
+ *
+ * MP_ERR_TOO_SMALL: it takes more than size; needed is written, and nothing else.
+ */
+mp_status mp_condition_describe(const mp_condition *condition,
+                                char *text,
+                                size_t size,
+                                size_t *needed);
+
+/*
+ * Frees this handle. NULL is fine. The condition goes with the last handle to it in any process;
+ * its lock is not released by this.
+ */
+mp_status mp_condition_free(mp_condition *condition);
+
 /* ---- event --------------------------------------------------------------------------------------
  *
  * Events between processes: a flag that any number of processes and threads wait for. Whoever is
@@ -1433,6 +1615,9 @@ mp_event *mp_child_event(mp_child *child, size_t index);
 
 /* An argument that is a barrier, as mp_child_lock. */
 mp_barrier *mp_child_barrier(mp_child *child, size_t index);
+
+/* An argument that is a condition, as mp_child_lock. */
+mp_condition *mp_child_condition(mp_child *child, size_t index);
 
 /* ---- pool ---------------------------------------------------------------------------------------
  *

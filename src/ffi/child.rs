@@ -2,6 +2,7 @@
 
 use super::array::mp_array;
 use super::barrier::mp_barrier;
+use super::condition::mp_condition;
 use super::event::mp_event;
 use super::guard::guard_or;
 use super::handle::{self, Shared};
@@ -139,4 +140,10 @@ pub unsafe extern "C" fn mp_child_event(child: *mut mp_child, index: usize) -> *
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn mp_child_barrier(child: *mut mp_child, index: usize) -> *mut mp_barrier {
     object("mp_child_barrier", child, index)
+}
+
+/// An argument that is a condition, as mp_child_lock.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn mp_child_condition(child: *mut mp_child, index: usize) -> *mut mp_condition {
+    object("mp_child_condition", child, index)
 }

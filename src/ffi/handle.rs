@@ -3,7 +3,8 @@
 use super::slots::{self, Kind, Pin};
 use crate::error::{Result, Status};
 use crate::shm::{
-    ArrayBlock, BarrierBlock, EventBlock, LockBlock, Object, QueueBlock, SemaphoreBlock, ValueBlock,
+    ArrayBlock, BarrierBlock, ConditionBlock, EventBlock, LockBlock, Object, QueueBlock, SemaphoreBlock,
+    ValueBlock,
 };
 use std::marker::PhantomData;
 use std::ops::Deref;
@@ -39,6 +40,7 @@ nouns! {
     super::queue::mp_queue, Queue, Shared: Block = QueueBlock;
     super::event::mp_event, Event, Shared: Block = EventBlock;
     super::barrier::mp_barrier, Barrier, Shared: Block = BarrierBlock;
+    super::condition::mp_condition, Condition, Shared: Block = ConditionBlock;
     super::buffer::mp_buffer, Buffer, Boxed: Object = Box<[u8]>;
     super::process::mp_process, Process, Boxed: Object = crate::process::Process;
     super::process::mp_child, Child, Boxed: Object = super::child::Context;

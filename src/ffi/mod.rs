@@ -16,6 +16,7 @@ pub mod buffer;
 pub mod lock;
 pub mod rlock;
 pub mod semaphore;
+pub mod condition;
 pub mod event;
 pub mod barrier;
 pub mod value;

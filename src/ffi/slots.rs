@@ -41,6 +41,7 @@ pub(super) enum Kind {
     Semaphore,
     Event,
     Barrier,
+    Condition,
 }
 
 impl Kind {
@@ -60,14 +61,18 @@ impl Kind {
             Kind::Semaphore => "a semaphore",
             Kind::Event => "an event",
             Kind::Barrier => "a barrier",
+            Kind::Condition => "a condition",
         }
     }
 
     fn from_bits(bits: u64) -> Option<Self> {
         use Kind::*;
-        [Buffer, Lock, Value, Array, Process, Child, Pool, Task, Queue, RLock, Semaphore, Event, Barrier]
-            .into_iter()
-            .find(|&k| k as u64 == bits)
+        [
+            Buffer, Lock, Value, Array, Process, Child, Pool, Task, Queue, RLock, Semaphore, Event, Barrier,
+            Condition,
+        ]
+        .into_iter()
+        .find(|&k| k as u64 == bits)
     }
 
     /// Whether it stands for a block of the segment, which a forked child can take over.
@@ -81,6 +86,7 @@ impl Kind {
             Kind::Semaphore => Some(shm::Kind::Semaphore),
             Kind::Event => Some(shm::Kind::Event),
             Kind::Barrier => Some(shm::Kind::Barrier),
+            Kind::Condition => Some(shm::Kind::Condition),
             _ => None,
         }
     }

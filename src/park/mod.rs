@@ -13,6 +13,7 @@
 //! The room knows words, not segments: who lives and who sleeps where is asked of a [`Tree`].
 
 mod barrier;
+mod condition;
 mod event;
 mod lock;
 mod owner;
@@ -21,6 +22,7 @@ mod semaphore;
 mod spot;
 
 pub(crate) use barrier::{Barrier, BarrierWords, Failure, MOST_PARTIES};
+pub(crate) use condition::{ConditionWords, Nodes, PARTS};
 pub(crate) use event::EventWord;
 pub(crate) use lock::{Held, OwnerLock};
 pub(crate) use owner::Owner;

@@ -1,6 +1,7 @@
 //! Locks and spots over words of this process, with a tree in which the test decides who is dead.
 
 mod barrier;
+mod condition;
 mod event;
 
 use super::*;

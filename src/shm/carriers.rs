@@ -11,6 +11,7 @@ use super::ledger::{self, Entry, private};
 use super::objects::{self, Object, drop_ref, resolve};
 use super::queue_block::QueueBlock;
 use super::segment::{Segment, TREE};
+use super::wait_blocks::ConditionBlock;
 use crate::error::Result;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -90,6 +91,7 @@ pub(super) fn of(s: &'static Segment, kind: Kind, r: Ref) -> &'static [AtomicU64
     match kind {
         Kind::Pool => carriers(s.at(r.offset())),
         Kind::Queue => &s.at::<QueueBlock>(r.offset()).carriers,
+        Kind::Condition => &s.at::<ConditionBlock>(r.offset()).carriers,
         _ => &[],
     }
 }

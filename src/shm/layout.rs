@@ -160,12 +160,13 @@ pub(crate) enum Kind {
     Semaphore,
     Event,
     Barrier,
+    Condition,
 }
 
 impl Kind {
     pub(crate) fn from_bits(bits: u8) -> Option<Self> {
         use Kind::*;
-        [Ledger, Lock, Value, Array, Pool, Bytes, Queue, RLock, Semaphore, Event, Barrier]
+        [Ledger, Lock, Value, Array, Pool, Bytes, Queue, RLock, Semaphore, Event, Barrier, Condition]
             .into_iter()
             .find(|&k| k as u8 == bits)
     }
@@ -385,7 +386,8 @@ pub(crate) fn hash() -> u64 {
         Kind::Semaphore as usize,
         size_of::<super::wait_blocks::EventBlock>(),
         size_of::<super::wait_blocks::BarrierBlock>(),
-        Kind::Barrier as usize,
+        size_of::<super::wait_blocks::ConditionBlock>(),
+        Kind::Condition as usize,
         Owner::MAX_SLOT as usize,
     ];
     let mix = |h: u64, f: u64| (h ^ f).wrapping_mul(0x0100_0000_01B3);

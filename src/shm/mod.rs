@@ -44,6 +44,6 @@ pub(crate) use table::{
     report_birth,
 };
 pub(crate) use tree::{ThisTree, enter_child, enter_image, join};
-pub(crate) use wait_blocks::{BarrierBlock, EventBlock};
+pub(crate) use wait_blocks::{BarrierBlock, ConditionBlock, EventBlock};
 #[cfg(test)]
 mod tests;

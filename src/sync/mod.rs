@@ -4,6 +4,7 @@
 #[allow(dead_code, reason = "what it guards comes next")]
 pub(crate) mod guarding;
 pub(crate) mod barrier;
+pub(crate) mod condition;
 pub(crate) mod event;
 pub(crate) mod lock;
 pub(crate) mod rlock;
