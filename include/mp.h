@@ -383,6 +383,21 @@ mp_status mp_lock_locked(const mp_lock *lock, bool *locked);
  */
 mp_status mp_lock_recovered(const mp_lock *lock, bool *recovered);
 
+/*
+ * Writes a text about the lock: "<Lock(owner=None)>", or with MainProcess, the name of the
+ * program's first process, where it holds the lock and asks; any other holder is
+ * SomeOtherProcess.
+ *
+ * text: where it goes, with a zero at its end. size: bytes of that.
+ * needed: how many bytes it takes, with the zero, goes here; may be NULL.
+ *
+ * MP_ERR_TOO_SMALL: it takes more than size. Only needed is written.
+ * MP_ERR_INVALID: text is NULL, and size is not 0.
+ *
+ * A killed holder: described as a holder until somebody acquires the lock.
+ */
+mp_status mp_lock_describe(const mp_lock *lock, char *text, size_t size, size_t *needed);
+
 #if defined(__GNUC__) || defined(__clang__)
 #define MP_PASTE_(a, b) a##b
 #define MP_JOIN_(a, b) MP_PASTE_(a, b)
@@ -496,6 +511,21 @@ mp_status mp_rlock_locked(const mp_rlock *rlock, bool *locked);
  * recovered: where the answer goes.
  */
 mp_status mp_rlock_recovered(const mp_rlock *rlock, bool *recovered);
+
+/*
+ * Writes a text about the RLock: "<RLock(None, 0)>"; "<RLock(MainProcess, 2)>" where a thread of
+ * the program's first process asks that holds it, with how often it does; else
+ * SomeOtherThread, of the process that asks, or SomeOtherProcess, and nonzero.
+ *
+ * text: where it goes, with a zero at its end. size: bytes of that.
+ * needed: how many bytes it takes, with the zero, goes here; may be NULL.
+ *
+ * MP_ERR_TOO_SMALL: it takes more than size. Only needed is written.
+ * MP_ERR_INVALID: text is NULL, and size is not 0.
+ *
+ * A killed holder: described as a holder until somebody acquires the RLock.
+ */
+mp_status mp_rlock_describe(const mp_rlock *rlock, char *text, size_t size, size_t *needed);
 
 #ifdef MP_SCOPE_
 #define MP_WITH_RLOCK(rlock) MP_SCOPE_(mp_rlock, rlock)

@@ -7,12 +7,14 @@ use super::guard::{guard, guard_quick, joined, options, out};
 use super::handle;
 use super::scope;
 use super::status::mp_status;
+use super::text;
 use super::time::mp_timeout;
 use crate::error::Status;
 use crate::park::Tree;
 use crate::shm::ThisTree;
 use crate::sync;
 use crate::time::FOREVER;
+use core::ffi::c_char;
 
 /// A lock, not recursive: who holds it and acquires it again waits for itself.
 pub struct mp_lock {
@@ -123,6 +125,32 @@ pub unsafe extern "C" fn mp_lock_recovered(lock: *const mp_lock, recovered: *mut
         // SAFETY: C's promise for its argument, as the header gives it.
         let place = unsafe { out(recovered, "recovered") }?;
         place.write(handle::block(lock)?.lock.is_recovered(ThisTree.me()));
+        Ok(Status::Ok)
+    })
+}
+
+/// Writes a text about the lock: "<Lock(owner=None)>", or with MainProcess, the name of the
+/// program's first process, where it holds the lock and asks; any other holder is
+/// SomeOtherProcess.
+///
+/// text: where it goes, with a zero at its end. size: bytes of that.
+/// needed: how many bytes it takes, with the zero, goes here; may be NULL.
+///
+/// MP_ERR_TOO_SMALL: it takes more than size. Only needed is written.
+/// MP_ERR_INVALID: text is NULL, and size is not 0.
+///
+/// A killed holder: described as a holder until somebody acquires the lock.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn mp_lock_describe(
+    lock: *const mp_lock,
+    text: *mut c_char,
+    size: usize,
+    needed: *mut usize,
+) -> mp_status {
+    guard("mp_lock_describe", || {
+        let about = handle::block(lock)?.describe();
+        // SAFETY: C's promise for its arguments, as the header gives it.
+        unsafe { text::write(text, size, needed, &about) }?;
         Ok(Status::Ok)
     })
 }

@@ -6,11 +6,13 @@ use super::guard::{guard, guard_quick, joined, options, out};
 use super::handle;
 use super::scope;
 use super::status::mp_status;
+use super::text;
 use super::time::mp_timeout;
 use crate::error::Status;
 use crate::shm::LockBlock;
 use crate::sync;
 use crate::time::FOREVER;
+use core::ffi::c_char;
 
 /// A lock that its holder may acquire again.
 pub struct mp_rlock {
@@ -127,6 +129,32 @@ pub unsafe extern "C" fn mp_rlock_recovered(rlock: *const mp_rlock, recovered: *
         // SAFETY: C's promise for its argument, as the header gives it.
         let place = unsafe { out(recovered, "recovered") }?;
         place.write(handle::block(rlock)?.is_this_threads_recovered());
+        Ok(Status::Ok)
+    })
+}
+
+/// Writes a text about the RLock: "<RLock(None, 0)>"; "<RLock(MainProcess, 2)>" where a thread of
+/// the program's first process asks that holds it, with how often it does; else
+/// SomeOtherThread, of the process that asks, or SomeOtherProcess, and nonzero.
+///
+/// text: where it goes, with a zero at its end. size: bytes of that.
+/// needed: how many bytes it takes, with the zero, goes here; may be NULL.
+///
+/// MP_ERR_TOO_SMALL: it takes more than size. Only needed is written.
+/// MP_ERR_INVALID: text is NULL, and size is not 0.
+///
+/// A killed holder: described as a holder until somebody acquires the RLock.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn mp_rlock_describe(
+    rlock: *const mp_rlock,
+    text: *mut c_char,
+    size: usize,
+    needed: *mut usize,
+) -> mp_status {
+    guard("mp_rlock_describe", || {
+        let about = handle::block(rlock)?.describe_recursive();
+        // SAFETY: C's promise for its arguments, as the header gives it.
+        unsafe { text::write(text, size, needed, &about) }?;
         Ok(Status::Ok)
     })
 }

@@ -1,6 +1,7 @@
 //! What processes synchronise by: policy over the words of `park`.
 #![forbid(unsafe_code)]
 
+mod describe;
 #[allow(dead_code, reason = "what it guards comes next")]
 pub(crate) mod guarding;
 pub(crate) mod barrier;
