@@ -8,7 +8,21 @@
 #include <stdlib.h>
 #include <string.h>
 
-typedef enum kind { BUFFER, LOCK, VALUE, ARRAY, EVENT, BARRIER, PROCESS, POOL, CHILD, TASK, KINDS } kind;
+typedef enum kind {
+    BUFFER,
+    LOCK,
+    RLOCK,
+    SEMAPHORE,
+    VALUE,
+    ARRAY,
+    EVENT,
+    BARRIER,
+    PROCESS,
+    POOL,
+    CHILD,
+    TASK,
+    KINDS
+} kind;
 
 static union {
     int64_t number;
@@ -39,6 +53,19 @@ static void no_task(mp_task *task, void *user)
     X(LOCK, mp_lock_locked, (h, &out.yes))                                                         \
     X(LOCK, mp_lock_recovered, (h, &out.yes))                                                      \
     X(LOCK, mp_lock_free, (h))                                                                     \
+    X(LOCK, mp_lock_describe, (h, text, sizeof text, &out.size))                                   \
+    X(RLOCK, mp_rlock_acquire, (h, MP_NO_WAIT))                                                    \
+    X(RLOCK, mp_rlock_release, (h))                                                                \
+    X(RLOCK, mp_rlock_locked, (h, &out.yes))                                                       \
+    X(RLOCK, mp_rlock_recovered, (h, &out.yes))                                                    \
+    X(RLOCK, mp_rlock_describe, (h, text, sizeof text, &out.size))                                 \
+    X(RLOCK, mp_rlock_free, (h))                                                                   \
+    X(SEMAPHORE, mp_semaphore_acquire, (h, MP_NO_WAIT))                                            \
+    X(SEMAPHORE, mp_semaphore_release, (h, 1))                                                     \
+    X(SEMAPHORE, mp_semaphore_value, (h, &out.size))                                               \
+    X(SEMAPHORE, mp_semaphore_locked, (h, &out.yes))                                               \
+    X(SEMAPHORE, mp_semaphore_describe, (h, text, sizeof text, &out.size))                         \
+    X(SEMAPHORE, mp_semaphore_free, (h))                                                           \
     X(VALUE, mp_value_get, (h, &out, 8))                                                           \
     X(VALUE, mp_value_set, (h, &in, 8))                                                            \
     X(VALUE, mp_value_get_int, (h, &out.number))                                                   \
@@ -123,6 +150,8 @@ static void pointer_calls_refuse(void *h, bool is_buffer)
         CHECK_NULL(mp_buffer_data(h, &len));
     CHECK_NULL(mp_child_bytes(h, 0, &len));
     CHECK_NULL(mp_child_lock(h, 0));
+    CHECK_NULL(mp_child_rlock(h, 0));
+    CHECK_NULL(mp_child_semaphore(h, 0));
     CHECK_NULL(mp_child_value(h, 0));
     CHECK_NULL(mp_child_array(h, 0));
     CHECK_NULL(mp_child_event(h, 0));
@@ -139,6 +168,8 @@ static void *one_of(kind k)
     switch (k) {
     case BUFFER: CHECK_OK(mp_buffer_new((mp_buffer **)&h, "abc", 3)); break;
     case LOCK: CHECK_OK(mp_lock_new((mp_lock **)&h, NULL)); break;
+    case RLOCK: CHECK_OK(mp_rlock_new((mp_rlock **)&h, NULL)); break;
+    case SEMAPHORE: CHECK_OK(mp_semaphore_new((mp_semaphore **)&h, 1, NULL)); break;
     case VALUE: CHECK_OK(mp_value_new((mp_value **)&h, MP_INT64, NULL)); break;
     case ARRAY: CHECK_OK(mp_array_new((mp_array **)&h, MP_INT64, 4, NULL)); break;
     case EVENT: CHECK_OK(mp_event_new((mp_event **)&h)); break;
@@ -155,6 +186,8 @@ static void free_one(kind k, void *h)
     switch (k) {
     case BUFFER: CHECK_OK(mp_buffer_free(h)); break;
     case LOCK: CHECK_OK(mp_lock_free(h)); break;
+    case RLOCK: CHECK_OK(mp_rlock_free(h)); break;
+    case SEMAPHORE: CHECK_OK(mp_semaphore_free(h)); break;
     case VALUE: CHECK_OK(mp_value_free(h)); break;
     case ARRAY: CHECK_OK(mp_array_free(h)); break;
     case EVENT: CHECK_OK(mp_event_free(h)); break;
@@ -184,6 +217,8 @@ TEST(floor, handle_of_a_wrong_kind)
     /* None of them was harmed. */
     CHECK(memcmp(mp_buffer_data(handles[BUFFER], NULL), "abc", 3) == 0);
     CHECK_OK(mp_lock_acquire(handles[LOCK], MP_NO_WAIT));
+    CHECK_OK(mp_rlock_acquire(handles[RLOCK], MP_NO_WAIT));
+    CHECK_OK(mp_semaphore_acquire(handles[SEMAPHORE], MP_NO_WAIT));
     CHECK_OK(mp_value_get_int(handles[VALUE], &x));
     CHECK_OK(mp_array_get_int(handles[ARRAY], 3, &x));
     CHECK_OK(mp_pool_map_array(handles[POOL], no_task, NULL, &in, 8, 1, &x, 8, NULL));
@@ -214,6 +249,8 @@ TEST(floor, free_of_null)
 {
     CHECK_OK(mp_buffer_free(NULL));
     CHECK_OK(mp_lock_free(NULL));
+    CHECK_OK(mp_rlock_free(NULL));
+    CHECK_OK(mp_semaphore_free(NULL));
     CHECK_OK(mp_value_free(NULL));
     CHECK_OK(mp_array_free(NULL));
     CHECK_OK(mp_event_free(NULL));

@@ -30,6 +30,28 @@ TEST(floor, null_lock_arguments)
     CHECK_OK(mp_lock_free(l));
 }
 
+TEST(floor, null_rlock_arguments)
+{
+    mp_rlock *r;
+
+    CHECK_STATUS(mp_rlock_new(NULL, NULL), MP_ERR_INVALID);
+    CHECK_OK(mp_rlock_new(&r, NULL));
+    CHECK_STATUS(mp_rlock_locked(r, NULL), MP_ERR_INVALID);
+    CHECK_STATUS(mp_rlock_recovered(r, NULL), MP_ERR_INVALID);
+    CHECK_OK(mp_rlock_free(r));
+}
+
+TEST(floor, null_semaphore_arguments)
+{
+    mp_semaphore *s;
+
+    CHECK_STATUS(mp_semaphore_new(NULL, 1, NULL), MP_ERR_INVALID);
+    CHECK_OK(mp_semaphore_new(&s, 1, NULL));
+    CHECK_STATUS(mp_semaphore_value(s, NULL), MP_ERR_INVALID);
+    CHECK_STATUS(mp_semaphore_locked(s, NULL), MP_ERR_INVALID);
+    CHECK_OK(mp_semaphore_free(s));
+}
+
 TEST(floor, null_event_arguments)
 {
     mp_event *e;

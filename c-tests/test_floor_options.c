@@ -23,19 +23,26 @@ TEST(floor, options_of_a_wrong_size)
     int64_t in = 3, out;
     mp_pool *pool, *none;
     mp_process *p;
+    mp_semaphore *s;
+    mp_rlock *r;
     mp_lock *l;
     size_t i;
 
     CHECK_OK(mp_pool_new(&pool, NULL));
     for (i = 0; i < COUNT(sizes); i++) {
         mp_lock_options lock = MP_LOCK_OPTIONS;
+        mp_rlock_options rlock = MP_RLOCK_OPTIONS;
+        mp_semaphore_options semaphore = MP_SEMAPHORE_OPTIONS;
         mp_process_options process = MP_PROCESS_OPTIONS;
         mp_pool_options workers = MP_POOL_OPTIONS;
         mp_map_options map = MP_MAP_OPTIONS;
         mp_stats stats = MP_STATS;
 
         lock.size = process.size = workers.size = map.size = stats.size = sizes[i];
+        rlock.size = semaphore.size = sizes[i];
         CHECK_STATUS(mp_lock_new(&l, &lock), MP_ERR_INVALID);
+        CHECK_STATUS(mp_rlock_new(&r, &rlock), MP_ERR_INVALID);
+        CHECK_STATUS(mp_semaphore_new(&s, 1, &semaphore), MP_ERR_INVALID);
         CHECK_STATUS(mp_process_new(&p, no_process, NULL, &process), MP_ERR_INVALID);
         CHECK_STATUS(mp_pool_new(&none, &workers), MP_ERR_INVALID);
         CHECK_STATUS(mp_pool_map_array(pool, no_task, NULL, &in, 8, 1, &out, 8, &map),
@@ -75,6 +82,8 @@ TEST(floor, options_of_other_versions)
 TEST(floor, macros_are_functions_too)
 {
     mp_lock_options lock = MP_LOCK_OPTIONS, lock2;
+    mp_rlock_options rlock = MP_RLOCK_OPTIONS, rlock2;
+    mp_semaphore_options semaphore = MP_SEMAPHORE_OPTIONS, semaphore2;
     mp_process_options process = MP_PROCESS_OPTIONS, process2;
     mp_pool_options pool = MP_POOL_OPTIONS, pool2;
     mp_map_options map = MP_MAP_OPTIONS, map2;
@@ -86,6 +95,17 @@ TEST(floor, macros_are_functions_too)
     memset(&map2, 0xAA, sizeof map2);
     memset(&stats2, 0xAA, sizeof stats2);
     CHECK_OK(mp_lock_options_init(&lock2));
+    memset(&rlock2, 0xAA, sizeof rlock2);
+    memset(&semaphore2, 0xAA, sizeof semaphore2);
+    CHECK_OK(mp_rlock_options_init(&rlock2));
+    CHECK_OK(mp_semaphore_options_init(&semaphore2));
+    CHECK(rlock2.size == sizeof rlock2 && rlock2.size == rlock.size);
+    CHECK(rlock2.report_owner_death == rlock.report_owner_death);
+    CHECK(semaphore2.size == sizeof semaphore2 && semaphore2.size == semaphore.size);
+    CHECK(semaphore2.bounded == semaphore.bounded);
+    CHECK(semaphore2.give_back == semaphore.give_back);
+    CHECK_STATUS(mp_rlock_options_init(NULL), MP_ERR_INVALID);
+    CHECK_STATUS(mp_semaphore_options_init(NULL), MP_ERR_INVALID);
     CHECK_OK(mp_process_options_init(&process2));
     CHECK_OK(mp_pool_options_init(&pool2));
     CHECK_OK(mp_map_options_init(&map2));
