@@ -10,6 +10,9 @@ use std::collections::HashSet;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
+mod rlock;
+mod semaphore;
+
 #[derive(Clone)]
 struct Fake {
     me: Owner,
