@@ -17,6 +17,7 @@ typedef enum kind {
     ARRAY,
     EVENT,
     BARRIER,
+    CONDITION,
     PROCESS,
     POOL,
     CHILD,
@@ -37,6 +38,11 @@ static const int64_t in = 1;
 static int no_process(mp_child *self, void *user)
 {
     return self == NULL && user == NULL;
+}
+
+static bool never(mp_condition *condition, void *user)
+{
+    return condition == NULL && user != NULL;
 }
 
 static void no_task(mp_task *task, void *user)
@@ -99,6 +105,16 @@ static void no_task(mp_task *task, void *user)
     X(BARRIER, mp_barrier_broken, (h, &out.yes))                                                   \
     X(BARRIER, mp_barrier_describe, (h, text, sizeof text, &out.size))                             \
     X(BARRIER, mp_barrier_free, (h))                                                               \
+    X(CONDITION, mp_condition_acquire, (h, MP_NO_WAIT))                                            \
+    X(CONDITION, mp_condition_release, (h))                                                        \
+    X(CONDITION, mp_condition_locked, (h, &out.yes))                                               \
+    X(CONDITION, mp_condition_recovered, (h, &out.yes))                                            \
+    X(CONDITION, mp_condition_wait, (h, MP_NO_WAIT))                                               \
+    X(CONDITION, mp_condition_wait_for, (h, never, NULL, MP_NO_WAIT))                              \
+    X(CONDITION, mp_condition_notify, (h, 1))                                                      \
+    X(CONDITION, mp_condition_notify_all, (h))                                                     \
+    X(CONDITION, mp_condition_describe, (h, text, sizeof text, &out.size))                         \
+    X(CONDITION, mp_condition_free, (h))                                                           \
     X(PROCESS, mp_process_add_bytes, (h, &in, 8))                                                  \
     X(PROCESS, mp_process_add_handle, (h, some_lock))                                              \
     X(PROCESS, mp_process_start, (h))                                                              \
@@ -155,6 +171,7 @@ static void pointer_calls_refuse(void *h, bool is_buffer)
     CHECK_NULL(mp_child_value(h, 0));
     CHECK_NULL(mp_child_array(h, 0));
     CHECK_NULL(mp_child_event(h, 0));
+    CHECK_NULL(mp_child_condition(h, 0));
     CHECK_NULL(mp_child_barrier(h, 0));
     CHECK_INT(mp_child_count(h), 0);
     CHECK_NULL(mp_task_input(h, &len));
@@ -174,6 +191,7 @@ static void *one_of(kind k)
     case ARRAY: CHECK_OK(mp_array_new((mp_array **)&h, MP_INT64, 4, NULL)); break;
     case EVENT: CHECK_OK(mp_event_new((mp_event **)&h)); break;
     case BARRIER: CHECK_OK(mp_barrier_new((mp_barrier **)&h, 2, NULL)); break;
+    case CONDITION: CHECK_OK(mp_condition_new((mp_condition **)&h, NULL)); break;
     case PROCESS: CHECK_OK(mp_process_new((mp_process **)&h, no_process, NULL, NULL)); break;
     case POOL: CHECK_OK(mp_pool_new((mp_pool **)&h, NULL)); break;
     default: break;
@@ -192,6 +210,7 @@ static void free_one(kind k, void *h)
     case ARRAY: CHECK_OK(mp_array_free(h)); break;
     case EVENT: CHECK_OK(mp_event_free(h)); break;
     case BARRIER: CHECK_OK(mp_barrier_free(h)); break;
+    case CONDITION: CHECK_OK(mp_condition_free(h)); break;
     case PROCESS: CHECK_OK(mp_process_free(h)); break;
     case POOL: CHECK_OK(mp_pool_free(h)); break;
     default: break;
@@ -255,6 +274,7 @@ TEST(floor, free_of_null)
     CHECK_OK(mp_array_free(NULL));
     CHECK_OK(mp_event_free(NULL));
     CHECK_OK(mp_barrier_free(NULL));
+    CHECK_OK(mp_condition_free(NULL));
     CHECK_OK(mp_process_free(NULL));
     CHECK_OK(mp_pool_free(NULL));
 }

@@ -81,6 +81,21 @@ TEST(floor, null_barrier_arguments)
     CHECK_OK(mp_barrier_free(b));
 }
 
+TEST(floor, null_condition_arguments)
+{
+    mp_condition *c, *none = NULL;
+
+    CHECK_STATUS(mp_condition_new(NULL, NULL), MP_ERR_INVALID);
+    CHECK_OK(mp_condition_new(&c, NULL));
+    CHECK_STATUS(mp_condition_locked(c, NULL), MP_ERR_INVALID);
+    CHECK_STATUS(mp_condition_recovered(c, NULL), MP_ERR_INVALID);
+    CHECK_STATUS(mp_condition_describe(c, NULL, 8, NULL), MP_ERR_INVALID);
+    CHECK(mp_condition_enter(NULL) == NULL);
+    mp_condition_leave(NULL);
+    mp_condition_leave(&none);
+    CHECK_OK(mp_condition_free(c));
+}
+
 TEST(floor, null_value_arguments)
 {
     mp_value *v = flag_new(), *real;

@@ -26,6 +26,8 @@ TEST(floor, options_of_a_wrong_size)
     mp_semaphore *s;
     mp_rlock *r;
     mp_lock *l;
+    mp_barrier *b;
+    mp_condition *c;
     size_t i;
 
     CHECK_OK(mp_pool_new(&pool, NULL));
@@ -33,11 +35,16 @@ TEST(floor, options_of_a_wrong_size)
         mp_lock_options lock = MP_LOCK_OPTIONS;
         mp_rlock_options rlock = MP_RLOCK_OPTIONS;
         mp_semaphore_options semaphore = MP_SEMAPHORE_OPTIONS;
+        mp_barrier_options barrier = MP_BARRIER_OPTIONS;
+        mp_condition_options condition = MP_CONDITION_OPTIONS;
         mp_process_options process = MP_PROCESS_OPTIONS;
         mp_pool_options workers = MP_POOL_OPTIONS;
         mp_map_options map = MP_MAP_OPTIONS;
         mp_stats stats = MP_STATS;
 
+        barrier.size = condition.size = sizes[i];
+        CHECK_STATUS(mp_barrier_new(&b, 1, &barrier), MP_ERR_INVALID);
+        CHECK_STATUS(mp_condition_new(&c, &condition), MP_ERR_INVALID);
         lock.size = process.size = workers.size = map.size = stats.size = sizes[i];
         rlock.size = semaphore.size = sizes[i];
         CHECK_STATUS(mp_lock_new(&l, &lock), MP_ERR_INVALID);

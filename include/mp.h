@@ -749,7 +749,6 @@ mp_status mp_condition_new(mp_condition **condition, const mp_condition_options 
  * MP_OWNER_DIED: you hold it, and its last holder died holding it. Only from a lock that reports
  *     it; for others see mp_condition_recovered.
  * MP_ERR_TIMEOUT: somebody else held it all the time.
- * MP_ERR_INVALID: this thread has it UINT32_MAX times already.
  */
 mp_status mp_condition_acquire(mp_condition *condition, mp_timeout timeout);
 
@@ -859,6 +858,24 @@ mp_status mp_condition_describe(const mp_condition *condition,
                                 char *text,
                                 size_t size,
                                 size_t *needed);
+
+#ifdef MP_SCOPE_
+/* Holds the condition's lock. */
+#define MP_WITH_CONDITION(condition) MP_SCOPE_(mp_condition, condition)
+#endif
+
+/*
+ * The begin of MP_WITH_CONDITION: acquires without limit. Answers the handle, or NULL with
+ * mp_last_error() where it could not.
+ */
+mp_condition *mp_condition_enter(mp_condition *condition);
+
+/*
+ * The end of MP_WITH_CONDITION: gives the lock back, and sets the pointer to NULL.
+ *
+ * condition: points to the handle; nothing happens where either is NULL.
+ */
+void mp_condition_leave(mp_condition **condition);
 
 /*
  * Frees this handle. NULL is fine. The condition goes with the last handle to it in any process;
@@ -1519,8 +1536,8 @@ mp_status mp_process_new(mp_process **process,
 mp_status mp_process_add_bytes(mp_process *process, const void *data, size_t len);
 
 /*
- * Adds a handle to the child's arguments: a lock, an event, a value, an array or a queue. The child
- * holds the object itself; the caller may free its handle at once.
+ * Adds a handle to the child's arguments: anything that there is an mp_child_<noun> for. The
+ * child holds the object itself; the caller may free its handle at once.
  *
  * MP_ERR_UNSUPPORTED: a handle of this type cannot be handed to another process.
  * MP_ERR_INVALID: the process has 65,536 arguments already.

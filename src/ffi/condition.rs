@@ -8,12 +8,12 @@ use super::lock::mp_lock;
 use super::rlock::mp_rlock;
 use super::status::mp_status;
 use super::time::mp_timeout;
-use super::{handle, slots, text};
+use super::{handle, scope, slots, text};
 use crate::error::{Result, Status, fail};
 use crate::shm::ConditionBlock;
 use crate::sync::condition;
 use crate::sync::guarding::{Guard, Guarding};
-use crate::time::Deadline;
+use crate::time::{Deadline, FOREVER};
 use core::ffi::{c_char, c_void};
 
 /// A condition, and its lock.
@@ -118,7 +118,6 @@ fn lock(condition: *const mp_condition) -> Result<Guarding> {
 /// MP_OWNER_DIED: you hold it, and its last holder died holding it. Only from a lock that reports
 ///     it; for others see mp_condition_recovered.
 /// MP_ERR_TIMEOUT: somebody else held it all the time.
-/// MP_ERR_INVALID: this thread has it UINT32_MAX times already.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn mp_condition_acquire(
     condition: *mut mp_condition,
@@ -290,6 +289,29 @@ pub unsafe extern "C" fn mp_condition_describe(
         unsafe { text::write(text, size, needed, &about) }?;
         Ok(Status::Ok)
     })
+}
+
+// mp.h:
+// #ifdef MP_SCOPE_
+// /* Holds the condition's lock. */
+// #define MP_WITH_CONDITION(condition) MP_SCOPE_(mp_condition, condition)
+// #endif
+
+/// The begin of MP_WITH_CONDITION: acquires without limit. Answers the handle, or NULL with
+/// mp_last_error() where it could not.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn mp_condition_enter(condition: *mut mp_condition) -> *mut mp_condition {
+    // SAFETY: any number may be passed as a handle.
+    scope::enter(condition, |wanted| unsafe { mp_condition_acquire(wanted, FOREVER) })
+}
+
+/// The end of MP_WITH_CONDITION: gives the lock back, and sets the pointer to NULL.
+///
+/// condition: points to the handle; nothing happens where either is NULL.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn mp_condition_leave(condition: *mut *mut mp_condition) {
+    // SAFETY: C's promise for its argument, as the header gives it; any number may be passed as a handle.
+    unsafe { scope::leave(condition, |held| mp_condition_release(held)) }
 }
 
 /// Frees this handle. NULL is fine. The condition goes with the last handle to it in any process;

@@ -131,8 +131,8 @@ pub unsafe extern "C" fn mp_process_add_bytes(
     })
 }
 
-/// Adds a handle to the child's arguments: a lock, an event, a value, an array or a queue. The child
-/// holds the object itself; the caller may free its handle at once.
+/// Adds a handle to the child's arguments: anything that there is an mp_child_<noun> for. The
+/// child holds the object itself; the caller may free its handle at once.
 ///
 /// MP_ERR_UNSUPPORTED: a handle of this type cannot be handed to another process.
 /// MP_ERR_INVALID: the process has 65,536 arguments already.
