@@ -1,13 +1,14 @@
 //! Semaphores between processes: a number of slots, of which each acquire takes one and any
 //! process may give some back. For signalling, too: a release that nobody waits for is kept.
 
-use super::guard::{guard, joined, options, out};
+use super::guard::{guard, guard_quick, joined, options, out};
 use super::handle;
 use super::scope;
 use super::status::mp_status;
 use super::text;
 use super::time::mp_timeout;
 use crate::error::Status;
+use crate::shm::SemaphoreBlock;
 use crate::sync;
 use crate::time::FOREVER;
 use core::ffi::c_char;
@@ -91,14 +92,11 @@ pub unsafe extern "C" fn mp_semaphore_acquire(
     semaphore: *mut mp_semaphore,
     timeout: mp_timeout,
 ) -> mp_status {
-    guard("mp_semaphore_acquire", || {
-        let block = handle::block(semaphore)?;
-        if block.acquire_quickly() {
-            return Ok(Status::Ok);
-        }
-        // The slow way may sleep: the handle must outlast it.
+    let quick = || handle::block_quickly(semaphore).is_some_and(SemaphoreBlock::acquire_quickly);
+    guard_quick("mp_semaphore_acquire", quick, move || {
+        // It may sleep: the handle must outlast it.
         let _pin = handle::pin_block(semaphore)?;
-        block.acquire(timeout)?;
+        handle::block(semaphore)?.acquire(timeout)?;
         Ok(Status::Ok)
     })
 }
@@ -115,7 +113,8 @@ pub unsafe extern "C" fn mp_semaphore_acquire(
 /// MP_ERR_STATE: the block of a semaphore with give_back was overwritten by a stray pointer.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn mp_semaphore_release(semaphore: *mut mp_semaphore, count: usize) -> mp_status {
-    guard("mp_semaphore_release", || {
+    let quick = || handle::block_quickly(semaphore).is_some_and(|block| block.release_quickly(count as u64));
+    guard_quick("mp_semaphore_release", quick, move || {
         handle::block(semaphore)?.release(count as u64)?;
         Ok(Status::Ok)
     })

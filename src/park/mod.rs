@@ -79,12 +79,10 @@ fn slice(idle: bool, remaining: Duration) -> Duration {
     (base + base / 2 * (noise % 256) / 256).min(remaining)
 }
 
-/// Looks up to [`SPINS`] times, where there is a second CPU on which things may change meanwhile.
+/// Looks up to [`SPINS`] times, where there is a second CPU on which things may change meanwhile; and once after
+/// whoever wants this CPU had it, which is half a sleep and a wake where that is who is waited for.
 fn spin<T>(mut look: impl FnMut() -> Option<T>) -> Option<T> {
-    if !cpu::several() {
-        return None;
-    }
-    for round in 0..SPINS {
+    for round in 0..if cpu::several() { SPINS } else { 0 } {
         if let Some(found) = look() {
             return Some(found);
         }
@@ -93,7 +91,8 @@ fn spin<T>(mut look: impl FnMut() -> Option<T>) -> Option<T> {
             std::hint::spin_loop();
         }
     }
-    None
+    cpu::give_way_where_it_pays();
+    look()
 }
 
 /// The longest that [`Patience`] goes on, in nanoseconds: about what a sleep and a wake cost.
