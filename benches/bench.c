@@ -109,7 +109,7 @@ static void pin_to(int number)
         bench_die("sched_setaffinity");
 }
 
-int64_t bench_race(int processes, bool pinned, int64_t ns, bench_work *work, void *user)
+int64_t bench_race(int processes, enum bench_place place, int64_t ns, bench_work *work, void *user)
 {
     const struct timespec tick = {0, 1000000}, length = {ns / 1000000000, ns % 1000000000};
     int64_t began, took = 0;
@@ -126,8 +126,8 @@ int64_t bench_race(int processes, bool pinned, int64_t ns, bench_work *work, voi
             bench_die("fork");
         if (pid[i] > 0)
             continue;
-        if (pinned)
-            pin_to(i);
+        if (place != ANYWHERE)
+            pin_to(place == APART ? i : 0);
         __atomic_fetch_add(&gate->ready, 1, __ATOMIC_SEQ_CST);
         while (!__atomic_load_n(&gate->go, __ATOMIC_ACQUIRE))
             sched_yield();

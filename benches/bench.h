@@ -46,11 +46,13 @@ typedef double bench_measure(void *user, int subject, double *second);
 void bench_rounds(bench_measure *measure, void *user, const struct bench_subject *subjects,
                   int count, int rounds, double *figures, double *seconds);
 
-/* Runs work(user, index) in so many forked processes that begin together, the i-th on the i-th CPU
- * where pinned; stops them, as bench_stopped tells them, after ns (0: they end by themselves).
+/* Where processes run: where the kernel puts them, the i-th on the i-th CPU, or all on one. */
+enum bench_place { ANYWHERE, APART, TOGETHER };
+
+/* Runs work(user, index) in so many forked processes that begin together; stops them, as bench_stopped tells them, after ns (0: they end by themselves).
  * Answers the time between begin and stop, or the end of the last. */
 typedef void bench_work(void *user, int index);
-int64_t bench_race(int processes, bool pinned, int64_t ns, bench_work *work, void *user);
+int64_t bench_race(int processes, enum bench_place place, int64_t ns, bench_work *work, void *user);
 bool bench_stopped(void);
 
 /* The line above a table. */

@@ -8,8 +8,8 @@
  * its own ("pinned"), and what counts is the rate of all together. A rate alone flatters a lock that
  * starves somebody, so below it stands the longest time between two turns of any one process: the
  * median of the rounds, and the worst of all in brackets; and what the unluckiest process got, as a
- * part of an even share. "held 20 us" is a lock with work under it and as much work outside it; "held greedily" one that
- * is held for 100 us and taken again at once.
+ * part of an even share. "held 20 us" is a lock with work under it and as
+ * much work outside it; "held greedily" one that is held for 100 us and taken again at once.
  * "call on a handle" is what the library asks before it does anything.
  *
  * "100,000 locks" are made in one process and freed again: the memory, time and descriptors of one.
@@ -208,7 +208,7 @@ static void undisturbed(void)
 struct race {
     int subject, processes;
     int64_t work, rest;         /* nanoseconds with the lock, and without */
-    bool pinned;
+    enum bench_place place;
     double share[SUBJECTS];     /* the sum of the unluckiest's, of all rounds */
 };
 
@@ -250,7 +250,7 @@ static double measure_race(void *user, int subject, double *second)
 
     race->subject = subject;
     page->counter = 0;
-    took = bench_race(race->processes, race->pinned, RACE_NS, racer, race);
+    took = bench_race(race->processes, race->place, RACE_NS, racer, race);
     *second = 0;
     for (i = 0; i < race->processes; i++) {
         turns += page->racer[i].turns;
@@ -269,10 +269,10 @@ static double measure_race(void *user, int subject, double *second)
     return (double)turns * 1e9 / (double)took;
 }
 
-static void contended(int processes, bool pinned, int64_t work, int64_t rest, const char *how)
+static void contended(int processes, enum bench_place place, int64_t work, int64_t rest, const char *how)
 {
     static const double marks[SUBJECTS] = {0, 1, 1, 1, 1};
-    struct race race = {0, processes, work, rest, pinned, {0}};
+    struct race race = {0, processes, work, rest, place, {0}};
     double rates[SUBJECTS * RACES], waits[SUBJECTS * RACES];
     char name[64];
 
@@ -392,13 +392,13 @@ int main(int argc, char **argv)
 
     bench_head();
     undisturbed();
-    for (i = 0; i < 2; i++) {
-        contended(2, i == 1, 0, 0, i == 1 ? ", pinned" : "");
-        contended(8, i == 1, 0, 0, i == 1 ? ", pinned" : "");
+    for (i = 2; i <= 8; i += 6) {
+        contended(i, ANYWHERE, 0, 0, "");
+        contended(i, APART, 0, 0, ", pinned");
     }
     for (i = 2; i <= 8; i += 6) {
-        contended(i, false, 20000, 20000, ", held 20 us");
-        contended(i, false, 100000, 0, ", held greedily");
+        contended(i, ANYWHERE, 20000, 20000, ", held 20 us");
+        contended(i, ANYWHERE, 100000, 0, ", held greedily");
     }
     many();
     if (mp_rlock_free(rlock) < 0 || mp_lock_free(lock) < 0)

@@ -1,9 +1,9 @@
 /* A process's whole short life, beside what the system itself offers for it, in one run.
  *
  * How to read it: bench.h says what rounds, ratios and marks are. "by fork" makes a process object,
- * starts it by fork, joins and frees it; its peer is fork, _exit and waitpid. "by spawn" does the same with a
- * fresh image, whose peer is posix_spawn of the same executable, which returns from main at once, and waitpid. A
- * figure is the wall-clock time of one life.
+ * starts it by fork, joins and frees it; its peer is fork, _exit and waitpid. "by spawn" does the same
+ * with a fresh image, whose peer is posix_spawn of the same executable, which returns from main at
+ * once, and waitpid. A figure is the wall-clock time of one life.
  *
  * The parent's size is a row's second figure: fork copies the page tables, spawn does not care. The sized
  * parent has that much memory touched, in pages of 4 KiB.

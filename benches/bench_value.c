@@ -84,7 +84,7 @@ static double measure_race(void *user, int subject, double *second)
     int64_t before = number(subject), turns = 0, took;
 
     (void)second;
-    took = bench_race(processes, true, RACE_NS, racer, &subject);
+    took = bench_race(processes, APART, RACE_NS, racer, &subject);
     for (i = 0; i < processes; i++)
         turns += page->racer[i].turns;
     if (number(subject) - before != turns) {

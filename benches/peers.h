@@ -1,11 +1,11 @@
-/* What stands for one thing that processes can take and give back, from all the sources there are. */
+/* Peers that are compiled in where they are installed. */
 #ifndef PEERS_H
 #define PEERS_H
 
 #include "bench.h"
 
-/* Boost.Interprocess, compiled in where its headers are: NULL where not. Sizes of the objects, and what
- * is done with them in place. */
+/* Boost.Interprocess: the functions are NULL where its headers are not. An object is made in a place of
+ * BOOST_SIZE bytes, and used there. */
 #ifdef __cplusplus
 extern "C" {
 #endif
