@@ -281,11 +281,10 @@ static void contended(int processes, enum bench_place place, int64_t work, int64
         return;
     bench_rounds(measure_race, &race, subjects, SUBJECTS, RACES, rates, waits);
     if (work > 0)
-        bench_rows(name, subjects, SUBJECTS, RACES, rates, 1e3, "k/s", false, NO_MARK, NULL);
+        bench_rows(name, subjects, SUBJECTS, RACES, rates, 1e3, "k/s", false, HIGH, marks);
     else
         bench_rows(name, subjects, SUBJECTS, RACES, rates, 1e6, "M/s", false, HIGH, marks);
-    bench_rows("    its longest wait", subjects, SUBJECTS, RACES, waits, 1e6, "ms", true,
-               work > 0 ? NO_MARK : LOW, marks);
+    bench_rows("    its longest wait", subjects, SUBJECTS, RACES, waits, 1e6, "ms", true, LOW, marks);
     bench_rows("    the unluckiest's share", subjects, SUBJECTS, 1, race.share, 1, "", false, NO_MARK, NULL);
 }
 
