@@ -127,19 +127,6 @@ impl Guarding {
 
     /// Who has it, and how often, as Python tells it.
     pub(crate) fn describe(&self) -> String {
-        let owner = match self.owner() {
-            None => "None",
-            Some(owner) if owner == ThisTree.me() && self.is_recursive() && !self.is_mine() => {
-                "SomeOtherThread"
-            }
-            // Until processes have names only the tree's first one has one.
-            Some(owner) if owner == ThisTree.me() && owner == Owner::new(1, 1) => "MainProcess",
-            Some(_) => "SomeOtherProcess",
-        };
-        match (self.is_recursive(), owner) {
-            (false, owner) => format!("<Lock(owner={owner})>"),
-            (true, "None" | "MainProcess") => format!("<RLock({owner}, {})>", self.depth()),
-            (true, owner) => format!("<RLock({owner}, nonzero)>"),
-        }
+        if self.is_recursive() { self.block.describe_recursive() } else { self.block.describe() }
     }
 }
