@@ -144,13 +144,31 @@ fn one_that_sleeps_finds_the_death() {
     s.acquire(&a, Deadline::NoWait).unwrap();
     s.acquire(&a, Deadline::NoWait).unwrap();
     std::thread::scope(|scope| {
-        scope.spawn(|| assert_eq!(s.acquire(&b, guarded()), Ok(())));
+        // Without a limit: the end of one would find the death as well.
+        scope.spawn(|| assert_eq!(s.acquire(&b, Deadline::Never), Ok(())));
         while room.spot.sleepers() == 0 {
             std::thread::yield_now();
         }
         a.dies();
     });
     assert_eq!((s.taken(), room.spot.sleepers()), (1, 0));
+}
+
+/// The counter of rescues cannot be relied on for this: nobody may happen to sleep.
+#[test]
+fn a_release_wakes_where_somebody_sleeps() {
+    let (tree, s, room) = (Fake::new(1), counting(0), Room::new(1));
+    let accounts = room.of(1);
+    for sleeps in [false, true] {
+        accounts.acquire(&tree, Deadline::NoWait).unwrap();
+        if sleeps {
+            s.spot().enter();
+            room.spot.enter();
+        }
+        assert!(s.release(1, 9));
+        assert_eq!(accounts.release(&tree, 1), Ok(()));
+        assert_eq!((s.spot().wakes(), room.spot.wakes()), (sleeps.into(), sleeps.into()));
+    }
 }
 
 /// Killed with the inner lock, before its store and after it: slots are taken, or are not.
