@@ -3,6 +3,7 @@
  * MP_WITH_LOCK and its kin: held inside the braces, free behind them, whatever leads there. */
 #include "test_util.h"
 
+#include <signal.h>
 #include <string.h>
 
 static bool held(const mp_lock *l)
@@ -117,5 +118,95 @@ TEST(scope, what_cannot_be_acquired_is_passed_over)
     CHECK(none == NULL && !held(l));
     mp_lock_leave(&none);
     CHECK(!held(l));
+    CHECK_OK(mp_lock_free(l));
+}
+
+static int by_return_from_both(mp_rlock *r, mp_semaphore *s)
+{
+    MP_WITH_RLOCK(r)
+        MP_WITH_SEMAPHORE(s)
+            return 9;
+    return 0;
+}
+
+static int sees_both_free(mp_child *self, void *user)
+{
+    CHECK(user == NULL);
+    CHECK_OK(mp_rlock_acquire(mp_child_rlock(self, 0), MP_NO_WAIT));
+    CHECK_OK(mp_semaphore_acquire(mp_child_semaphore(self, 1), MP_NO_WAIT));
+    CHECK_OK(mp_semaphore_release(mp_child_semaphore(self, 1), 1));
+    CHECK_OK(mp_rlock_release(mp_child_rlock(self, 0)));
+    return 0;
+}
+
+TEST(scope, of_rlocks_and_semaphores)
+{
+    mp_semaphore *s, *no_s = NULL;
+    mp_rlock *r, *no_r = NULL;
+    int i, inside = 0;
+
+    CHECK_OK(mp_rlock_new(&r, NULL));
+    CHECK_OK(mp_semaphore_new(&s, 1, NULL));
+    CHECK_INT(by_return_from_both(r, s), 9);
+    for (i = 0; i < 4; i++) {
+        MP_WITH_RLOCK(r)
+            MP_WITH_SEMAPHORE(s) {
+                if (i == 1)
+                    continue;
+                if (i == 2)
+                    goto out;
+                inside++;
+            }
+    }
+out:
+    CHECK_INT(i, 2);
+    CHECK_INT(inside, 1);
+    CHECK_INT(child_end(CHILD_START(sees_both_free, r, s)), 0);
+    CHECK_OK(mp_rlock_free(r));
+    CHECK_OK(mp_semaphore_free(s));
+    MP_WITH_RLOCK(r)
+        inside++;
+    CHECK_CONTAINS(mp_last_error(), "freed");
+    MP_WITH_SEMAPHORE(s)
+        inside++;
+    CHECK_CONTAINS(mp_last_error(), "freed");
+    CHECK_INT(inside, 1);
+    CHECK(mp_rlock_enter(NULL) == NULL && mp_semaphore_enter(NULL) == NULL);
+    mp_rlock_leave(NULL);
+    mp_rlock_leave(&no_r);
+    mp_semaphore_leave(NULL);
+    mp_semaphore_leave(&no_s);
+}
+
+static int dies_inside(mp_child *self, void *user)
+{
+    CHECK(user == NULL);
+    MP_WITH_LOCK(mp_child_lock(self, 0))
+        MP_WITH_RLOCK(mp_child_rlock(self, 1))
+            raise(SIGKILL);
+    return 0;
+}
+
+/* Told of a death is told, and not refused. */
+TEST(scope, after_a_holders_death)
+{
+    mp_lock_options lock = MP_LOCK_OPTIONS;
+    mp_rlock_options rlock = MP_RLOCK_OPTIONS;
+    bool l_told = false, r_told = false;
+    mp_rlock *r;
+    mp_lock *l;
+
+    lock.report_owner_death = rlock.report_owner_death = true;
+    CHECK_OK(mp_lock_new(&l, &lock));
+    CHECK_OK(mp_rlock_new(&r, &rlock));
+    CHECK_INT(child_end(CHILD_START(dies_inside, l, r)), -SIGKILL);
+    MP_WITH_LOCK(l)
+        MP_WITH_RLOCK(r) {
+            CHECK_OK(mp_lock_recovered(l, &l_told));
+            CHECK_OK(mp_rlock_recovered(r, &r_told));
+        }
+    CHECK(l_told && r_told);
+    CHECK(!held(l));
+    CHECK_OK(mp_rlock_free(r));
     CHECK_OK(mp_lock_free(l));
 }
