@@ -103,9 +103,14 @@ impl Data {
         unsafe { &*self.at.cast() }
     }
 
+    /// Whether the bytes lie as words do.
+    pub(crate) fn is_words(&self) -> bool {
+        self.at.addr().is_multiple_of(8)
+    }
+
     /// The bytes as words, where they lie as words do; what is left over at the end is not among them.
     pub(crate) fn words(&self) -> &'static [AtomicU64] {
-        assert!(self.at.addr().is_multiple_of(8));
+        assert!(self.is_words());
         // SAFETY: in the mapping, which is never undone, aligned, and any bytes are atomic numbers.
         unsafe { std::slice::from_raw_parts(self.at.cast(), self.len / 8) }
     }

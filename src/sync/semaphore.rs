@@ -21,14 +21,18 @@ pub(crate) fn create(value: i64, bounded: bool, give_back: bool) -> Result<Objec
     let Some(slots) = u64::try_from(value).ok().filter(|&slots| slots <= MOST_SLOTS) else {
         fail!(Invalid, "{value} is no number of slots: 0 to {MOST_SLOTS} are");
     };
-    let holders = if give_back { (slots as usize).min(MOST_HOLDERS) } else { 0 };
-    let data = if give_back { (LOCK_WORDS + holders) * 8 } else { 0 };
+    let data = if give_back { account_bytes(slots) } else { 0 };
     let most = if bounded || give_back { slots } else { MOST_SLOTS };
     let options = most | if give_back { ACCOUNTS } else { 0 } | if bounded { BOUNDED } else { 0 };
     shm::create::<SemaphoreBlock>(Kind::Semaphore, data, |block| {
         block.semaphore.reset(slots);
         block.options.store(options, Relaxed);
     })
+}
+
+/// How long the data of a semaphore is that accounts for so many slots.
+fn account_bytes(slots: u64) -> usize {
+    (LOCK_WORDS + (slots as usize).min(MOST_HOLDERS)) * 8
 }
 
 impl SemaphoreBlock {
@@ -43,7 +47,8 @@ impl SemaphoreBlock {
 
     fn accounts(&self) -> Result<Accounts<'_>> {
         match shm::data(&self.head) {
-            Some(data) if data.len() >= LOCK_WORDS * 8 => Ok(Accounts {
+            // What a stray pointer has moved or stretched would be another's words.
+            Some(data) if data.len() == account_bytes(self.most()) && data.is_words() => Ok(Accounts {
                 lock: data.lock(),
                 spot: self.semaphore.spot(),
                 words: &data.words()[LOCK_WORDS..],
