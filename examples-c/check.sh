@@ -35,7 +35,7 @@ same() {
         lock_print) sort ;; # ten processes, in any order
         # The first lines come from six processes, in any order; the others are behind them.
         barrier_results | event_start) awk 'NR <= 6 { print | "sort"; next } { close("sort"); print }' ;;
-        lock_sleep) sort | sed 's/0\.[0-9]*/T/' ;;
+        lock_sleep | rlock_report | semaphore_two) sort | sed 's/0\.[0-9]*/T/' ;;
         process_greet) sed 's/process [0-9][0-9]*/process N/g' ;;
         *) cat ;;
     esac
@@ -60,6 +60,11 @@ for source in examples-c/*.c; do
             lock_sleep)
                 slept=$(sed 's/.*0\.0*//' "$tmp/out" | awk '{ s += $1 } END { print s }')
                 try "$example by $method sleeps one after the other: $slept ms in $took" test "$slept" -le "$took"
+                ;;
+            rlock_report)
+                # Each process's two lines follow one another.
+                equal "$example by $method is held while it reports" 10 \
+                    "$(awk 'NR % 2 { who = $2; next } $2 == who && $3 == "done"' "$tmp/out" | wc -l)"
                 ;;
             process_args) try "$example by $method sleeps 1.5 s, not $took ms" test 1500 -le "$took" ;;
             process_greet)
