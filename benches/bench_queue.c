@@ -241,7 +241,7 @@ int main(int argc, char **argv)
     void *data;
 
     bench_begin(argc, argv);
-    if (mp_array_new(&kind.array, MP_UINT8, sizeof *kind.page, NULL) < 0 ||
+    if (mp_array_new(&kind.array, MP_UINT8, sizeof *kind.page, NULL, NULL) < 0 ||
         mp_array_data(kind.array, &data, NULL) < 0)
         bench_die("setup");
     kind.page = data;

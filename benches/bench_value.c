@@ -145,7 +145,7 @@ int main(int argc, char **argv)
     int i;
 
     bench_begin(argc, argv);
-    if (mp_value_new(&value, MP_INT64, &zero) < 0 || mp_array_new(&array, MP_INT64, ITEMS, NULL) < 0)
+    if (mp_value_new(&value, MP_INT64, &zero, NULL) < 0 || mp_array_new(&array, MP_INT64, ITEMS, NULL, NULL) < 0)
         bench_die("setup");
     page = bench_shared(sizeof *page);
     bench_head();

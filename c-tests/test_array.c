@@ -18,7 +18,7 @@ static mp_array *array_new(int type, size_t length)
 {
     mp_array *a;
 
-    CHECK_OK(mp_array_new(&a, type, length, NULL));
+    CHECK_OK(mp_array_new(&a, type, length, NULL, NULL));
     return a;
 }
 
@@ -50,7 +50,7 @@ TEST(array, initial_items_are_copied)
     int32_t items[5] = {1, -2, 3, -4, 5}, got[5];
     mp_array *a;
 
-    CHECK_OK(mp_array_new(&a, MP_INT32, 5, items));
+    CHECK_OK(mp_array_new(&a, MP_INT32, 5, items, NULL));
     memset(items, 0, sizeof items);
     CHECK_OK(mp_array_read(a, 0, 5, got, sizeof got));
     CHECK(got[0] == 1 && got[1] == -2 && got[2] == 3 && got[3] == -4 && got[4] == 5);
@@ -159,12 +159,12 @@ TEST(array, small_buffer)
 
 TEST(array, wrong_type)
 {
-    static const int wrong[] = {0, -1, MP_DOUBLE + 1, 255, INT32_MAX, INT32_MIN};
+    static const int wrong[] = {0, -1, MP_FLOAT + 1, 255, INT32_MAX, INT32_MIN};
     mp_array *a;
     size_t i;
 
     for (i = 0; i < COUNT(wrong); i++)
-        CHECK_STATUS(mp_array_new(&a, wrong[i], 4, NULL), MP_ERR_INVALID);
+        CHECK_STATUS(mp_array_new(&a, wrong[i], 4, NULL, NULL), MP_ERR_INVALID);
 }
 
 TEST(array, absurd_length)
@@ -175,10 +175,10 @@ TEST(array, absurd_length)
     size_t i;
 
     for (i = 0; i < COUNT(absurd); i++) {
-        int s = CHECK_CLEAN(mp_array_new(&a, MP_INT64, absurd[i], NULL));
+        int s = CHECK_CLEAN(mp_array_new(&a, MP_INT64, absurd[i], NULL, NULL));
 
         CHECK(s == MP_ERR_INVALID || s == MP_ERR_NO_MEMORY);
-        s = CHECK_CLEAN(mp_array_new(&a, MP_INT8, absurd[i], NULL));
+        s = CHECK_CLEAN(mp_array_new(&a, MP_INT8, absurd[i], NULL, NULL));
         CHECK(s == MP_ERR_INVALID || s == MP_ERR_NO_MEMORY);
     }
     a = array_new(MP_INT8, 1000);
@@ -192,7 +192,7 @@ TEST(array, of_length_0)
     void *data;
     mp_array *a;
 
-    CHECK_OK(mp_array_new(&a, MP_INT64, 0, NULL));
+    CHECK_OK(mp_array_new(&a, MP_INT64, 0, NULL, NULL));
     CHECK_OK(mp_array_length(a, &length));
     CHECK_INT(length, 0);
     CHECK_OK(mp_array_data(a, &data, &bytes));

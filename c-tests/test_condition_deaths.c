@@ -249,7 +249,7 @@ TEST(condition, wait_for_tells_of_a_death)
 
     o.report_owner_death = true;
     CHECK_OK(mp_condition_new(&c, &o));
-    CHECK_OK(mp_array_new(&word, MP_INT64, 1, NULL));
+    CHECK_OK(mp_array_new(&word, MP_INT64, 1, NULL, NULL));
     waits = CHILD_START(waits_for_word, c, word);
     condition_await(c, 1);
     dies = CHILD_START(notifies_and_holds, c, flag);

@@ -103,7 +103,7 @@ TEST(condition, longest_waiter_goes_first)
     int64_t who;
     int i;
 
-    CHECK_OK(mp_array_new(&turns, MP_INT64, MANY, NULL));
+    CHECK_OK(mp_array_new(&turns, MP_INT64, MANY, NULL, NULL));
     for (i = 0; i < MANY; i++) {
         CHECK_OK(mp_process_new(&children[i], notes_its_turn, NULL, NULL));
         CHECK_OK(mp_process_add_handle(children[i], c));
@@ -283,7 +283,7 @@ TEST_T(condition, eight_processes, 120)
     int64_t n;
     int i;
 
-    CHECK_OK(mp_array_new(&store, MP_INT64, 3, NULL));
+    CHECK_OK(mp_array_new(&store, MP_INT64, 3, NULL, NULL));
     for (i = 0; i < WORKERS; i++) {
         CHECK_OK(mp_process_new(&children[i], makes_and_uses, NULL, NULL));
         CHECK_OK(mp_process_add_handle(children[i], c));

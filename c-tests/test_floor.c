@@ -108,13 +108,13 @@ TEST(floor, success_keeps_last_error)
     mp_lock *l;
     mp_value *v;
 
-    CHECK_FAILS(mp_array_new(NULL, MP_INT32, 1, NULL));
+    CHECK_FAILS(mp_array_new(NULL, MP_INT32, 1, NULL, NULL));
     snprintf(before, sizeof before, "%s", mp_last_error());
     CHECK_OK(mp_lock_new(&l, NULL));
     CHECK_OK(mp_lock_acquire(l, MP_NO_WAIT));
     CHECK_OK(mp_lock_release(l));
     CHECK_OK(mp_lock_free(l));
-    CHECK_OK(mp_value_new(&v, MP_DOUBLE, NULL));
+    CHECK_OK(mp_value_new(&v, MP_DOUBLE, NULL, NULL));
     CHECK_OK(mp_value_free(v));
     CHECK(strcmp(mp_last_error(), before) == 0);
 }
@@ -223,7 +223,7 @@ TEST(floor, results_are_untouched_on_failure)
     int code = 77;
 
     CHECK_FAILS(mp_lock_new(&l, &wrong));
-    CHECK_FAILS(mp_array_new(&a, 0, 1, NULL));
+    CHECK_FAILS(mp_array_new(&a, 0, 1, NULL, NULL));
     CHECK_FAILS(mp_buffer_new(&b, NULL, 1));
     CHECK_FAILS(mp_value_get_double(v, &real));
     CHECK_FAILS(mp_value_get(v, &number, 4));

@@ -187,8 +187,8 @@ static void *one_of(kind k)
     case LOCK: CHECK_OK(mp_lock_new((mp_lock **)&h, NULL)); break;
     case RLOCK: CHECK_OK(mp_rlock_new((mp_rlock **)&h, NULL)); break;
     case SEMAPHORE: CHECK_OK(mp_semaphore_new((mp_semaphore **)&h, 1, NULL)); break;
-    case VALUE: CHECK_OK(mp_value_new((mp_value **)&h, MP_INT64, NULL)); break;
-    case ARRAY: CHECK_OK(mp_array_new((mp_array **)&h, MP_INT64, 4, NULL)); break;
+    case VALUE: CHECK_OK(mp_value_new((mp_value **)&h, MP_INT64, NULL, NULL)); break;
+    case ARRAY: CHECK_OK(mp_array_new((mp_array **)&h, MP_INT64, 4, NULL, NULL)); break;
     case EVENT: CHECK_OK(mp_event_new((mp_event **)&h)); break;
     case BARRIER: CHECK_OK(mp_barrier_new((mp_barrier **)&h, 2, NULL)); break;
     case CONDITION: CHECK_OK(mp_condition_new((mp_condition **)&h, NULL)); break;

@@ -102,8 +102,8 @@ TEST(floor, null_value_arguments)
     int64_t x = 0;
     bool yes;
 
-    CHECK_OK(mp_value_new(&real, MP_DOUBLE, NULL));
-    CHECK_STATUS(mp_value_new(NULL, MP_INT64, NULL), MP_ERR_INVALID);
+    CHECK_OK(mp_value_new(&real, MP_DOUBLE, NULL, NULL));
+    CHECK_STATUS(mp_value_new(NULL, MP_INT64, NULL, NULL), MP_ERR_INVALID);
     CHECK_STATUS(mp_value_get(v, NULL, 8), MP_ERR_INVALID);
     CHECK_STATUS(mp_value_set(v, NULL, 8), MP_ERR_INVALID);
     CHECK_STATUS(mp_value_get_int(v, NULL), MP_ERR_INVALID);
@@ -124,9 +124,9 @@ TEST(floor, null_array_arguments)
     void *data;
     size_t n;
 
-    CHECK_STATUS(mp_array_new(NULL, MP_INT64, 4, NULL), MP_ERR_INVALID);
-    CHECK_OK(mp_array_new(&a, MP_INT64, 4, NULL));
-    CHECK_OK(mp_array_new(&real, MP_DOUBLE, 4, NULL));
+    CHECK_STATUS(mp_array_new(NULL, MP_INT64, 4, NULL, NULL), MP_ERR_INVALID);
+    CHECK_OK(mp_array_new(&a, MP_INT64, 4, NULL, NULL));
+    CHECK_OK(mp_array_new(&real, MP_DOUBLE, 4, NULL, NULL));
     CHECK_STATUS(mp_array_length(a, NULL), MP_ERR_INVALID);
     CHECK_STATUS(mp_array_data(a, NULL, &n), MP_ERR_INVALID);
     CHECK_OK(mp_array_data(a, &data, NULL));

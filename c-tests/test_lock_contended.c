@@ -96,7 +96,7 @@ TEST_T(lock, excludes, 60)
     int64_t sum;
     int i;
 
-    CHECK_OK(mp_array_new(&a, MP_INT64, 1, NULL));
+    CHECK_OK(mp_array_new(&a, MP_INT64, 1, NULL, NULL));
     for (i = 0; i < PROCESSES; i++)
         children[i] = CHILD_START(counting_child, l, a);
     for (i = 0; i < PROCESSES; i++)

@@ -153,7 +153,7 @@ TEST_T(lock, kill_200, 120)
     void *data;
     int i;
 
-    CHECK_OK(mp_array_new(&a, MP_INT64, CELLS, NULL));
+    CHECK_OK(mp_array_new(&a, MP_INT64, CELLS, NULL, NULL));
     CHECK_OK(mp_array_data(a, &data, &bytes));
     CHECK_INT(bytes, CELLS * 8);
     cell = data;

@@ -37,7 +37,7 @@ TEST(pool, memory_of_a_dead_owner_comes_back_clean)
         CHECK_OK(mp_process_free(p));
         sleep_ms(100);
         stats_now();
-        CHECK_OK(mp_array_new(&a, MP_UINT8, BYTES, NULL));
+        CHECK_OK(mp_array_new(&a, MP_UINT8, BYTES, NULL, NULL));
         CHECK_OK(mp_array_data(a, &data, NULL));
         bytes = data;
         for (i = 0; i < BYTES; i++)

@@ -156,7 +156,7 @@ TEST(process, wrong_questions)
     mp_lock *l = lock_new();
     mp_array *a;
 
-    CHECK_OK(mp_array_new(&a, MP_INT8, 3, NULL));
+    CHECK_OK(mp_array_new(&a, MP_INT8, 3, NULL, NULL));
     CHECK_OK(mp_process_add_bytes(p, "bytes", 5));
     CHECK_OK(mp_process_add_handle(p, l));
     CHECK_OK(mp_process_add_handle(p, v));
@@ -194,7 +194,7 @@ TEST(process, handles_arrive)
     mp_array *a;
     int64_t x;
 
-    CHECK_OK(mp_array_new(&a, MP_INT16, 3, NULL));
+    CHECK_OK(mp_array_new(&a, MP_INT16, 3, NULL, NULL));
     CHECK_OK(mp_array_set_int(a, 1, 22));
     flag_set(v, 5);
     CHECK_INT(child_end(CHILD_START(uses_handles, l, v, a)), 0);
@@ -215,7 +215,7 @@ TEST(process, handles_freed_before_the_start)
     mp_array *a;
     int i;
 
-    CHECK_OK(mp_array_new(&a, MP_INT16, 3, NULL));
+    CHECK_OK(mp_array_new(&a, MP_INT16, 3, NULL, NULL));
     CHECK_OK(mp_array_set_int(a, 1, 22));
     flag_set(v, 5);
     CHECK_OK(mp_process_add_handle(p, l));
@@ -287,7 +287,7 @@ TEST(process, handles_passed_on)
     mp_lock *l = lock_new();
     mp_array *a;
 
-    CHECK_OK(mp_array_new(&a, MP_INT16, 3, NULL));
+    CHECK_OK(mp_array_new(&a, MP_INT16, 3, NULL, NULL));
     CHECK_OK(mp_array_set_int(a, 1, 22));
     flag_set(v, 5);
     CHECK_INT(child_end(CHILD_START(passes_on, l, v, a)), 0);
@@ -304,7 +304,7 @@ static int makes_its_own(mp_child *self, void *user)
     mp_array *a;
 
     CHECK(mp_child_count(self) == 0 && user == NULL);
-    CHECK_OK(mp_array_new(&a, MP_DOUBLE, 100000, NULL));
+    CHECK_OK(mp_array_new(&a, MP_DOUBLE, 100000, NULL, NULL));
     CHECK_OK(mp_lock_acquire(l, MP_FOREVER));
     return v == NULL;
 }

@@ -238,7 +238,7 @@ static void kill_200(mix m)
     o.bytes = m.ring;
     o.maxsize = m.maxsize;
     CHECK_OK(mp_queue_new(&q, &o));
-    CHECK_OK(mp_array_new(&a, MP_UINT8, sizeof *b, NULL));
+    CHECK_OK(mp_array_new(&a, MP_UINT8, sizeof *b, NULL, NULL));
     b = board_of(a);
     for (i = 0; i < PRODUCERS; i++)
         producer[i] = start(produce, &m, q, a, 0);

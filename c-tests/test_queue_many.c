@@ -122,7 +122,7 @@ static void many_to_many(size_t bytes, size_t maxsize)
     void *data;
     int i;
 
-    CHECK_OK(mp_array_new(&a, MP_UINT32, LINES * EACH, NULL));
+    CHECK_OK(mp_array_new(&a, MP_UINT32, LINES * EACH, NULL, NULL));
     CHECK_OK(mp_array_data(a, &data, NULL));
     got = data;
     for (i = 0; i < PRODUCERS + CONSUMERS; i++) {

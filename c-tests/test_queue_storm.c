@@ -25,7 +25,7 @@ static void one_turn(rng *r)
     mp_value *v = flag_new();
     mp_array *a;
 
-    CHECK_OK(mp_array_new(&a, MP_UINT8, len, NULL));
+    CHECK_OK(mp_array_new(&a, MP_UINT8, len, NULL, NULL));
     CHECK_OK(mp_queue_put(q, bytes, len, MP_NO_WAIT));
     CHECK_OK(mp_lock_acquire(l, MP_NO_WAIT));
     if (rng_below(r, 2) == 0) {

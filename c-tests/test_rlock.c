@@ -132,7 +132,7 @@ TEST(rlock, threads_and_processes_take_turns)
     size_t i;
 
     arg.rlock = rlock_new();
-    CHECK_OK(mp_value_new(&arg.count, MP_INT64, NULL));
+    CHECK_OK(mp_value_new(&arg.count, MP_INT64, NULL, NULL));
     for (i = 0; i < COUNT(p); i++)
         p[i] = CHILD_START(hammer_child, arg.rlock, arg.count);
     for (i = 0; i < COUNT(t); i++)

@@ -32,13 +32,13 @@ int use_everything(void)
         CHECK_OK(mp_lock_release(l));
         CHECK_OK(mp_lock_free(l));
     }
-    if (CHECK_CLEAN(mp_value_new(&v, MP_INT64, NULL)) == MP_OK) {
+    if (CHECK_CLEAN(mp_value_new(&v, MP_INT64, NULL, NULL)) == MP_OK) {
         CHECK_OK(mp_value_set_int(v, 7));
         CHECK_OK(mp_value_get_int(v, &x));
         CHECK_INT(x, 7);
         CHECK_OK(mp_value_free(v));
     }
-    if (CHECK_CLEAN(mp_array_new(&a, MP_INT8, 5 << 20, NULL)) == MP_OK) {
+    if (CHECK_CLEAN(mp_array_new(&a, MP_INT8, 5 << 20, NULL, NULL)) == MP_OK) {
         CHECK_OK(mp_array_set_int(a, (5 << 20) - 1, 9));
         CHECK_OK(mp_array_free(a));
     }

@@ -17,7 +17,7 @@ static int fill_segment(void)
     mp_lock *l;
     int n = 0, i, s = MP_OK;
 
-    while (n < MOST && (s = CHECK_CLEAN(mp_array_new(&all[n], MP_INT8, 65536, NULL))) == MP_OK)
+    while (n < MOST && (s = CHECK_CLEAN(mp_array_new(&all[n], MP_INT8, 65536, NULL, NULL))) == MP_OK)
         n++;
     CHECK_STATUS(s, MP_ERR_NO_MEMORY);
     if (CHECK_CLEAN(mp_lock_new(&l, NULL)) == MP_OK)
@@ -37,7 +37,7 @@ static int fills_twice(void *size)
     CHECK(setenv("MP_SEGMENT_SIZE", size, 1) == 0);
     n = fill_segment();
     CHECK_INT(fill_segment(), n);
-    CHECK_STATUS(mp_array_new(&a, MP_INT8, 100 << 20, NULL), MP_ERR_NO_MEMORY);
+    CHECK_STATUS(mp_array_new(&a, MP_INT8, 100 << 20, NULL, NULL), MP_ERR_NO_MEMORY);
     CHECK_INT(fill_segment(), n);
     return n > 0 ? 0 : 1;
 }
@@ -46,7 +46,7 @@ static void take_most_and_wait(mp_value *flag)
 {
     mp_array *a;
 
-    CHECK_OK(mp_array_new(&a, MP_INT8, 40 << 20, NULL));
+    CHECK_OK(mp_array_new(&a, MP_INT8, 40 << 20, NULL, NULL));
     flag_set(flag, 1);
     for (;;)
         pause();
@@ -68,10 +68,10 @@ static int takes_from_the_dead(void *size)
             take_most_and_wait(flag);
         flag_wait(flag, 1);
         flag_set(flag, 0);
-        CHECK_FAILS(mp_array_new(&a, MP_INT8, 40 << 20, NULL));
+        CHECK_FAILS(mp_array_new(&a, MP_INT8, 40 << 20, NULL, NULL));
         CHECK(kill(child, SIGKILL) == 0);
         CHECK_INT(waitpid(child, NULL, 0), child);
-        CHECK_OK(mp_array_new(&a, MP_INT8, 40 << 20, NULL));
+        CHECK_OK(mp_array_new(&a, MP_INT8, 40 << 20, NULL, NULL));
         CHECK_OK(mp_array_free(a));
     }
     CHECK_OK(mp_value_free(flag));
@@ -153,7 +153,7 @@ static int fills_with_locks(void *size)
     while (n < LOCKS && (s = CHECK_CLEAN(mp_lock_new(&all[n], NULL))) == MP_OK)
         n++;
     CHECK_STATUS(s, MP_ERR_NO_MEMORY);
-    while ((s = CHECK_CLEAN(mp_value_new(&v, MP_INT64, NULL))) == MP_OK)
+    while ((s = CHECK_CLEAN(mp_value_new(&v, MP_INT64, NULL, NULL))) == MP_OK)
         CHECK_OK(mp_process_add_handle(p, v));
     CHECK_STATUS(s, MP_ERR_NO_MEMORY);
     for (i = 0, s = MP_OK; i < 65536 && s == MP_OK; i++)
@@ -222,7 +222,7 @@ static void nearly_full_process(void)
     mp_process *p;
 
     CHECK_OK(mp_process_new(&p, waits, NULL, NULL));
-    if (CHECK_CLEAN(mp_value_new(&flag, MP_INT64, NULL)) == MP_OK) {
+    if (CHECK_CLEAN(mp_value_new(&flag, MP_INT64, NULL, NULL)) == MP_OK) {
         flag_set(flag, 1);
         CHECK_OK(mp_process_add_handle(p, flag));
         CHECK_OK(mp_process_add_bytes(p, bytes, sizeof bytes));
@@ -248,7 +248,7 @@ static int fills_nearly(void *size)
         mp_stats before;
 
         for (n = 0; n < MOST; n++)
-            if (CHECK_CLEAN(mp_array_new(&all[n], MP_INT8, 65536, NULL)) != MP_OK)
+            if (CHECK_CLEAN(mp_array_new(&all[n], MP_INT8, 65536, NULL, NULL)) != MP_OK)
                 break;
         for (i = 0; i < left && n > 0; i++)
             CHECK_OK(mp_array_free(all[--n]));

@@ -77,7 +77,7 @@ static void allocate(mp_value *stop)
         for (i = 0; i < AT_A_TIME; i++) {
             size_t length = (size_t)rng_below(&chance, 2000) + 1;
 
-            CHECK_OK(mp_array_new(&all[i], MP_INT64, length, NULL));
+            CHECK_OK(mp_array_new(&all[i], MP_INT64, length, NULL, NULL));
             CHECK_OK(mp_array_get_int(all[i], length - 1, &x));
             CHECK_INT(x, 0);
             CHECK_OK(mp_array_set_int(all[i], length - 1, i + 1));

@@ -229,8 +229,8 @@ static int make_and_free_all(void)
     int s;
 
     if ((s = CHECK_CLEAN(mp_lock_new(&l, NULL))) == MP_OK &&
-        (s = CHECK_CLEAN(mp_value_new(&v, MP_INT64, NULL))) == MP_OK &&
-        (s = CHECK_CLEAN(mp_array_new(&a, MP_UINT8, 100000, NULL))) == MP_OK &&
+        (s = CHECK_CLEAN(mp_value_new(&v, MP_INT64, NULL, NULL))) == MP_OK &&
+        (s = CHECK_CLEAN(mp_array_new(&a, MP_UINT8, 100000, NULL, NULL))) == MP_OK &&
         (s = CHECK_CLEAN(mp_queue_new(&q, NULL))) == MP_OK)
         CHECK_OK(mp_array_set_int(a, 99999, 1));
     CHECK_OK(mp_queue_free(q));
@@ -279,7 +279,7 @@ static int makes_and_dies(void *arg)
     (void)arg;
     for (i = 0; i < 3; i++)
         lock_new();
-    CHECK_OK(mp_array_new(&a, MP_UINT8, 100000, NULL));
+    CHECK_OK(mp_array_new(&a, MP_UINT8, 100000, NULL, NULL));
     CHECK_OK(mp_queue_new(&q, NULL));
     CHECK_OK(mp_queue_put(q, "x", 1, MP_NO_WAIT));
     flag_get(value);

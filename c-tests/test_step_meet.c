@@ -26,7 +26,7 @@ static void make_all(void)
 {
     lock = lock_new();
     value = flag_new();
-    CHECK_OK(mp_array_new(&array, MP_INT64, 100, NULL));
+    CHECK_OK(mp_array_new(&array, MP_INT64, 100, NULL, NULL));
     CHECK_OK(mp_queue_new(&queue, NULL));
     CHECK_OK(mp_queue_put(queue, "a message", 9, MP_NO_WAIT));
     CHECK_OK(mp_queue_get_buffer(queue, &buffer, MP_NO_WAIT));
@@ -103,9 +103,9 @@ static void make_others(void)
 
     memset(ones, 0xFF, sizeof ones);
     for (i = 0; i < OTHERS; i++)
-        CHECK_OK(mp_value_new(&others[i], MP_DOUBLE, NULL));
+        CHECK_OK(mp_value_new(&others[i], MP_DOUBLE, NULL, NULL));
     for (i = 0; i < (int)COUNT(arrays); i++)
-        CHECK_OK(mp_array_new(&arrays[i], MP_UINT8, sizeof ones, ones));
+        CHECK_OK(mp_array_new(&arrays[i], MP_UINT8, sizeof ones, ones, NULL));
 }
 
 static void others_are_whole(void)
@@ -183,7 +183,7 @@ static void make_and_free(void)
     mp_lock *l = lock_new();
     mp_value *v = flag_new();
 
-    CHECK_OK(mp_array_new(&a, MP_UINT8, 100000, NULL));
+    CHECK_OK(mp_array_new(&a, MP_UINT8, 100000, NULL, NULL));
     flag_set(v, 5);
     CHECK_OK(mp_lock_acquire(l, MP_NO_WAIT));
     CHECK_OK(mp_array_set_int(a, 99999, 1));

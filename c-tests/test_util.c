@@ -64,7 +64,7 @@ mp_value *flag_new(void)
 {
     mp_value *v;
 
-    CHECK_OK(mp_value_new(&v, MP_INT64, NULL));
+    CHECK_OK(mp_value_new(&v, MP_INT64, NULL, NULL));
     return v;
 }
 

@@ -46,7 +46,7 @@ TEST(value, integers_wrap)
         mp_value *v;
         int64_t x = 99;
 
-        CHECK_OK(mp_value_new(&v, integers[t].type, NULL));
+        CHECK_OK(mp_value_new(&v, integers[t].type, NULL, NULL));
         CHECK_OK(mp_value_get_int(v, &x));
         CHECK_INT(x, 0);
         for (i = 0; i < COUNT(samples); i++) {
@@ -68,7 +68,7 @@ TEST(value, fetch_add_wraps)
         mp_value *v;
         int64_t x, old, sum = 0;
 
-        CHECK_OK(mp_value_new(&v, integers[t].type, NULL));
+        CHECK_OK(mp_value_new(&v, integers[t].type, NULL, NULL));
         for (i = 0; i < COUNT(samples); i++) {
             CHECK_OK(mp_value_fetch_add(v, samples[i], &old));
             CHECK_INT(old, sum);
@@ -96,7 +96,7 @@ TEST(value, raw_bytes)
         unsigned char got[16];
         mp_value *v;
 
-        CHECK_OK(mp_value_new(&v, integers[t].type, pattern));
+        CHECK_OK(mp_value_new(&v, integers[t].type, pattern, NULL));
         memset(got, 0x11, sizeof got);
         CHECK_OK(mp_value_get(v, got, size));
         CHECK(memcmp(got, pattern, size) == 0);
@@ -120,7 +120,7 @@ TEST(value, unsigned_64_bits)
     mp_value *v;
     int64_t x;
 
-    CHECK_OK(mp_value_new(&v, MP_UINT64, &big));
+    CHECK_OK(mp_value_new(&v, MP_UINT64, &big, NULL));
     CHECK_OK(mp_value_get_int(v, &x));
     CHECK_INT(x, -3);
     CHECK_OK(mp_value_fetch_add(v, 5, &x));
@@ -139,7 +139,7 @@ TEST(value, doubles)
     bool yes;
     size_t i;
 
-    CHECK_OK(mp_value_new(&v, MP_DOUBLE, &initial));
+    CHECK_OK(mp_value_new(&v, MP_DOUBLE, &initial, NULL));
     CHECK_OK(mp_value_get_double(v, &got));
     CHECK(got == 2.25);
     for (i = 0; i < COUNT(some); i++) {
@@ -168,7 +168,7 @@ TEST(value, double_calls_on_integers)
     for (t = 0; t < COUNT(integers); t++) {
         mp_value *v;
 
-        CHECK_OK(mp_value_new(&v, integers[t].type, NULL));
+        CHECK_OK(mp_value_new(&v, integers[t].type, NULL, NULL));
         CHECK_STATUS(mp_value_get_double(v, &got), MP_ERR_INVALID);
         CHECK_STATUS(mp_value_set_double(v, 1.0), MP_ERR_INVALID);
         CHECK_OK(mp_value_free(v));
@@ -184,7 +184,7 @@ TEST(value, compare_exchange)
         bool exchanged = true;
         mp_value *v;
 
-        CHECK_OK(mp_value_new(&v, integers[t].type, NULL));
+        CHECK_OK(mp_value_new(&v, integers[t].type, NULL, NULL));
         CHECK_OK(mp_value_set_int(v, 10));
         CHECK_OK(mp_value_compare_exchange(v, &expected, 20, &exchanged));
         CHECK(!exchanged);
@@ -202,14 +202,14 @@ TEST(value, compare_exchange)
 
 TEST(value, wrong_type)
 {
-    static const int wrong[] = {0, -1, MP_DOUBLE + 1, 255, INT32_MAX, INT32_MIN};
+    static const int wrong[] = {0, -1, MP_FLOAT + 1, 255, INT32_MAX, INT32_MIN};
     int64_t initial = 1;
     mp_value *v;
     size_t i;
 
     for (i = 0; i < COUNT(wrong); i++) {
-        CHECK_STATUS(mp_value_new(&v, wrong[i], NULL), MP_ERR_INVALID);
-        CHECK_STATUS(mp_value_new(&v, wrong[i], &initial), MP_ERR_INVALID);
+        CHECK_STATUS(mp_value_new(&v, wrong[i], NULL, NULL), MP_ERR_INVALID);
+        CHECK_STATUS(mp_value_new(&v, wrong[i], &initial, NULL), MP_ERR_INVALID);
     }
 }
 
@@ -237,7 +237,7 @@ TEST(value, fetch_add_by_four_processes)
     int64_t x;
     int i;
 
-    CHECK_OK(mp_value_new(&narrow, MP_UINT8, NULL));
+    CHECK_OK(mp_value_new(&narrow, MP_UINT8, NULL, NULL));
     for (i = 0; i < CHILDREN; i++)
         children[i] = CHILD_START(adder, wide, narrow);
     for (i = 0; i < CHILDREN; i++)
@@ -295,7 +295,7 @@ TEST(value, double_in_a_child)
     double x = 1.25;
     mp_value *v;
 
-    CHECK_OK(mp_value_new(&v, MP_DOUBLE, &x));
+    CHECK_OK(mp_value_new(&v, MP_DOUBLE, &x, NULL));
     CHECK_INT(child_end(CHILD_START(doubler, v)), 0);
     CHECK_OK(mp_value_get_double(v, &x));
     CHECK(x == 2.5);

@@ -54,8 +54,8 @@ int main(int argc, char **argv)
     int code;
 
     if (mp_bootstrap(argc, argv) < 0 ||
-        mp_value_new(&number, MP_DOUBLE, NULL) < 0 ||
-        mp_array_new(&array, MP_INT32, LENGTH, first) < 0 ||
+        mp_value_new(&number, MP_DOUBLE, NULL, NULL) < 0 ||
+        mp_array_new(&array, MP_INT32, LENGTH, first, NULL) < 0 ||
         print(array) < 0)
         return failed();
 

@@ -39,7 +39,7 @@ int main(int argc, char **argv)
 
     if (mp_bootstrap(argc, argv) < 0 ||
         mp_lock_new(&lock, NULL) < 0 ||
-        mp_value_new(&counter, MP_INT64, NULL) < 0)
+        mp_value_new(&counter, MP_INT64, NULL, NULL) < 0)
         return failed();
     for (i = 0; i < 2; i++)
         if (mp_process_new(&child[i], count, NULL, NULL) < 0 ||

@@ -32,7 +32,7 @@ int main(int argc, char **argv)
     int64_t total;
     int i, code;
 
-    if (mp_bootstrap(argc, argv) < 0 || mp_value_new(&counter, MP_INT64, NULL) < 0)
+    if (mp_bootstrap(argc, argv) < 0 || mp_value_new(&counter, MP_INT64, NULL, NULL) < 0)
         return failed();
     for (i = 0; i < CHILDREN; i++)
         if (mp_process_new(&child[i], count, NULL, NULL) < 0 ||

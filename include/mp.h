@@ -1079,12 +1079,18 @@ mp_status mp_barrier_free(mp_barrier *barrier);
 
 /* ---- value --------------------------------------------------------------------------------------
  *
- * Shared values: one number that many processes read and change. Every operation is one atomic
- * step, also against all the others; no lock excludes them, so guard a value either by a lock,
- * always, or by nothing.
+ * Shared values: one number, or one struct, that many processes read and change. Every
+ * operation on a number is one atomic step, also against all the others; the value's lock does
+ * not exclude them, so guard a number either by the lock, always, or by nothing. A struct is
+ * copied whole with the lock held.
  */
 
-/* The types that values and the items of arrays can have. */
+/*
+ * The types that values and the items of arrays can have. Wherever an mp_type is expected, a
+ * character is fine as well, which names a type of C's: 'c' char, 'b' signed char, 'B' unsigned
+ * char, 'u' wchar_t, 'h' short, 'H' unsigned short, 'i' int, 'I' unsigned int, 'l' long, 'L'
+ * unsigned long, 'q' long long, 'Q' unsigned long long, 'f' float, 'd' double.
+ */
 typedef enum mp_type {
     /* int8_t */
     MP_INT8 = 1,
@@ -1104,44 +1110,223 @@ typedef enum mp_type {
     MP_UINT64 = 8,
     /* double */
     MP_DOUBLE = 9,
+    /* float */
+    MP_FLOAT = 10,
 } mp_type;
 
 /* A shared value. */
 typedef struct mp_value mp_value;
 
+/* How a value shall be guarded. At most one of lock, rlock and raw. */
+typedef struct mp_value_options {
+    /* sizeof(mp_value_options). */
+    size_t size;
+    /*
+     * Guarded by this lock, which others may be guarded by, too; NULL for another choice. A lock is
+     * not recursive: who holds it and makes a call that acquires it waits for itself.
+     */
+    mp_lock *lock;
+    /* Guarded by this RLock; NULL for another choice. With neither it is an RLock of its own. */
+    mp_rlock *rlock;
+    /* Guarded by nothing. */
+    bool raw;
+    /*
+     * Of its own RLock: whoever acquires it is told MP_OWNER_DIED, instead of MP_OK, where the last
+     * holder died.
+     */
+    bool report_owner_death;
+} mp_value_options;
+
+/* The defaults: mp_value_options o = MP_VALUE_OPTIONS; */
+#define MP_VALUE_OPTIONS { sizeof(mp_value_options), NULL, NULL, false, false }
+
+/* MP_VALUE_OPTIONS as a function. */
+mp_status mp_value_options_init(mp_value_options *options);
+
 /*
- * Makes a value.
+ * Makes a value of a number type.
  *
  * value: where the handle goes.
- * type: an mp_type.
+ * type: an mp_type, or one of its characters.
  * initial: points to one item of that type; NULL for zero.
+ * options: NULL for the defaults: an RLock of its own.
  *
- * MP_ERR_INVALID: type is none of mp_type.
+ * MP_ERR_INVALID: type is none; or the options want more than one lock.
+ * MP_ERR_BAD_HANDLE: the options' lock is none.
  * MP_ERR_NO_MEMORY: the shared segment is full.
  *
  * Fork: a child uses the same value through the same handle.
  * Kill: a process that is killed in any call on a value leaves it as before the call or as
- * after it.
+ * after it, except in mp_value_set of a struct without a lock.
  */
-mp_status mp_value_new(mp_value **value, int type, const void *initial);
+mp_status mp_value_new(mp_value **value,
+                       int type,
+                       const void *initial,
+                       const mp_value_options *options);
 
 /*
- * Copies the value out.
+ * Makes a value of a struct's type, or any other of a known size.
+ *
+ * value: where the handle goes.
+ * struct_size: sizeof the struct. Its alignment is at most 64.
+ * initial: points to the struct to begin with; NULL for zeros.
+ * options: NULL for the defaults: an RLock of its own.
+ *
+ * MP_ERR_INVALID: struct_size is 0 or more than can be; or the options want more than one lock.
+ * MP_ERR_BAD_HANDLE: the options' lock is none.
+ * MP_ERR_NO_MEMORY: the shared segment, or the machine, has no room for so much: with a lock it
+ *     takes twice its size.
+ *
+ * Pointers in the struct mean something only in the process that stored them.
+ * Fork, Kill: as mp_value_new.
+ */
+mp_status mp_value_new_struct(mp_value **value,
+                              size_t struct_size,
+                              const void *initial,
+                              const mp_value_options *options);
+
+/*
+ * Makes a value of the same type with the same contents.
+ *
+ * copy: where the handle goes.
+ * source: the value to copy, with its lock held where it is a struct.
+ * options: of the copy; NULL for the defaults: an RLock of its own.
+ *
+ * MP_OWNER_DIED: the copy is made; the last holder of source's lock died, see mp_value_acquire.
+ * MP_ERR_INVALID: the options want more than one lock.
+ * MP_ERR_BAD_HANDLE: source or the options' lock is none.
+ * MP_ERR_NO_MEMORY: the shared segment is full.
+ * MP_ERR_STATE: source's block was overwritten by a stray pointer.
+ */
+mp_status mp_value_copy(mp_value **copy, const mp_value *source, const mp_value_options *options);
+
+/*
+ * How many bytes the value's type has.
+ *
+ * size: where the number goes.
+ *
+ * MP_ERR_STATE: the value's block was overwritten by a stray pointer.
+ */
+mp_status mp_value_size(const mp_value *value, size_t *size);
+
+/*
+ * Copies the value out; a struct with the lock held, which is waited for without limit.
  *
  * out: where its bytes go. size: how many those are, which must be the type's size.
  *
- * MP_ERR_INVALID: size is not the type's.
+ * MP_OWNER_DIED: the struct is copied; the lock's last holder died, see mp_value_acquire.
+ * MP_ERR_INVALID: size is not the type's; or the thread holds the lock UINT32_MAX times.
+ * MP_ERR_STATE: the value's block was overwritten by a stray pointer.
  */
 mp_status mp_value_get(const mp_value *value, void *out, size_t size);
 
 /*
- * Stores a value given by its bytes.
+ * Stores a value given by its bytes; a struct with the lock held, which is waited for without
+ * limit.
  *
  * data: the bytes. size: how many those are, which must be the type's size.
  *
- * MP_ERR_INVALID: size is not the type's.
+ * MP_OWNER_DIED: the struct is stored; the lock's last holder died, see mp_value_acquire.
+ * MP_ERR_INVALID: size is not the type's; or the thread holds the lock UINT32_MAX times.
+ * MP_ERR_STATE: the value's block was overwritten by a stray pointer.
+ *
+ * Kill: a struct with a lock is stored or not, and so it is for whoever acquires the lock by a
+ * call on the value.
  */
 mp_status mp_value_set(mp_value *value, const void *data, size_t size);
+
+/*
+ * Where the value is, in this process, for C's own operators: members of a struct, atomics of a
+ * number. Good for as long as the handle is not freed; another process has it at another address.
+ * Nothing is acquired: that is the program's to do, by mp_value_acquire, and what a process
+ * killed meanwhile has written through this stays as it is.
+ *
+ * data: the address goes here; it is aligned for the type, up to 64 bytes.
+ * size: how many bytes the type has goes here; may be NULL.
+ *
+ * MP_ERR_STATE: the value's block was overwritten by a stray pointer.
+ */
+mp_status mp_value_data(mp_value *value, void **data, size_t *size);
+
+/*
+ * Acquires the value's lock, waiting for it for up to timeout. Whoever holds an RLock may acquire
+ * it again, and is not kept waiting by the calls that acquire it themselves.
+ *
+ * timeout: nanoseconds.
+ *
+ * MP_OK: you hold it.
+ * MP_OWNER_DIED: you hold it, and its last holder died holding it. Only from a lock made with
+ *     report_owner_death; for others see mp_value_recovered.
+ * MP_ERR_TIMEOUT: somebody else held it all the time.
+ * MP_ERR_STATE: the value has no lock; or its block was overwritten by a stray pointer.
+ * MP_ERR_INVALID: the thread holds it UINT32_MAX times already.
+ *
+ * A killed holder: the lock is taken from it, as by mp_lock_acquire.
+ * The mp_value_set of a struct that it was killed in is completed first.
+ */
+mp_status mp_value_acquire(mp_value *value, mp_timeout timeout);
+
+/*
+ * Releases the value's lock.
+ *
+ * MP_ERR_NOT_OWNER: it is an RLock, and this thread does not hold it.
+ * MP_ERR_OVER_RELEASE: it is a lock, and nobody holds it.
+ * MP_ERR_STATE: as mp_value_acquire.
+ */
+mp_status mp_value_release(mp_value *value);
+
+/*
+ * Whether anybody holds the value's lock, at some moment during the call. A dead holder still
+ * counts.
+ *
+ * locked: where the answer goes.
+ *
+ * MP_ERR_STATE: as mp_value_acquire.
+ */
+mp_status mp_value_locked(const mp_value *value, bool *locked);
+
+/*
+ * Whether the caller holds the value's lock, this thread an RLock and this process a lock, and got
+ * it from a holder that died; true until it is released.
+ *
+ * recovered: where the answer goes.
+ *
+ * MP_ERR_STATE: as mp_value_acquire.
+ */
+mp_status mp_value_recovered(const mp_value *value, bool *recovered);
+
+/*
+ * A handle to the value's lock, where that is an RLock, as one of its own is: to be freed by
+ * mp_rlock_free. The RLock lives as long as the value or any handle to it.
+ *
+ * rlock: where the handle goes.
+ *
+ * MP_ERR_STATE: the value's lock is an mp_lock; or as mp_value_acquire.
+ * MP_ERR_NO_MEMORY: there is no room for one more handle.
+ */
+mp_status mp_value_get_rlock(const mp_value *value, mp_rlock **rlock);
+
+/*
+ * The same where the lock is an mp_lock: to be freed by mp_lock_free.
+ *
+ * lock: where the handle goes.
+ *
+ * MP_ERR_STATE: the value's lock is an RLock; or as mp_value_acquire.
+ * MP_ERR_NO_MEMORY: there is no room for one more handle.
+ */
+mp_status mp_value_get_lock(const mp_value *value, mp_lock **lock);
+
+/*
+ * Frees this handle, and what mp_value_data gave for it. NULL is fine. The value goes with the
+ * last handle to it in any process.
+ */
+mp_status mp_value_free(mp_value *value);
+
+/* ---- value_number -------------------------------------------------------------------------------
+ *
+ * Numbers in values: each operation is one atomic step, for every process.
+ * What a process wrote before it changed a number is seen by whoever reads the change.
+ */
 
 /*
  * Reads an integer of any type. A uint64_t beyond INT64_MAX comes as the negative number with
@@ -1149,33 +1334,104 @@ mp_status mp_value_set(mp_value *value, const void *data, size_t size);
  *
  * result: where it goes.
  *
- * MP_ERR_INVALID: the value is a double.
+ * MP_ERR_INVALID: the value is no integer.
+ * MP_ERR_STATE: the value's block was overwritten by a stray pointer.
  */
 mp_status mp_value_get_int(const mp_value *value, int64_t *result);
 
 /*
  * Stores an integer, cut to the type's width as C does it.
  *
- * MP_ERR_INVALID: the value is a double.
+ * MP_ERR_INVALID: the value is no integer.
+ * MP_ERR_STATE: the value's block was overwritten by a stray pointer.
  */
 mp_status mp_value_set_int(mp_value *value, int64_t number);
 
 /*
  * Adds to an integer, wrapping around at the type's width.
  *
- * by: what is added, negative to subtract.
- * before: the value from before goes here; may be NULL.
+ * by: what is added.
+ * before: the number from before goes here; may be NULL.
  *
- * MP_ERR_INVALID: the value is a double.
+ * MP_ERR_INVALID: the value is no integer.
+ * MP_ERR_STATE: the value's block was overwritten by a stray pointer.
  */
 mp_status mp_value_fetch_add(mp_value *value, int64_t by, int64_t *before);
 
 /*
- * Stores an integer.
+ * Subtracts from an integer, wrapping around at the type's width.
  *
- * before: the value from before goes here; may be NULL.
+ * by: what is subtracted.
+ * before: the number from before goes here; may be NULL.
  *
- * MP_ERR_INVALID: the value is a double.
+ * MP_ERR_INVALID: the value is no integer.
+ * MP_ERR_STATE: the value's block was overwritten by a stray pointer.
+ */
+mp_status mp_value_fetch_sub(mp_value *value, int64_t by, int64_t *before);
+
+/*
+ * Keeps those bits of an integer that are in a mask.
+ *
+ * by: the mask, cut to the type's width.
+ * before: the number from before goes here; may be NULL.
+ *
+ * MP_ERR_INVALID: the value is no integer.
+ * MP_ERR_STATE: the value's block was overwritten by a stray pointer.
+ */
+mp_status mp_value_fetch_and(mp_value *value, int64_t by, int64_t *before);
+
+/*
+ * Sets those bits of an integer that are in a mask.
+ *
+ * by: the mask, cut to the type's width.
+ * before: the number from before goes here; may be NULL.
+ *
+ * MP_ERR_INVALID: the value is no integer.
+ * MP_ERR_STATE: the value's block was overwritten by a stray pointer.
+ */
+mp_status mp_value_fetch_or(mp_value *value, int64_t by, int64_t *before);
+
+/*
+ * Flips those bits of an integer that are in a mask.
+ *
+ * by: the mask, cut to the type's width.
+ * before: the number from before goes here; may be NULL.
+ *
+ * MP_ERR_INVALID: the value is no integer.
+ * MP_ERR_STATE: the value's block was overwritten by a stray pointer.
+ */
+mp_status mp_value_fetch_xor(mp_value *value, int64_t by, int64_t *before);
+
+/*
+ * Stores an integer where it is less than what is there.
+ *
+ * by: the integer, cut to the type's width.
+ * before: the number from before goes here; may be NULL.
+ *
+ * MP_ERR_INVALID: the value is no integer.
+ * MP_ERR_STATE: the value's block was overwritten by a stray pointer.
+ */
+mp_status mp_value_fetch_min(mp_value *value, int64_t by, int64_t *before);
+
+/*
+ * Stores an integer where it is more than what is there.
+ *
+ * by: the integer, cut to the type's width.
+ * before: the number from before goes here; may be NULL.
+ *
+ * MP_ERR_INVALID: the value is no integer.
+ * MP_ERR_STATE: the value's block was overwritten by a stray pointer.
+ */
+mp_status mp_value_fetch_max(mp_value *value, int64_t by, int64_t *before);
+
+/*
+ * Stores an integer, cut to the type's width, and tells what was there.
+ *
+ * number: what is stored.
+ * before: the number from before goes here; may be NULL.
+ *
+ * MP_ERR_INVALID: the value is no integer.
+ * MP_ERR_STATE: the value's block was overwritten by a stray pointer.
  */
 mp_status mp_value_exchange(mp_value *value, int64_t number, int64_t *before);
 
@@ -1183,10 +1439,11 @@ mp_status mp_value_exchange(mp_value *value, int64_t number, int64_t *before);
  * Stores an integer if the value is the expected one. MP_OK either way.
  *
  * expected: what the value should be; where it is not, what it is instead goes here.
- * desired: what is stored.
+ * desired: what is stored, cut to the type's width.
  * exchanged: whether it was stored; may be NULL.
  *
- * MP_ERR_INVALID: the value is a double.
+ * MP_ERR_INVALID: the value is no integer.
+ * MP_ERR_STATE: the value's block was overwritten by a stray pointer.
  */
 mp_status mp_value_compare_exchange(mp_value *value,
                                     int64_t *expected,
@@ -1194,50 +1451,130 @@ mp_status mp_value_compare_exchange(mp_value *value,
                                     bool *exchanged);
 
 /*
- * Reads a double.
+ * Reads a float or double.
  *
  * result: where it goes.
  *
- * MP_ERR_INVALID: the value is an integer.
+ * MP_ERR_INVALID: the value is neither a float nor a double.
+ * MP_ERR_STATE: the value's block was overwritten by a stray pointer.
  */
 mp_status mp_value_get_double(const mp_value *value, double *result);
 
 /*
- * Stores a double.
+ * Stores a double, rounded where the type is float.
  *
- * MP_ERR_INVALID: the value is an integer.
+ * MP_ERR_INVALID: the value is neither a float nor a double.
+ * MP_ERR_STATE: the value's block was overwritten by a stray pointer.
  */
 mp_status mp_value_set_double(mp_value *value, double number);
 
-/* Frees this handle. NULL is fine. The value goes with the last handle to it in any process. */
-mp_status mp_value_free(mp_value *value);
+/*
+ * Adds to a float or double.
+ *
+ * by: what is added.
+ * before: the number from before goes here; may be NULL.
+ *
+ * MP_ERR_INVALID: the value is neither a float nor a double.
+ * MP_ERR_STATE: the value's block was overwritten by a stray pointer.
+ */
+mp_status mp_value_fetch_add_double(mp_value *value, double by, double *before);
 
 /* ---- array --------------------------------------------------------------------------------------
  *
- * Shared arrays: numbers side by side in memory that many processes have. The calls read and
- * write single items whole; longer stretches, and what goes through mp_array_data, are for the
- * program to guard, with a lock for example.
+ * Shared arrays: numbers or structs side by side in memory that many processes have. A single
+ * number is read, written and changed in one atomic step, which the array's lock does not
+ * exclude. Whatever is longer is copied with the lock held; what goes through mp_array_data is
+ * the program's to guard.
  */
 
 /* A shared array. */
 typedef struct mp_array mp_array;
 
+/* How an array shall be guarded. At most one of lock, rlock and raw. */
+typedef struct mp_array_options {
+    /* sizeof(mp_array_options). */
+    size_t size;
+    /*
+     * Guarded by this lock, which others may be guarded by, too; NULL for another choice. A lock is
+     * not recursive: who holds it and makes a call that acquires it waits for itself.
+     */
+    mp_lock *lock;
+    /* Guarded by this RLock; NULL for another choice. With neither it is an RLock of its own. */
+    mp_rlock *rlock;
+    /* Guarded by nothing. */
+    bool raw;
+    /*
+     * Of its own RLock: whoever acquires it is told MP_OWNER_DIED, instead of MP_OK, where the last
+     * holder died.
+     */
+    bool report_owner_death;
+} mp_array_options;
+
+/* The defaults: mp_array_options o = MP_ARRAY_OPTIONS; */
+#define MP_ARRAY_OPTIONS { sizeof(mp_array_options), NULL, NULL, false, false }
+
+/* MP_ARRAY_OPTIONS as a function. */
+mp_status mp_array_options_init(mp_array_options *options);
+
 /*
- * Makes an array.
+ * Makes an array of a number type.
  *
  * array: where the handle goes.
- * type: an mp_type, the type of each item.
+ * type: an mp_type, or one of its characters: the type of each item.
  * length: how many items; 0 is fine.
  * initial: points to length items; NULL for zeros.
+ * options: NULL for the defaults: an RLock of its own.
  *
- * MP_ERR_INVALID: type is none of mp_type.
+ * MP_ERR_INVALID: type is none; or the options want more than one lock.
+ * MP_ERR_BAD_HANDLE: the options' lock is none.
  * MP_ERR_NO_MEMORY: the shared segment, or the machine, has no room for so much.
  *
  * Fork: a child uses the same array through the same handle.
- * Kill: a process that is killed while it writes leaves single items whole, and longer
- * stretches half written.
+ * Kill: a process that is killed while it writes leaves single numbers whole, and longer
+ * stretches half written; whoever acquires the lock next can know, see mp_array_recovered.
  */
-mp_status mp_array_new(mp_array **array, int type, size_t length, const void *initial);
+mp_status mp_array_new(mp_array **array,
+                       int type,
+                       size_t length,
+                       const void *initial,
+                       const mp_array_options *options);
+
+/*
+ * Makes an array of structs, or of any other type of a known size.
+ *
+ * array: where the handle goes.
+ * struct_size: sizeof the struct. Its alignment is at most 64.
+ * length: how many structs; 0 is fine.
+ * initial: points to length structs; NULL for zeros.
+ * options: NULL for the defaults: an RLock of its own.
+ *
+ * MP_ERR_INVALID: struct_size is 0 or more than can be; or the options want more than one lock.
+ * MP_ERR_BAD_HANDLE: the options' lock is none.
+ * MP_ERR_NO_MEMORY: the shared segment, or the machine, has no room for so much.
+ *
+ * Pointers in the structs mean something only in the process that stored them.
+ * Fork, Kill: as mp_array_new.
+ */
+mp_status mp_array_new_struct(mp_array **array,
+                              size_t struct_size,
+                              size_t length,
+                              const void *initial,
+                              const mp_array_options *options);
+
+/*
+ * Makes an array of the same type and length with the same items.
+ *
+ * copy: where the handle goes.
+ * source: the array to copy, with its lock held.
+ * options: of the copy; NULL for the defaults: an RLock of its own.
+ *
+ * MP_OWNER_DIED: the copy is made; the last holder of source's lock died, see mp_array_acquire.
+ * MP_ERR_INVALID: the options want more than one lock.
+ * MP_ERR_BAD_HANDLE: source or the options' lock is none.
+ * MP_ERR_NO_MEMORY: the shared segment, or the machine, has no room for so much.
+ * MP_ERR_STATE: source's block was overwritten by a stray pointer.
+ */
+mp_status mp_array_copy(mp_array **copy, const mp_array *source, const mp_array_options *options);
 
 /*
  * How many items the array has.
@@ -1247,8 +1584,18 @@ mp_status mp_array_new(mp_array **array, int type, size_t length, const void *in
 mp_status mp_array_length(const mp_array *array, size_t *length);
 
 /*
+ * How many bytes each item has.
+ *
+ * size: where the number goes.
+ *
+ * MP_ERR_STATE: the array's block was overwritten by a stray pointer.
+ */
+mp_status mp_array_item_size(const mp_array *array, size_t *size);
+
+/*
  * Where the items are, in this process. Good for as long as the handle is not freed; another
- * process has them at another address.
+ * process has them at another address. Nothing is acquired: that is the program's to do, by
+ * mp_array_acquire, where others may be at the items as well.
  *
  * data: the address goes here; it is aligned to 64 bytes.
  * bytes: how many bytes the items have goes here; may be NULL.
@@ -1258,12 +1605,15 @@ mp_status mp_array_length(const mp_array *array, size_t *length);
 mp_status mp_array_data(mp_array *array, void **data, size_t *bytes);
 
 /*
- * Copies items out.
+ * Copies items out, with the array's lock held, which is waited for without limit.
  *
  * first: index of the first. count: how many.
  * out: where they go. out_size: its bytes, which must be count items.
  *
- * MP_ERR_INVALID: the array does not have these items, or out_size is not their size.
+ * MP_OWNER_DIED: they are copied; the lock's last holder died, see mp_array_acquire.
+ * MP_ERR_INVALID: the array does not have these items, or out_size is not their size; or the
+ *     thread holds the lock UINT32_MAX times.
+ * MP_ERR_STATE: the array's block was overwritten by a stray pointer.
  */
 mp_status mp_array_read(const mp_array *array,
                         size_t first,
@@ -1272,12 +1622,15 @@ mp_status mp_array_read(const mp_array *array,
                         size_t out_size);
 
 /*
- * Copies items in.
+ * Copies items in, with the array's lock held, which is waited for without limit.
  *
  * first: index of the first. count: how many.
  * data: the items. size: their bytes, which must be count items.
  *
- * MP_ERR_INVALID: the array does not have these items, or size is not their size.
+ * MP_OWNER_DIED: they are stored; the lock's last holder died, see mp_array_acquire.
+ * MP_ERR_INVALID: the array does not have these items, or size is not their size; or the
+ *     thread holds the lock UINT32_MAX times.
+ * MP_ERR_STATE: the array's block was overwritten by a stray pointer.
  */
 mp_status mp_array_write(mp_array *array,
                          size_t first,
@@ -1286,43 +1639,528 @@ mp_status mp_array_write(mp_array *array,
                          size_t size);
 
 /*
- * Reads an integer item of any type. A uint64_t beyond INT64_MAX comes as the negative number
- * with the same bits.
+ * Copies the string out that an array of char holds: what is before the first NUL, or all of it
+ * where there is none. With the array's lock held, which is waited for without limit.
  *
- * result: where it goes.
+ * text: where it goes, with a zero at its end. size: bytes of that.
+ * needed: how many bytes it takes, with the zero, goes here; may be NULL.
  *
- * MP_ERR_INVALID: there is no such item, or the items are doubles.
+ * MP_OWNER_DIED: it is copied; the lock's last holder died, see mp_array_acquire.
+ * MP_ERR_TOO_SMALL: it takes more than size. Only needed is written.
+ * MP_ERR_INVALID: the items are not of one byte each; or text is NULL, and size is not 0.
+ * MP_ERR_STATE: the array's block was overwritten by a stray pointer.
  */
-mp_status mp_array_get_int(const mp_array *array, size_t index, int64_t *result);
+mp_status mp_array_get_string(const mp_array *array, char *text, size_t size, size_t *needed);
 
 /*
- * Stores an integer item, cut to the type's width as C does it.
+ * Stores a string in an array of char, with a zero behind it where there is room for one; what
+ * follows stays as it is. With the array's lock held, which is waited for without limit.
  *
- * MP_ERR_INVALID: there is no such item, or the items are doubles.
+ * text: the string, with a zero at its end, which need not fit.
+ *
+ * MP_OWNER_DIED: it is stored; the lock's last holder died, see mp_array_acquire.
+ * MP_ERR_INVALID: it is longer than the array, of which nothing is changed; or text is NULL; or
+ *     the items are not of one byte each.
+ * MP_ERR_STATE: the array's block was overwritten by a stray pointer.
  */
-mp_status mp_array_set_int(mp_array *array, size_t index, int64_t number);
+mp_status mp_array_set_string(mp_array *array, const char *text);
 
 /*
- * Reads a double item.
+ * Acquires the array's lock, waiting for it for up to timeout. Whoever holds an RLock may acquire
+ * it again, and is not kept waiting by the calls that acquire it themselves.
  *
- * result: where it goes.
+ * timeout: nanoseconds.
  *
- * MP_ERR_INVALID: there is no such item, or the items are integers.
+ * MP_OK: you hold it.
+ * MP_OWNER_DIED: you hold it, and its last holder died holding it. Only from a lock made with
+ *     report_owner_death; for others see mp_array_recovered.
+ * MP_ERR_TIMEOUT: somebody else held it all the time.
+ * MP_ERR_STATE: the array has no lock; or its block was overwritten by a stray pointer.
+ * MP_ERR_INVALID: the thread holds it UINT32_MAX times already.
+ *
+ * A killed holder: the lock is taken from it, as by mp_lock_acquire.
  */
-mp_status mp_array_get_double(const mp_array *array, size_t index, double *result);
+mp_status mp_array_acquire(mp_array *array, mp_timeout timeout);
 
 /*
- * Stores a double item.
+ * Releases the array's lock.
  *
- * MP_ERR_INVALID: there is no such item, or the items are integers.
+ * MP_ERR_NOT_OWNER: it is an RLock, and this thread does not hold it.
+ * MP_ERR_OVER_RELEASE: it is a lock, and nobody holds it.
+ * MP_ERR_STATE: as mp_array_acquire.
  */
-mp_status mp_array_set_double(mp_array *array, size_t index, double number);
+mp_status mp_array_release(mp_array *array);
+
+/*
+ * Whether anybody holds the array's lock, at some moment during the call. A dead holder still
+ * counts.
+ *
+ * locked: where the answer goes.
+ *
+ * MP_ERR_STATE: as mp_array_acquire.
+ */
+mp_status mp_array_locked(const mp_array *array, bool *locked);
+
+/*
+ * Whether the caller holds the array's lock, this thread an RLock and this process a lock, and got
+ * it from a holder that died; true until it is released.
+ *
+ * recovered: where the answer goes.
+ *
+ * MP_ERR_STATE: as mp_array_acquire.
+ */
+mp_status mp_array_recovered(const mp_array *array, bool *recovered);
+
+/*
+ * A handle to the array's lock, where that is an RLock, as one of its own is: to be freed by
+ * mp_rlock_free. The RLock lives as long as the array or any handle to it.
+ *
+ * rlock: where the handle goes.
+ *
+ * MP_ERR_STATE: the array's lock is an mp_lock; or as mp_array_acquire.
+ * MP_ERR_NO_MEMORY: there is no room for one more handle.
+ */
+mp_status mp_array_get_rlock(const mp_array *array, mp_rlock **rlock);
+
+/*
+ * The same where the lock is an mp_lock: to be freed by mp_lock_free.
+ *
+ * lock: where the handle goes.
+ *
+ * MP_ERR_STATE: the array's lock is an RLock; or as mp_array_acquire.
+ * MP_ERR_NO_MEMORY: there is no room for one more handle.
+ */
+mp_status mp_array_get_lock(const mp_array *array, mp_lock **lock);
 
 /*
  * Frees this handle, and what mp_array_data gave for it. NULL is fine. The array goes with the
  * last handle to it in any process.
  */
 mp_status mp_array_free(mp_array *array);
+
+/* ---- array_number -------------------------------------------------------------------------------
+ *
+ * Numbers in arrays: each operation is one atomic step on one item, for every process.
+ * What a process wrote before it changed a number is seen by whoever reads the change.
+ */
+
+/*
+ * Reads an integer of any type. A uint64_t beyond INT64_MAX comes as the negative number with
+ * the same bits.
+ *
+ * index: from 0.
+ * result: where it goes.
+ *
+ * MP_ERR_INVALID: there is no such item; or it is no integer.
+ * MP_ERR_STATE: the array's block was overwritten by a stray pointer.
+ */
+mp_status mp_array_get_int(const mp_array *array, size_t index, int64_t *result);
+
+/*
+ * Stores an integer, cut to the type's width as C does it.
+ *
+ * index: from 0.
+ *
+ * MP_ERR_INVALID: there is no such item; or it is no integer.
+ * MP_ERR_STATE: the array's block was overwritten by a stray pointer.
+ */
+mp_status mp_array_set_int(mp_array *array, size_t index, int64_t number);
+
+/*
+ * Adds to an integer, wrapping around at the type's width.
+ *
+ * index: from 0.
+ * by: what is added.
+ * before: the number from before goes here; may be NULL.
+ *
+ * MP_ERR_INVALID: there is no such item; or it is no integer.
+ * MP_ERR_STATE: the array's block was overwritten by a stray pointer.
+ */
+mp_status mp_array_fetch_add(mp_array *array, size_t index, int64_t by, int64_t *before);
+
+/*
+ * Subtracts from an integer, wrapping around at the type's width.
+ *
+ * index: from 0.
+ * by: what is subtracted.
+ * before: the number from before goes here; may be NULL.
+ *
+ * MP_ERR_INVALID: there is no such item; or it is no integer.
+ * MP_ERR_STATE: the array's block was overwritten by a stray pointer.
+ */
+mp_status mp_array_fetch_sub(mp_array *array, size_t index, int64_t by, int64_t *before);
+
+/*
+ * Keeps those bits of an integer that are in a mask.
+ *
+ * index: from 0.
+ * by: the mask, cut to the type's width.
+ * before: the number from before goes here; may be NULL.
+ *
+ * MP_ERR_INVALID: there is no such item; or it is no integer.
+ * MP_ERR_STATE: the array's block was overwritten by a stray pointer.
+ */
+mp_status mp_array_fetch_and(mp_array *array, size_t index, int64_t by, int64_t *before);
+
+/*
+ * Sets those bits of an integer that are in a mask.
+ *
+ * index: from 0.
+ * by: the mask, cut to the type's width.
+ * before: the number from before goes here; may be NULL.
+ *
+ * MP_ERR_INVALID: there is no such item; or it is no integer.
+ * MP_ERR_STATE: the array's block was overwritten by a stray pointer.
+ */
+mp_status mp_array_fetch_or(mp_array *array, size_t index, int64_t by, int64_t *before);
+
+/*
+ * Flips those bits of an integer that are in a mask.
+ *
+ * index: from 0.
+ * by: the mask, cut to the type's width.
+ * before: the number from before goes here; may be NULL.
+ *
+ * MP_ERR_INVALID: there is no such item; or it is no integer.
+ * MP_ERR_STATE: the array's block was overwritten by a stray pointer.
+ */
+mp_status mp_array_fetch_xor(mp_array *array, size_t index, int64_t by, int64_t *before);
+
+/*
+ * Stores an integer where it is less than what is there.
+ *
+ * index: from 0.
+ * by: the integer, cut to the type's width.
+ * before: the number from before goes here; may be NULL.
+ *
+ * MP_ERR_INVALID: there is no such item; or it is no integer.
+ * MP_ERR_STATE: the array's block was overwritten by a stray pointer.
+ */
+mp_status mp_array_fetch_min(mp_array *array, size_t index, int64_t by, int64_t *before);
+
+/*
+ * Stores an integer where it is more than what is there.
+ *
+ * index: from 0.
+ * by: the integer, cut to the type's width.
+ * before: the number from before goes here; may be NULL.
+ *
+ * MP_ERR_INVALID: there is no such item; or it is no integer.
+ * MP_ERR_STATE: the array's block was overwritten by a stray pointer.
+ */
+mp_status mp_array_fetch_max(mp_array *array, size_t index, int64_t by, int64_t *before);
+
+/*
+ * Stores an integer, cut to the type's width, and tells what was there.
+ *
+ * index: from 0.
+ * number: what is stored.
+ * before: the number from before goes here; may be NULL.
+ *
+ * MP_ERR_INVALID: there is no such item; or it is no integer.
+ * MP_ERR_STATE: the array's block was overwritten by a stray pointer.
+ */
+mp_status mp_array_exchange(mp_array *array, size_t index, int64_t number, int64_t *before);
+
+/*
+ * Stores an integer if the item is the expected one. MP_OK either way.
+ *
+ * index: from 0.
+ * expected: what the item should be; where it is not, what it is instead goes here.
+ * desired: what is stored, cut to the type's width.
+ * exchanged: whether it was stored; may be NULL.
+ *
+ * MP_ERR_INVALID: there is no such item; or it is no integer.
+ * MP_ERR_STATE: the array's block was overwritten by a stray pointer.
+ */
+mp_status mp_array_compare_exchange(mp_array *array,
+                                    size_t index,
+                                    int64_t *expected,
+                                    int64_t desired,
+                                    bool *exchanged);
+
+/*
+ * Reads a float or double.
+ *
+ * index: from 0.
+ * result: where it goes.
+ *
+ * MP_ERR_INVALID: there is no such item; or it is neither a float nor a double.
+ * MP_ERR_STATE: the array's block was overwritten by a stray pointer.
+ */
+mp_status mp_array_get_double(const mp_array *array, size_t index, double *result);
+
+/*
+ * Stores a double, rounded where the type is float.
+ *
+ * index: from 0.
+ *
+ * MP_ERR_INVALID: there is no such item; or it is neither a float nor a double.
+ * MP_ERR_STATE: the array's block was overwritten by a stray pointer.
+ */
+mp_status mp_array_set_double(mp_array *array, size_t index, double number);
+
+/*
+ * Adds to a float or double.
+ *
+ * index: from 0.
+ * by: what is added.
+ * before: the number from before goes here; may be NULL.
+ *
+ * MP_ERR_INVALID: there is no such item; or it is neither a float nor a double.
+ * MP_ERR_STATE: the array's block was overwritten by a stray pointer.
+ */
+mp_status mp_array_fetch_add_double(mp_array *array, size_t index, double by, double *before);
+
+/* ---- shared_memory ------------------------------------------------------------------------------
+ *
+ * Shared memory without a type: bytes that many processes have. What goes on in it is the
+ * program's to guard. Its size stays as it was made: no call changes it.
+ */
+
+/* Shared memory. */
+typedef struct mp_shared_memory mp_shared_memory;
+
+/* How shared memory shall be. */
+typedef struct mp_shared_memory_options {
+    /* sizeof(mp_shared_memory_options). */
+    size_t size;
+} mp_shared_memory_options;
+
+/* The defaults: mp_shared_memory_options o = MP_SHARED_MEMORY_OPTIONS; */
+#define MP_SHARED_MEMORY_OPTIONS { sizeof(mp_shared_memory_options) }
+
+/* MP_SHARED_MEMORY_OPTIONS as a function. */
+mp_status mp_shared_memory_options_init(mp_shared_memory_options *options);
+
+/*
+ * Makes shared memory, filled with zeros. It has no name: other processes get it as an argument.
+ *
+ * memory: where the handle goes.
+ * size: how many bytes, at least 1.
+ * options: NULL for the defaults.
+ *
+ * MP_ERR_INVALID: size is 0.
+ * MP_ERR_NO_MEMORY: the shared segment, or the machine, has no room for so much.
+ *
+ * Fork: a child uses the same memory through the same handle.
+ * Kill: what a killed process has written stays as it is.
+ */
+mp_status mp_shared_memory_new(mp_shared_memory **memory,
+                               size_t size,
+                               const mp_shared_memory_options *options);
+
+/*
+ * Where the memory is, in this process. Good for as long as the handle is not freed; another
+ * process has it at another address.
+ *
+ * data: the address goes here; it is aligned to 64 bytes.
+ * size: how many bytes there are goes here; may be NULL.
+ *
+ * MP_ERR_STATE: the memory's block was overwritten by a stray pointer.
+ */
+mp_status mp_shared_memory_data(mp_shared_memory *memory, void **data, size_t *size);
+
+/*
+ * How many bytes there are.
+ *
+ * size: where the number goes.
+ *
+ * MP_ERR_STATE: the memory's block was overwritten by a stray pointer.
+ */
+mp_status mp_shared_memory_size(const mp_shared_memory *memory, size_t *size);
+
+/*
+ * Frees this handle, and what mp_shared_memory_data gave for it. NULL is fine. The memory goes
+ * with the last handle to it in any process.
+ */
+mp_status mp_shared_memory_free(mp_shared_memory *memory);
+
+/* ---- shareable_list -----------------------------------------------------------------------------
+ *
+ * Shareable lists: a fixed number of items of mixed types in shared memory. No lock goes with
+ * a list: who changes its text and bytes while others read them guards it with one.
+ */
+
+/* A shareable list. */
+typedef struct mp_shareable_list mp_shareable_list;
+
+/* What an item of a shareable list can be. */
+typedef enum mp_item_type {
+    /* Nothing. */
+    MP_ITEM_NONE = 0,
+    /* An integer of 64 bits. */
+    MP_ITEM_INT = 1,
+    /* A double. */
+    MP_ITEM_DOUBLE = 2,
+    /* True or false. */
+    MP_ITEM_BOOL = 3,
+    /* Text, with no zero in it; less than 10 MiB. */
+    MP_ITEM_TEXT = 4,
+    /* Bytes; less than 10 MiB. */
+    MP_ITEM_BYTES = 5,
+} mp_item_type;
+
+/* An item of a shareable list. Members that its type has no use for may be anything. */
+typedef struct mp_item {
+    /* An mp_item_type. */
+    int kind;
+    /* Of MP_ITEM_BOOL. */
+    bool boolean;
+    /* Of MP_ITEM_INT. */
+    int64_t integer;
+    /* Of MP_ITEM_DOUBLE. */
+    double number;
+    /* Of MP_ITEM_TEXT and MP_ITEM_BYTES: where they are. */
+    const void *data;
+    /* And how many bytes they have, the zero at a text's end not counted. */
+    size_t data_size;
+} mp_item;
+
+/* How a shareable list shall be. */
+typedef struct mp_shareable_list_options {
+    /* sizeof(mp_shareable_list_options). */
+    size_t size;
+} mp_shareable_list_options;
+
+/* The defaults: mp_shareable_list_options o = MP_SHAREABLE_LIST_OPTIONS; */
+#define MP_SHAREABLE_LIST_OPTIONS { sizeof(mp_shareable_list_options) }
+
+/* MP_SHAREABLE_LIST_OPTIONS as a function. */
+mp_status mp_shareable_list_options_init(mp_shareable_list_options *options);
+
+/*
+ * Makes a list of these items. Text and bytes get as much room as they need, rounded up to
+ * the next multiple of 8 bytes beyond that; the others have 8 bytes.
+ *
+ * list: where the handle goes.
+ * items: count items. count: how many; 0 is fine.
+ * options: NULL for the defaults.
+ *
+ * MP_ERR_INVALID: items is NULL and count is not 0; or an item's type is none, its text has a
+ *     zero in it, or its text or bytes have 10 MiB or more.
+ * MP_ERR_NO_MEMORY: the shared segment, or the machine, has no room for so much.
+ *
+ * Fork: a child uses the same list through the same handle.
+ * Kill: a process that is killed while it stores text or bytes leaves the item half written.
+ */
+mp_status mp_shareable_list_new(mp_shareable_list **list,
+                                const mp_item *items,
+                                size_t count,
+                                const mp_shareable_list_options *options);
+
+/*
+ * The list that is in shared memory: one that mp_shareable_list_new made there.
+ *
+ * list: where the handle goes.
+ * memory: what mp_shareable_list_memory gave, in this process or another.
+ *
+ * MP_ERR_STATE: the memory holds no list, or a damaged one.
+ * MP_ERR_NO_MEMORY: there is no room for one more handle.
+ */
+mp_status mp_shareable_list_open(mp_shareable_list **list, mp_shared_memory *memory);
+
+/*
+ * The memory that the list is in, as a handle of its own.
+ *
+ * memory: where the handle goes, to be freed by mp_shared_memory_free.
+ *
+ * MP_ERR_NO_MEMORY: there is no room for one more handle.
+ */
+mp_status mp_shareable_list_memory(const mp_shareable_list *list, mp_shared_memory **memory);
+
+/*
+ * How many items the list has.
+ *
+ * length: where the number goes.
+ *
+ * MP_ERR_STATE: the memory holds no list, or a damaged one.
+ */
+mp_status mp_shareable_list_length(const mp_shareable_list *list, size_t *length);
+
+/*
+ * Reads an item.
+ *
+ * index: from 0.
+ * item: where it goes. Text and bytes go into the buffer, which its data then points to; the
+ *     members that its type has no use for are zero.
+ * buffer: room for text with a zero at its end, or for bytes; may be NULL where the item is
+ *     neither. size: bytes of that.
+ *
+ * MP_ERR_INVALID: there is no such item; or item is NULL, or buffer is and size is not 0.
+ * MP_ERR_TOO_SMALL: it takes more than size, a text with its zero. How much is in
+ *     item->data_size, its type in item->kind, and nothing else is written.
+ * MP_ERR_STATE: the memory holds no list, or a damaged one.
+ */
+mp_status mp_shareable_list_get(const mp_shareable_list *list,
+                                size_t index,
+                                mp_item *item,
+                                void *buffer,
+                                size_t size);
+
+/*
+ * Stores an item, of whatever type, in the room that the one at this index was made with.
+ *
+ * index: from 0.
+ * item: what is stored.
+ *
+ * MP_ERR_INVALID: there is no such index; or item is NULL, has no item's type, or has more text
+ *     or bytes than there is room for.
+ * MP_ERR_STATE: the memory holds no list, or a damaged one.
+ */
+mp_status mp_shareable_list_set(mp_shareable_list *list, size_t index, const mp_item *item);
+
+/*
+ * Looks for an item of the same type and the same value.
+ *
+ * item: what to look for.
+ * from: the first index that is looked at.
+ * index: where the item is goes here.
+ *
+ * MP_ERR_INVALID: there is none; or item is NULL, or has no item's type.
+ * MP_ERR_STATE: the memory holds no list, or a damaged one.
+ */
+mp_status mp_shareable_list_index(const mp_shareable_list *list,
+                                  const mp_item *item,
+                                  size_t from,
+                                  size_t *index);
+
+/*
+ * Counts the items of the same type and the same value.
+ *
+ * item: what to look for.
+ * count: how many there are goes here.
+ *
+ * MP_ERR_INVALID: item or count is NULL, or item has no item's type.
+ * MP_ERR_STATE: the memory holds no list, or a damaged one.
+ */
+mp_status mp_shareable_list_count(const mp_shareable_list *list,
+                                  const mp_item *item,
+                                  size_t *count);
+
+/*
+ * Writes what an item is and has room for, as Python's struct module does: "q" an integer, "d" a
+ * double, "xxxxxxx?" true or false, "xxxxxx?x" nothing, "24s" text or bytes with room for 24.
+ *
+ * index: from 0.
+ * text: where it goes, with a zero at its end. size: bytes of that.
+ * needed: how many bytes it takes, with the zero, goes here; may be NULL.
+ *
+ * MP_ERR_INVALID: there is no such item; or text is NULL, and size is not 0.
+ * MP_ERR_TOO_SMALL: it takes more than size. Only needed is written.
+ * MP_ERR_STATE: the memory holds no list, or a damaged one.
+ */
+mp_status mp_shareable_list_format(const mp_shareable_list *list,
+                                   size_t index,
+                                   char *text,
+                                   size_t size,
+                                   size_t *needed);
+
+/*
+ * Frees this handle. NULL is fine. The list goes with the last handle to it, or to its memory,
+ * in any process.
+ */
+mp_status mp_shareable_list_free(mp_shareable_list *list);
 
 /* ---- queue --------------------------------------------------------------------------------------
  *
@@ -1653,6 +2491,12 @@ mp_value *mp_child_value(mp_child *child, size_t index);
 
 /* An argument that is an array, as mp_child_lock. */
 mp_array *mp_child_array(mp_child *child, size_t index);
+
+/* An argument that is shared memory, as mp_child_lock. */
+mp_shared_memory *mp_child_shared_memory(mp_child *child, size_t index);
+
+/* An argument that is a shareable list, as mp_child_lock. */
+mp_shareable_list *mp_child_shareable_list(mp_child *child, size_t index);
 
 /* An argument that is a queue, as mp_child_lock. */
 mp_queue *mp_child_queue(mp_child *child, size_t index);

@@ -1,53 +1,174 @@
-//! Shared arrays: numbers side by side in memory that many processes have. The calls read and
-//! write single items whole; longer stretches, and what goes through mp_array_data, are for the
-//! program to guard, with a lock for example.
+//! Shared arrays: numbers or structs side by side in memory that many processes have. A single
+//! number is read, written and changed in one atomic step, which the array's lock does not
+//! exclude. Whatever is longer is copied with the lock held; what goes through mp_array_data is
+//! the program's to guard.
 
-use super::guard::{self, guard, joined, out};
+use super::guard::{self, guard, joined, options, out};
+use super::guarded;
 use super::handle;
+use super::lock::mp_lock;
+use super::rlock::mp_rlock;
 use super::status::mp_status;
-use crate::error::{Result, Status};
-use crate::shared::{Item, array};
-use core::ffi::{c_int, c_void};
+use super::text;
+use super::time::mp_timeout;
+use crate::error::{Result, Status, fail};
+use crate::shared::{Guarded, Item, array};
+use crate::sync::guarding::Guard;
+use core::ffi::{CStr, c_char, c_int, c_void};
 
 /// A shared array.
 pub struct mp_array {
     _private: [u8; 0],
 }
 
-/// Makes an array.
+/// How an array shall be guarded. At most one of lock, rlock and raw.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct mp_array_options {
+    /// sizeof(mp_array_options).
+    pub size: usize,
+    /// Guarded by this lock, which others may be guarded by, too; NULL for another choice. A lock is
+    /// not recursive: who holds it and makes a call that acquires it waits for itself.
+    pub lock: *mut mp_lock,
+    /// Guarded by this RLock; NULL for another choice. With neither it is an RLock of its own.
+    pub rlock: *mut mp_rlock,
+    /// Guarded by nothing.
+    pub raw: bool,
+    /// Of its own RLock: whoever acquires it is told MP_OWNER_DIED, instead of MP_OK, where the last
+    /// holder died.
+    pub report_owner_death: bool,
+}
+
+// mp.h:
+// /* The defaults: mp_array_options o = MP_ARRAY_OPTIONS; */
+// #define MP_ARRAY_OPTIONS { sizeof(mp_array_options), NULL, NULL, false, false }
+
+const DEFAULTS: mp_array_options = mp_array_options {
+    size: size_of::<mp_array_options>(),
+    lock: std::ptr::null_mut(),
+    rlock: std::ptr::null_mut(),
+    raw: false,
+    report_owner_death: false,
+};
+
+/// MP_ARRAY_OPTIONS as a function.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn mp_array_options_init(options: *mut mp_array_options) -> mp_status {
+    guard("mp_array_options_init", || {
+        // SAFETY: C's promise for its argument, as the header gives it.
+        unsafe { out(options, "options") }?.write(DEFAULTS);
+        Ok(Status::Ok)
+    })
+}
+
+/// Makes an array of a number type.
 ///
 /// array: where the handle goes.
-/// type: an mp_type, the type of each item.
+/// type: an mp_type, or one of its characters: the type of each item.
 /// length: how many items; 0 is fine.
 /// initial: points to length items; NULL for zeros.
+/// options: NULL for the defaults: an RLock of its own.
 ///
-/// MP_ERR_INVALID: type is none of mp_type.
+/// MP_ERR_INVALID: type is none; or the options want more than one lock.
+/// MP_ERR_BAD_HANDLE: the options' lock is none.
 /// MP_ERR_NO_MEMORY: the shared segment, or the machine, has no room for so much.
 ///
 /// Fork: a child uses the same array through the same handle.
-/// Kill: a process that is killed while it writes leaves single items whole, and longer
-/// stretches half written.
+/// Kill: a process that is killed while it writes leaves single numbers whole, and longer
+/// stretches half written; whoever acquires the lock next can know, see mp_array_recovered.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn mp_array_new(
     array: *mut *mut mp_array,
     r#type: c_int,
     length: usize,
     initial: *const c_void,
+    options: *const mp_array_options,
 ) -> mp_status {
-    guard("mp_array_new", || {
+    // SAFETY: C's promise for its arguments, as the header gives it.
+    guard("mp_array_new", || unsafe { make(array, || Item::from_type(r#type), length, initial, options) })
+}
+
+/// Makes an array of structs, or of any other type of a known size.
+///
+/// array: where the handle goes.
+/// struct_size: sizeof the struct. Its alignment is at most 64.
+/// length: how many structs; 0 is fine.
+/// initial: points to length structs; NULL for zeros.
+/// options: NULL for the defaults: an RLock of its own.
+///
+/// MP_ERR_INVALID: struct_size is 0 or more than can be; or the options want more than one lock.
+/// MP_ERR_BAD_HANDLE: the options' lock is none.
+/// MP_ERR_NO_MEMORY: the shared segment, or the machine, has no room for so much.
+///
+/// Pointers in the structs mean something only in the process that stored them.
+/// Fork, Kill: as mp_array_new.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn mp_array_new_struct(
+    array: *mut *mut mp_array,
+    struct_size: usize,
+    length: usize,
+    initial: *const c_void,
+    options: *const mp_array_options,
+) -> mp_status {
+    guard("mp_array_new_struct", || {
         // SAFETY: C's promise for its arguments, as the header gives it.
-        let place = unsafe { out(array, "array") }?;
-        let item = Item::from_number(r#type)?;
-        joined()?;
-        let object = array::create(r#type, length, |data| {
-            if !initial.is_null() {
-                // SAFETY: C's promise: length items of the type; the array has just as many bytes.
-                let initial = unsafe { std::slice::from_raw_parts(initial.cast(), length * item.size()) };
-                data.write(0, initial);
-            }
-        })?;
+        unsafe { make(array, || Item::of_size(struct_size), length, initial, options) }
+    })
+}
+
+/// # Safety
+/// As mp_array_new: `array` is NULL or a place for a handle, `initial` NULL or points to `length` items, `options`
+/// NULL or points to such options.
+unsafe fn make(
+    array: *mut *mut mp_array,
+    item: impl FnOnce() -> Result<Item>,
+    length: usize,
+    initial: *const c_void,
+    options: *const mp_array_options,
+) -> Result<Status> {
+    // SAFETY: the caller's promise.
+    let (place, options) = unsafe { (out(array, "array")?, self::options(options, DEFAULTS)?) };
+    let item = item()?;
+    joined()?;
+    let object = array::create(item, length, lock_of(&options)?, |data| {
+        if !initial.is_null() {
+            // SAFETY: the caller's promise: length items of the type; the array has just as many bytes.
+            data.write(0, unsafe { guard::bytes(initial, data.len()) }?);
+        }
+        Ok(())
+    })?;
+    place.write(handle::new_shared(object)?);
+    Ok(Status::Ok)
+}
+
+fn lock_of(o: &mp_array_options) -> Result<Guard> {
+    guarded::choose(o.lock, o.rlock, o.raw, o.report_owner_death)
+}
+
+/// Makes an array of the same type and length with the same items.
+///
+/// copy: where the handle goes.
+/// source: the array to copy, with its lock held.
+/// options: of the copy; NULL for the defaults: an RLock of its own.
+///
+/// MP_OWNER_DIED: the copy is made; the last holder of source's lock died, see mp_array_acquire.
+/// MP_ERR_INVALID: the options want more than one lock.
+/// MP_ERR_BAD_HANDLE: source or the options' lock is none.
+/// MP_ERR_NO_MEMORY: the shared segment, or the machine, has no room for so much.
+/// MP_ERR_STATE: source's block was overwritten by a stray pointer.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn mp_array_copy(
+    copy: *mut *mut mp_array,
+    source: *const mp_array,
+    options: *const mp_array_options,
+) -> mp_status {
+    guard("mp_array_copy", || {
+        // SAFETY: C's promise for its arguments, as the header gives it.
+        let (place, options) = unsafe { (out(copy, "copy")?, self::options(options, DEFAULTS)?) };
+        let block = handle::block(source)?;
+        let (object, status) = array::copy(block, lock_of(&options)?, || handle::pin_block(source))?;
         place.write(handle::new_shared(object)?);
-        Ok(Status::Ok)
+        Ok(status)
     })
 }
 
@@ -64,8 +185,24 @@ pub unsafe extern "C" fn mp_array_length(array: *const mp_array, length: *mut us
     })
 }
 
+/// How many bytes each item has.
+///
+/// size: where the number goes.
+///
+/// MP_ERR_STATE: the array's block was overwritten by a stray pointer.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn mp_array_item_size(array: *const mp_array, size: *mut usize) -> mp_status {
+    guard("mp_array_item_size", || {
+        // SAFETY: C's promise for its argument, as the header gives it.
+        let place = unsafe { out(size, "size") }?;
+        place.write(handle::block(array)?.item()?.size());
+        Ok(Status::Ok)
+    })
+}
+
 /// Where the items are, in this process. Good for as long as the handle is not freed; another
-/// process has them at another address.
+/// process has them at another address. Nothing is acquired: that is the program's to do, by
+/// mp_array_acquire, where others may be at the items as well.
 ///
 /// data: the address goes here; it is aligned to 64 bytes.
 /// bytes: how many bytes the items have goes here; may be NULL.
@@ -88,12 +225,15 @@ pub unsafe extern "C" fn mp_array_data(
     })
 }
 
-/// Copies items out.
+/// Copies items out, with the array's lock held, which is waited for without limit.
 ///
 /// first: index of the first. count: how many.
 /// out: where they go. out_size: its bytes, which must be count items.
 ///
-/// MP_ERR_INVALID: the array does not have these items, or out_size is not their size.
+/// MP_OWNER_DIED: they are copied; the lock's last holder died, see mp_array_acquire.
+/// MP_ERR_INVALID: the array does not have these items, or out_size is not their size; or the
+///     thread holds the lock UINT32_MAX times.
+/// MP_ERR_STATE: the array's block was overwritten by a stray pointer.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn mp_array_read(
     array: *const mp_array,
@@ -103,19 +243,21 @@ pub unsafe extern "C" fn mp_array_read(
     out_size: usize,
 ) -> mp_status {
     guard("mp_array_read", || {
-        let items = handle::block(array)?.slice(first, count, out_size)?;
+        let block = handle::block(array)?;
         // SAFETY: C's promise: out points to out_size bytes.
-        items.read(0, unsafe { guard::bytes_out(out, out_size) }?);
-        Ok(Status::Ok)
+        block.read(|| handle::pin_block(array), (first, count), unsafe { guard::bytes_out(out, out_size) }?)
     })
 }
 
-/// Copies items in.
+/// Copies items in, with the array's lock held, which is waited for without limit.
 ///
 /// first: index of the first. count: how many.
 /// data: the items. size: their bytes, which must be count items.
 ///
-/// MP_ERR_INVALID: the array does not have these items, or size is not their size.
+/// MP_OWNER_DIED: they are stored; the lock's last holder died, see mp_array_acquire.
+/// MP_ERR_INVALID: the array does not have these items, or size is not their size; or the
+///     thread holds the lock UINT32_MAX times.
+/// MP_ERR_STATE: the array's block was overwritten by a stray pointer.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn mp_array_write(
     array: *mut mp_array,
@@ -125,74 +267,162 @@ pub unsafe extern "C" fn mp_array_write(
     size: usize,
 ) -> mp_status {
     guard("mp_array_write", || {
-        let items = handle::block(array)?.slice(first, count, size)?;
+        let block = handle::block(array)?;
         // SAFETY: C's promise: data points to size bytes.
-        items.write(0, unsafe { guard::bytes(data, size) }?);
-        Ok(Status::Ok)
+        block.write(|| handle::pin_block(array), (first, count), unsafe { guard::bytes(data, size) }?)
     })
 }
 
-/// Reads an integer item of any type. A uint64_t beyond INT64_MAX comes as the negative number
-/// with the same bits.
+/// Copies the string out that an array of char holds: what is before the first NUL, or all of it
+/// where there is none. With the array's lock held, which is waited for without limit.
 ///
-/// result: where it goes.
+/// text: where it goes, with a zero at its end. size: bytes of that.
+/// needed: how many bytes it takes, with the zero, goes here; may be NULL.
 ///
-/// MP_ERR_INVALID: there is no such item, or the items are doubles.
+/// MP_OWNER_DIED: it is copied; the lock's last holder died, see mp_array_acquire.
+/// MP_ERR_TOO_SMALL: it takes more than size. Only needed is written.
+/// MP_ERR_INVALID: the items are not of one byte each; or text is NULL, and size is not 0.
+/// MP_ERR_STATE: the array's block was overwritten by a stray pointer.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn mp_array_get_int(
+pub unsafe extern "C" fn mp_array_get_string(
     array: *const mp_array,
-    index: usize,
-    result: *mut i64,
+    text: *mut c_char,
+    size: usize,
+    needed: *mut usize,
 ) -> mp_status {
-    // SAFETY: C's promise for its argument, as the header gives it.
-    guard("mp_array_get_int", || unsafe { put(result, || handle::block(array)?.get_int(index)) })
+    guard("mp_array_get_string", || {
+        // SAFETY: C's promise for its arguments, as the header gives it.
+        let room = unsafe { guard::bytes_out(text.cast(), size) }?;
+        handle::block(array)?.get_string(
+            || handle::pin_block(array),
+            |string| {
+                let takes = string.len() + 1;
+                // SAFETY: C's promise for its argument.
+                unsafe { guard::write_to(needed, takes) };
+                let Some(room) = room.get_mut(..takes) else { return Err(text::too_small(takes, size)) };
+                string.read(0, &mut room[..takes - 1]);
+                room[takes - 1] = 0;
+                Ok(())
+            },
+        )
+    })
 }
 
-/// Stores an integer item, cut to the type's width as C does it.
+/// Stores a string in an array of char, with a zero behind it where there is room for one; what
+/// follows stays as it is. With the array's lock held, which is waited for without limit.
 ///
-/// MP_ERR_INVALID: there is no such item, or the items are doubles.
+/// text: the string, with a zero at its end, which need not fit.
+///
+/// MP_OWNER_DIED: it is stored; the lock's last holder died, see mp_array_acquire.
+/// MP_ERR_INVALID: it is longer than the array, of which nothing is changed; or text is NULL; or
+///     the items are not of one byte each.
+/// MP_ERR_STATE: the array's block was overwritten by a stray pointer.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn mp_array_set_int(array: *mut mp_array, index: usize, number: i64) -> mp_status {
-    guard("mp_array_set_int", || {
-        handle::block(array)?.set_int(index, number)?;
+pub unsafe extern "C" fn mp_array_set_string(array: *mut mp_array, text: *const c_char) -> mp_status {
+    guard("mp_array_set_string", || {
+        let block = handle::block(array)?;
+        if text.is_null() {
+            fail!(Invalid, "text is NULL");
+        }
+        // SAFETY: C's promise: a string with a zero at its end.
+        block.set_string(|| handle::pin_block(array), unsafe { CStr::from_ptr(text) })
+    })
+}
+
+/// Acquires the array's lock, waiting for it for up to timeout. Whoever holds an RLock may acquire
+/// it again, and is not kept waiting by the calls that acquire it themselves.
+///
+/// timeout: nanoseconds.
+///
+/// MP_OK: you hold it.
+/// MP_OWNER_DIED: you hold it, and its last holder died holding it. Only from a lock made with
+///     report_owner_death; for others see mp_array_recovered.
+/// MP_ERR_TIMEOUT: somebody else held it all the time.
+/// MP_ERR_STATE: the array has no lock; or its block was overwritten by a stray pointer.
+/// MP_ERR_INVALID: the thread holds it UINT32_MAX times already.
+///
+/// A killed holder: the lock is taken from it, as by mp_lock_acquire.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn mp_array_acquire(array: *mut mp_array, timeout: mp_timeout) -> mp_status {
+    guard("mp_array_acquire", || handle::block(array)?.acquire(|| handle::pin_block(array), timeout))
+}
+
+/// Releases the array's lock.
+///
+/// MP_ERR_NOT_OWNER: it is an RLock, and this thread does not hold it.
+/// MP_ERR_OVER_RELEASE: it is a lock, and nobody holds it.
+/// MP_ERR_STATE: as mp_array_acquire.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn mp_array_release(array: *mut mp_array) -> mp_status {
+    guard("mp_array_release", || {
+        handle::block(array)?.guarding()?.release()?;
         Ok(Status::Ok)
     })
 }
 
-/// Reads a double item.
+/// Whether anybody holds the array's lock, at some moment during the call. A dead holder still
+/// counts.
 ///
-/// result: where it goes.
+/// locked: where the answer goes.
 ///
-/// MP_ERR_INVALID: there is no such item, or the items are integers.
+/// MP_ERR_STATE: as mp_array_acquire.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn mp_array_get_double(
-    array: *const mp_array,
-    index: usize,
-    result: *mut f64,
-) -> mp_status {
-    // SAFETY: C's promise for its argument, as the header gives it.
-    guard("mp_array_get_double", || unsafe { put(result, || handle::block(array)?.get_double(index)) })
-}
-
-/// Stores a double item.
-///
-/// MP_ERR_INVALID: there is no such item, or the items are integers.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn mp_array_set_double(array: *mut mp_array, index: usize, number: f64) -> mp_status {
-    guard("mp_array_set_double", || {
-        handle::block(array)?.set_double(index, number)?;
+pub unsafe extern "C" fn mp_array_locked(array: *const mp_array, locked: *mut bool) -> mp_status {
+    guard("mp_array_locked", || {
+        // SAFETY: C's promise for its argument, as the header gives it.
+        let place = unsafe { out(locked, "locked") }?;
+        place.write(handle::block(array)?.guarding()?.is_held());
         Ok(Status::Ok)
     })
 }
 
-/// Writes an answer to where the caller wants it.
+/// Whether the caller holds the array's lock, this thread an RLock and this process a lock, and got
+/// it from a holder that died; true until it is released.
 ///
-/// # Safety `result` is NULL or points to memory that a `T` may be written to.
-unsafe fn put<T>(result: *mut T, answer: impl FnOnce() -> Result<T>) -> Result<Status> {
-    // SAFETY: the caller's promise.
-    let place = unsafe { out(result, "result") }?;
-    place.write(answer()?);
-    Ok(Status::Ok)
+/// recovered: where the answer goes.
+///
+/// MP_ERR_STATE: as mp_array_acquire.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn mp_array_recovered(array: *const mp_array, recovered: *mut bool) -> mp_status {
+    guard("mp_array_recovered", || {
+        // SAFETY: C's promise for its argument, as the header gives it.
+        let place = unsafe { out(recovered, "recovered") }?;
+        place.write(guarded::is_recovered(handle::block(array)?)?);
+        Ok(Status::Ok)
+    })
+}
+
+/// A handle to the array's lock, where that is an RLock, as one of its own is: to be freed by
+/// mp_rlock_free. The RLock lives as long as the array or any handle to it.
+///
+/// rlock: where the handle goes.
+///
+/// MP_ERR_STATE: the array's lock is an mp_lock; or as mp_array_acquire.
+/// MP_ERR_NO_MEMORY: there is no room for one more handle.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn mp_array_get_rlock(array: *const mp_array, rlock: *mut *mut mp_rlock) -> mp_status {
+    guard("mp_array_get_rlock", || {
+        // SAFETY: C's promise for its argument, as the header gives it.
+        let place = unsafe { out(rlock, "rlock") }?;
+        place.write(guarded::handle_to(handle::block(array)?)?);
+        Ok(Status::Ok)
+    })
+}
+
+/// The same where the lock is an mp_lock: to be freed by mp_lock_free.
+///
+/// lock: where the handle goes.
+///
+/// MP_ERR_STATE: the array's lock is an RLock; or as mp_array_acquire.
+/// MP_ERR_NO_MEMORY: there is no room for one more handle.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn mp_array_get_lock(array: *const mp_array, lock: *mut *mut mp_lock) -> mp_status {
+    guard("mp_array_get_lock", || {
+        // SAFETY: C's promise for its argument, as the header gives it.
+        let place = unsafe { out(lock, "lock") }?;
+        place.write(guarded::handle_to(handle::block(array)?)?);
+        Ok(Status::Ok)
+    })
 }
 
 /// Frees this handle, and what mp_array_data gave for it. NULL is fine. The array goes with the

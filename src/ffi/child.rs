@@ -11,6 +11,8 @@ use super::process::mp_child;
 use super::queue::mp_queue;
 use super::rlock::mp_rlock;
 use super::semaphore::mp_semaphore;
+use super::shareable_list::mp_shareable_list;
+use super::shared_memory::mp_shared_memory;
 use super::slots::{self, Kind};
 use super::value::mp_value;
 use crate::error::{Result, fail};
@@ -122,6 +124,21 @@ pub unsafe extern "C" fn mp_child_value(child: *mut mp_child, index: usize) -> *
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn mp_child_array(child: *mut mp_child, index: usize) -> *mut mp_array {
     object("mp_child_array", child, index)
+}
+
+/// An argument that is shared memory, as mp_child_lock.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn mp_child_shared_memory(child: *mut mp_child, index: usize) -> *mut mp_shared_memory {
+    object("mp_child_shared_memory", child, index)
+}
+
+/// An argument that is a shareable list, as mp_child_lock.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn mp_child_shareable_list(
+    child: *mut mp_child,
+    index: usize,
+) -> *mut mp_shareable_list {
+    object("mp_child_shareable_list", child, index)
 }
 
 /// An argument that is a queue, as mp_child_lock.

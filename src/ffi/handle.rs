@@ -3,8 +3,8 @@
 use super::slots::{self, Kind, Pin};
 use crate::error::{Result, Status};
 use crate::shm::{
-    ArrayBlock, BarrierBlock, ConditionBlock, EventBlock, LockBlock, Object, QueueBlock, SemaphoreBlock,
-    ValueBlock,
+    ArrayBlock, BarrierBlock, ConditionBlock, EventBlock, LockBlock, MemoryBlock, Object, QueueBlock,
+    SemaphoreBlock, ValueBlock,
 };
 use std::marker::PhantomData;
 use std::ops::Deref;
@@ -37,6 +37,8 @@ nouns! {
     super::semaphore::mp_semaphore, Semaphore, Shared: Block = SemaphoreBlock;
     super::value::mp_value, Value, Shared: Block = ValueBlock;
     super::array::mp_array, Array, Shared: Block = ArrayBlock;
+    super::shared_memory::mp_shared_memory, SharedMemory, Shared: Block = MemoryBlock;
+    super::shareable_list::mp_shareable_list, ShareableList, Shared: Block = MemoryBlock;
     super::queue::mp_queue, Queue, Shared: Block = QueueBlock;
     super::event::mp_event, Event, Shared: Block = EventBlock;
     super::barrier::mp_barrier, Barrier, Shared: Block = BarrierBlock;

@@ -3,6 +3,7 @@
 #![allow(clippy::missing_safety_doc, reason = "the comments are the header's; its preamble has the rules")]
 
 mod guard; // not in the header
+mod guarded; // not in the header
 mod handle; // not in the header
 mod scope; // not in the header
 mod slots; // not in the header
@@ -20,7 +21,11 @@ pub mod condition;
 pub mod event;
 pub mod barrier;
 pub mod value;
+pub mod value_number;
 pub mod array;
+pub mod array_number;
+pub mod shared_memory;
+pub mod shareable_list;
 pub mod queue;
 pub mod process;
 pub mod child;

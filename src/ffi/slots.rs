@@ -42,6 +42,8 @@ pub(super) enum Kind {
     Event,
     Barrier,
     Condition,
+    SharedMemory,
+    ShareableList,
 }
 
 impl Kind {
@@ -62,14 +64,30 @@ impl Kind {
             Kind::Event => "an event",
             Kind::Barrier => "a barrier",
             Kind::Condition => "a condition",
+            Kind::SharedMemory => "shared memory",
+            Kind::ShareableList => "a shareable list",
         }
     }
 
     fn from_bits(bits: u64) -> Option<Self> {
         use Kind::*;
         [
-            Buffer, Lock, Value, Array, Process, Child, Pool, Task, Queue, RLock, Semaphore, Event, Barrier,
+            Buffer,
+            Lock,
+            Value,
+            Array,
+            Process,
+            Child,
+            Pool,
+            Task,
+            Queue,
+            RLock,
+            Semaphore,
+            Event,
+            Barrier,
             Condition,
+            SharedMemory,
+            ShareableList,
         ]
         .into_iter()
         .find(|&k| k as u64 == bits)
@@ -87,6 +105,7 @@ impl Kind {
             Kind::Event => Some(shm::Kind::Event),
             Kind::Barrier => Some(shm::Kind::Barrier),
             Kind::Condition => Some(shm::Kind::Condition),
+            Kind::SharedMemory | Kind::ShareableList => Some(shm::Kind::Memory),
             _ => None,
         }
     }

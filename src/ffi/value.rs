@@ -1,15 +1,24 @@
-//! Shared values: one number that many processes read and change. Every operation is one atomic
-//! step, also against all the others; no lock excludes them, so guard a value either by a lock,
-//! always, or by nothing.
+//! Shared values: one number, or one struct, that many processes read and change. Every
+//! operation on a number is one atomic step, also against all the others; the value's lock does
+//! not exclude them, so guard a number either by the lock, always, or by nothing. A struct is
+//! copied whole with the lock held.
 
-use super::guard::{self, guard, guard_quick, joined, out};
+use super::guard::{self, guard, joined, options, out};
+use super::guarded;
 use super::handle;
+use super::lock::mp_lock;
+use super::rlock::mp_rlock;
 use super::status::mp_status;
-use crate::error::Status;
-use crate::shared::{Item, value};
+use super::time::mp_timeout;
+use crate::error::{Result, Status};
+use crate::shared::{Guarded, Item, value};
+use crate::sync::guarding::Guard;
 use core::ffi::{c_int, c_void};
 
-/// The types that values and the items of arrays can have.
+/// The types that values and the items of arrays can have. Wherever an mp_type is expected, a
+/// character is fine as well, which names a type of C's: 'c' char, 'b' signed char, 'B' unsigned
+/// char, 'u' wchar_t, 'h' short, 'H' unsigned short, 'i' int, 'I' unsigned int, 'l' long, 'L'
+/// unsigned long, 'q' long long, 'Q' unsigned long long, 'f' float, 'd' double.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum mp_type {
@@ -31,6 +40,8 @@ pub enum mp_type {
     MP_UINT64 = 8,
     /// double
     MP_DOUBLE = 9,
+    /// float
+    MP_FLOAT = 10,
 }
 
 /// A shared value.
@@ -38,183 +49,327 @@ pub struct mp_value {
     _private: [u8; 0],
 }
 
-/// Makes a value.
+/// How a value shall be guarded. At most one of lock, rlock and raw.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct mp_value_options {
+    /// sizeof(mp_value_options).
+    pub size: usize,
+    /// Guarded by this lock, which others may be guarded by, too; NULL for another choice. A lock is
+    /// not recursive: who holds it and makes a call that acquires it waits for itself.
+    pub lock: *mut mp_lock,
+    /// Guarded by this RLock; NULL for another choice. With neither it is an RLock of its own.
+    pub rlock: *mut mp_rlock,
+    /// Guarded by nothing.
+    pub raw: bool,
+    /// Of its own RLock: whoever acquires it is told MP_OWNER_DIED, instead of MP_OK, where the last
+    /// holder died.
+    pub report_owner_death: bool,
+}
+
+// mp.h:
+// /* The defaults: mp_value_options o = MP_VALUE_OPTIONS; */
+// #define MP_VALUE_OPTIONS { sizeof(mp_value_options), NULL, NULL, false, false }
+
+const DEFAULTS: mp_value_options = mp_value_options {
+    size: size_of::<mp_value_options>(),
+    lock: std::ptr::null_mut(),
+    rlock: std::ptr::null_mut(),
+    raw: false,
+    report_owner_death: false,
+};
+
+/// MP_VALUE_OPTIONS as a function.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn mp_value_options_init(options: *mut mp_value_options) -> mp_status {
+    guard("mp_value_options_init", || {
+        // SAFETY: C's promise for its argument, as the header gives it.
+        unsafe { out(options, "options") }?.write(DEFAULTS);
+        Ok(Status::Ok)
+    })
+}
+
+/// Makes a value of a number type.
 ///
 /// value: where the handle goes.
-/// type: an mp_type.
+/// type: an mp_type, or one of its characters.
 /// initial: points to one item of that type; NULL for zero.
+/// options: NULL for the defaults: an RLock of its own.
 ///
-/// MP_ERR_INVALID: type is none of mp_type.
+/// MP_ERR_INVALID: type is none; or the options want more than one lock.
+/// MP_ERR_BAD_HANDLE: the options' lock is none.
 /// MP_ERR_NO_MEMORY: the shared segment is full.
 ///
 /// Fork: a child uses the same value through the same handle.
 /// Kill: a process that is killed in any call on a value leaves it as before the call or as
-/// after it.
+/// after it, except in mp_value_set of a struct without a lock.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn mp_value_new(
     value: *mut *mut mp_value,
     r#type: c_int,
     initial: *const c_void,
+    options: *const mp_value_options,
 ) -> mp_status {
-    guard("mp_value_new", || {
+    // SAFETY: C's promise for its arguments, as the header gives it.
+    guard("mp_value_new", || unsafe { make(value, || Item::from_type(r#type), initial, options) })
+}
+
+/// Makes a value of a struct's type, or any other of a known size.
+///
+/// value: where the handle goes.
+/// struct_size: sizeof the struct. Its alignment is at most 64.
+/// initial: points to the struct to begin with; NULL for zeros.
+/// options: NULL for the defaults: an RLock of its own.
+///
+/// MP_ERR_INVALID: struct_size is 0 or more than can be; or the options want more than one lock.
+/// MP_ERR_BAD_HANDLE: the options' lock is none.
+/// MP_ERR_NO_MEMORY: the shared segment, or the machine, has no room for so much: with a lock it
+///     takes twice its size.
+///
+/// Pointers in the struct mean something only in the process that stored them.
+/// Fork, Kill: as mp_value_new.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn mp_value_new_struct(
+    value: *mut *mut mp_value,
+    struct_size: usize,
+    initial: *const c_void,
+    options: *const mp_value_options,
+) -> mp_status {
+    // SAFETY: C's promise for its arguments, as the header gives it.
+    guard("mp_value_new_struct", || unsafe { make(value, || Item::of_size(struct_size), initial, options) })
+}
+
+/// # Safety
+/// As mp_value_new: `value` is NULL or a place for a handle, `initial` NULL or points to an item, `options` NULL
+/// or points to such options.
+unsafe fn make(
+    value: *mut *mut mp_value,
+    item: impl FnOnce() -> Result<Item>,
+    initial: *const c_void,
+    options: *const mp_value_options,
+) -> Result<Status> {
+    // SAFETY: the caller's promise.
+    let (place, options) = unsafe { (out(value, "value")?, self::options(options, DEFAULTS)?) };
+    let item = item()?;
+    // SAFETY: as above: one item of the type.
+    let initial = if initial.is_null() { None } else { Some(unsafe { guard::bytes(initial, item.size()) }?) };
+    joined()?;
+    let guard = lock_of(&options)?;
+    place.write(handle::new_shared(value::create(item, guard, initial)?)?);
+    Ok(Status::Ok)
+}
+
+fn lock_of(o: &mp_value_options) -> Result<Guard> {
+    guarded::choose(o.lock, o.rlock, o.raw, o.report_owner_death)
+}
+
+/// Makes a value of the same type with the same contents.
+///
+/// copy: where the handle goes.
+/// source: the value to copy, with its lock held where it is a struct.
+/// options: of the copy; NULL for the defaults: an RLock of its own.
+///
+/// MP_OWNER_DIED: the copy is made; the last holder of source's lock died, see mp_value_acquire.
+/// MP_ERR_INVALID: the options want more than one lock.
+/// MP_ERR_BAD_HANDLE: source or the options' lock is none.
+/// MP_ERR_NO_MEMORY: the shared segment is full.
+/// MP_ERR_STATE: source's block was overwritten by a stray pointer.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn mp_value_copy(
+    copy: *mut *mut mp_value,
+    source: *const mp_value,
+    options: *const mp_value_options,
+) -> mp_status {
+    guard("mp_value_copy", || {
         // SAFETY: C's promise for its arguments, as the header gives it.
-        let place = unsafe { out(value, "value") }?;
-        let size = Item::from_number(r#type)?.size();
-        // SAFETY: as above: one item of the type.
-        let initial = if initial.is_null() { None } else { Some(unsafe { guard::bytes(initial, size) }?) };
-        joined()?;
-        place.write(handle::new_shared(value::create(r#type, initial)?)?);
+        let (place, options) = unsafe { (out(copy, "copy")?, self::options(options, DEFAULTS)?) };
+        let block = handle::block(source)?;
+        let (object, status) = value::copy(block, lock_of(&options)?, || handle::pin_block(source))?;
+        place.write(handle::new_shared(object)?);
+        Ok(status)
+    })
+}
+
+/// How many bytes the value's type has.
+///
+/// size: where the number goes.
+///
+/// MP_ERR_STATE: the value's block was overwritten by a stray pointer.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn mp_value_size(value: *const mp_value, size: *mut usize) -> mp_status {
+    guard("mp_value_size", || {
+        // SAFETY: C's promise for its argument, as the header gives it.
+        let place = unsafe { out(size, "size") }?;
+        place.write(handle::block(value)?.item()?.size());
         Ok(Status::Ok)
     })
 }
 
-/// Copies the value out.
+/// Copies the value out; a struct with the lock held, which is waited for without limit.
 ///
 /// out: where its bytes go. size: how many those are, which must be the type's size.
 ///
-/// MP_ERR_INVALID: size is not the type's.
+/// MP_OWNER_DIED: the struct is copied; the lock's last holder died, see mp_value_acquire.
+/// MP_ERR_INVALID: size is not the type's; or the thread holds the lock UINT32_MAX times.
+/// MP_ERR_STATE: the value's block was overwritten by a stray pointer.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn mp_value_get(value: *const mp_value, out: *mut c_void, size: usize) -> mp_status {
     guard("mp_value_get", || {
         let block = handle::block(value)?;
         // SAFETY: C's promise: out points to size bytes.
-        block.get(unsafe { guard::bytes_out(out, size) }?)?;
-        Ok(Status::Ok)
+        block.get(|| handle::pin_block(value), unsafe { guard::bytes_out(out, size) }?)
     })
 }
 
-/// Stores a value given by its bytes.
+/// Stores a value given by its bytes; a struct with the lock held, which is waited for without
+/// limit.
 ///
 /// data: the bytes. size: how many those are, which must be the type's size.
 ///
-/// MP_ERR_INVALID: size is not the type's.
+/// MP_OWNER_DIED: the struct is stored; the lock's last holder died, see mp_value_acquire.
+/// MP_ERR_INVALID: size is not the type's; or the thread holds the lock UINT32_MAX times.
+/// MP_ERR_STATE: the value's block was overwritten by a stray pointer.
+///
+/// Kill: a struct with a lock is stored or not, and so it is for whoever acquires the lock by a
+/// call on the value.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn mp_value_set(value: *mut mp_value, data: *const c_void, size: usize) -> mp_status {
     guard("mp_value_set", || {
         let block = handle::block(value)?;
         // SAFETY: C's promise: data points to size bytes.
-        block.set(unsafe { guard::bytes(data, size) }?)?;
-        Ok(Status::Ok)
+        block.set(|| handle::pin_block(value), unsafe { guard::bytes(data, size) }?)
     })
 }
 
-/// Reads an integer of any type. A uint64_t beyond INT64_MAX comes as the negative number with
-/// the same bits.
+/// Where the value is, in this process, for C's own operators: members of a struct, atomics of a
+/// number. Good for as long as the handle is not freed; another process has it at another address.
+/// Nothing is acquired: that is the program's to do, by mp_value_acquire, and what a process
+/// killed meanwhile has written through this stays as it is.
 ///
-/// result: where it goes.
+/// data: the address goes here; it is aligned for the type, up to 64 bytes.
+/// size: how many bytes the type has goes here; may be NULL.
 ///
-/// MP_ERR_INVALID: the value is a double.
+/// MP_ERR_STATE: the value's block was overwritten by a stray pointer.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn mp_value_get_int(value: *const mp_value, result: *mut i64) -> mp_status {
-    guard("mp_value_get_int", || {
-        // SAFETY: C's promise for its argument, as the header gives it.
-        let place = unsafe { out(result, "result") }?;
-        place.write(handle::block(value)?.get_int()?);
-        Ok(Status::Ok)
-    })
-}
-
-/// Stores an integer, cut to the type's width as C does it.
-///
-/// MP_ERR_INVALID: the value is a double.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn mp_value_set_int(value: *mut mp_value, number: i64) -> mp_status {
-    guard("mp_value_set_int", || {
-        handle::block(value)?.set_int(number)?;
-        Ok(Status::Ok)
-    })
-}
-
-/// Adds to an integer, wrapping around at the type's width.
-///
-/// by: what is added, negative to subtract.
-/// before: the value from before goes here; may be NULL.
-///
-/// MP_ERR_INVALID: the value is a double.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn mp_value_fetch_add(value: *mut mp_value, by: i64, before: *mut i64) -> mp_status {
-    let quick = || {
-        let was = handle::block_and_note(value).and_then(|(block, note)| block.fetch_add_quickly(note, by));
-        // SAFETY: C's promise for its argument, as the header gives it.
-        was.inspect(|&was| unsafe { guard::write_to(before, was) }).is_some()
-    };
-    guard_quick("mp_value_fetch_add", quick, move || {
-        let was = handle::block(value)?.fetch_add(by)?;
-        // SAFETY: C's promise for its argument, as the header gives it.
-        unsafe { guard::write_to(before, was) };
-        Ok(Status::Ok)
-    })
-}
-
-/// Stores an integer.
-///
-/// before: the value from before goes here; may be NULL.
-///
-/// MP_ERR_INVALID: the value is a double.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn mp_value_exchange(value: *mut mp_value, number: i64, before: *mut i64) -> mp_status {
-    guard("mp_value_exchange", || {
-        let was = handle::block(value)?.exchange(number)?;
-        // SAFETY: C's promise for its argument, as the header gives it.
-        unsafe { guard::write_to(before, was) };
-        Ok(Status::Ok)
-    })
-}
-
-/// Stores an integer if the value is the expected one. MP_OK either way.
-///
-/// expected: what the value should be; where it is not, what it is instead goes here.
-/// desired: what is stored.
-/// exchanged: whether it was stored; may be NULL.
-///
-/// MP_ERR_INVALID: the value is a double.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn mp_value_compare_exchange(
+pub unsafe extern "C" fn mp_value_data(
     value: *mut mp_value,
-    expected: *mut i64,
-    desired: i64,
-    exchanged: *mut bool,
+    data: *mut *mut c_void,
+    size: *mut usize,
 ) -> mp_status {
-    guard("mp_value_compare_exchange", || {
-        // SAFETY: C's promise for its argument: it is readable and writable.
-        let wanted = unsafe { guard::inout(expected, "expected") }?;
-        let result = handle::block(value)?.compare_exchange(*wanted, desired)?;
-        if let Err(is) = result {
-            *wanted = is;
-        }
-        // SAFETY: C's promise for its argument, as the header gives it.
-        unsafe { guard::write_to(exchanged, result.is_ok()) };
+    guard("mp_value_data", || {
+        // SAFETY: C's promise for its arguments, as the header gives it.
+        let place = unsafe { out(data, "data") }?;
+        let block = handle::block(value)?;
+        let (at, bytes) = match block.item()? {
+            Item::Struct { size } => (block.whole()?.address().cast(), size),
+            item => (block.word.as_ptr().cast(), item.size()),
+        };
+        place.write(at);
+        // SAFETY: as above.
+        unsafe { guard::write_to(size, bytes) };
         Ok(Status::Ok)
     })
 }
 
-/// Reads a double.
+/// Acquires the value's lock, waiting for it for up to timeout. Whoever holds an RLock may acquire
+/// it again, and is not kept waiting by the calls that acquire it themselves.
 ///
-/// result: where it goes.
+/// timeout: nanoseconds.
 ///
-/// MP_ERR_INVALID: the value is an integer.
+/// MP_OK: you hold it.
+/// MP_OWNER_DIED: you hold it, and its last holder died holding it. Only from a lock made with
+///     report_owner_death; for others see mp_value_recovered.
+/// MP_ERR_TIMEOUT: somebody else held it all the time.
+/// MP_ERR_STATE: the value has no lock; or its block was overwritten by a stray pointer.
+/// MP_ERR_INVALID: the thread holds it UINT32_MAX times already.
+///
+/// A killed holder: the lock is taken from it, as by mp_lock_acquire.
+/// The mp_value_set of a struct that it was killed in is completed first.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn mp_value_get_double(value: *const mp_value, result: *mut f64) -> mp_status {
-    guard("mp_value_get_double", || {
-        // SAFETY: C's promise for its argument, as the header gives it.
-        let place = unsafe { out(result, "result") }?;
-        place.write(handle::block(value)?.get_double()?);
-        Ok(Status::Ok)
-    })
+pub unsafe extern "C" fn mp_value_acquire(value: *mut mp_value, timeout: mp_timeout) -> mp_status {
+    guard("mp_value_acquire", || handle::block(value)?.acquire(|| handle::pin_block(value), timeout))
 }
 
-/// Stores a double.
+/// Releases the value's lock.
 ///
-/// MP_ERR_INVALID: the value is an integer.
+/// MP_ERR_NOT_OWNER: it is an RLock, and this thread does not hold it.
+/// MP_ERR_OVER_RELEASE: it is a lock, and nobody holds it.
+/// MP_ERR_STATE: as mp_value_acquire.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn mp_value_set_double(value: *mut mp_value, number: f64) -> mp_status {
-    guard("mp_value_set_double", || {
-        handle::block(value)?.set_double(number)?;
+pub unsafe extern "C" fn mp_value_release(value: *mut mp_value) -> mp_status {
+    guard("mp_value_release", || {
+        handle::block(value)?.guarding()?.release()?;
         Ok(Status::Ok)
     })
 }
 
-/// Frees this handle. NULL is fine. The value goes with the last handle to it in any process.
+/// Whether anybody holds the value's lock, at some moment during the call. A dead holder still
+/// counts.
+///
+/// locked: where the answer goes.
+///
+/// MP_ERR_STATE: as mp_value_acquire.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn mp_value_locked(value: *const mp_value, locked: *mut bool) -> mp_status {
+    guard("mp_value_locked", || {
+        // SAFETY: C's promise for its argument, as the header gives it.
+        let place = unsafe { out(locked, "locked") }?;
+        place.write(handle::block(value)?.guarding()?.is_held());
+        Ok(Status::Ok)
+    })
+}
+
+/// Whether the caller holds the value's lock, this thread an RLock and this process a lock, and got
+/// it from a holder that died; true until it is released.
+///
+/// recovered: where the answer goes.
+///
+/// MP_ERR_STATE: as mp_value_acquire.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn mp_value_recovered(value: *const mp_value, recovered: *mut bool) -> mp_status {
+    guard("mp_value_recovered", || {
+        // SAFETY: C's promise for its argument, as the header gives it.
+        let place = unsafe { out(recovered, "recovered") }?;
+        place.write(guarded::is_recovered(handle::block(value)?)?);
+        Ok(Status::Ok)
+    })
+}
+
+/// A handle to the value's lock, where that is an RLock, as one of its own is: to be freed by
+/// mp_rlock_free. The RLock lives as long as the value or any handle to it.
+///
+/// rlock: where the handle goes.
+///
+/// MP_ERR_STATE: the value's lock is an mp_lock; or as mp_value_acquire.
+/// MP_ERR_NO_MEMORY: there is no room for one more handle.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn mp_value_get_rlock(value: *const mp_value, rlock: *mut *mut mp_rlock) -> mp_status {
+    guard("mp_value_get_rlock", || {
+        // SAFETY: C's promise for its argument, as the header gives it.
+        let place = unsafe { out(rlock, "rlock") }?;
+        place.write(guarded::handle_to(handle::block(value)?)?);
+        Ok(Status::Ok)
+    })
+}
+
+/// The same where the lock is an mp_lock: to be freed by mp_lock_free.
+///
+/// lock: where the handle goes.
+///
+/// MP_ERR_STATE: the value's lock is an RLock; or as mp_value_acquire.
+/// MP_ERR_NO_MEMORY: there is no room for one more handle.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn mp_value_get_lock(value: *const mp_value, lock: *mut *mut mp_lock) -> mp_status {
+    guard("mp_value_get_lock", || {
+        // SAFETY: C's promise for its argument, as the header gives it.
+        let place = unsafe { out(lock, "lock") }?;
+        place.write(guarded::handle_to(handle::block(value)?)?);
+        Ok(Status::Ok)
+    })
+}
+
+/// Frees this handle, and what mp_value_data gave for it. NULL is fine. The value goes with the
+/// last handle to it in any process.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn mp_value_free(value: *mut mp_value) -> mp_status {
     guard("mp_value_free", || handle::free_shared(value))

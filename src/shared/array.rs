@@ -1,29 +1,68 @@
-//! An array: items side by side in shared memory, each read and written whole.
+//! An array: items side by side in shared memory. Single numbers are read and written by atomic operations,
+//! whatever is longer is copied under a lock.
 
 use super::Item;
-use crate::error::{Result, fail};
+use super::guarded::{self, Guarded};
+use super::number::Number;
+use crate::error::{Result, Status, fail};
 use crate::shm::{self, ArrayBlock, Data, Kind, Object};
+use crate::sync::guarding::Guard;
+use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering::Relaxed;
 
 /// Makes one of `length` items. `fill` gets the bytes to write the initial items to.
-pub(crate) fn create(number: i32, length: usize, fill: impl FnOnce(Data)) -> Result<Object> {
-    let item = Item::from_number(number)?;
+pub(crate) fn create(
+    item: Item,
+    length: usize,
+    guard: Guard,
+    fill: impl FnOnce(Data) -> Result<()>,
+) -> Result<Object> {
     let Some(bytes) = length.checked_mul(item.size()) else {
         fail!(NoMemory, "{length} items of {} bytes are more than there is memory", item.size());
     };
-    let object = shm::create::<ArrayBlock>(Kind::Array, bytes, |block| {
-        block.item.store(number as u64, Relaxed);
-        block.length.store(length as u64, Relaxed);
-    })?;
-    if let Some(block) = shm::resolve::<ArrayBlock>(object.r, Kind::Array) {
-        block.data().map(fill)?;
+    let make = || {
+        shm::create::<ArrayBlock>(Kind::Array, bytes, |block| {
+            block.item.store(item.to_word(), Relaxed);
+            block.length.store(length as u64, Relaxed);
+        })
+    };
+    let object = guarded::create(guard, make, |r| Some(&shm::resolve::<ArrayBlock>(r, Kind::Array)?.lock))?;
+    let block = shm::resolve::<ArrayBlock>(object.r, Kind::Array);
+    match block.map_or(Ok(()), |block| block.data().and_then(fill)) {
+        Ok(()) => Ok(object),
+        Err(e) => {
+            shm::release(object.entry);
+            Err(e)
+        }
     }
-    Ok(object)
+}
+
+/// Makes one like `source`, which keeps its own lock. Also says what `under` said.
+pub(crate) fn copy<K>(
+    source: &ArrayBlock,
+    guard: Guard,
+    keep: impl FnOnce() -> Result<K>,
+) -> Result<(Object, Status)> {
+    let mut status = Status::Ok;
+    let object = create(source.item()?, source.length(), guard, |to| {
+        status = source.under(keep, || {
+            source.data()?.copy_to(&to);
+            Ok(())
+        })?;
+        Ok(())
+    })?;
+    Ok((object, status))
+}
+
+impl Guarded for ArrayBlock {
+    fn lock_word(&self) -> &AtomicU64 {
+        &self.lock
+    }
 }
 
 impl ArrayBlock {
     pub(crate) fn item(&self) -> Result<Item> {
-        Item::from_number(self.item.load(Relaxed) as i32)
+        Item::from_word(self.item.load(Relaxed))
     }
 
     pub(crate) fn length(&self) -> usize {
@@ -40,47 +79,100 @@ impl ArrayBlock {
     }
 
     /// The bytes of `count` items from `first` on, which `size` bytes of the caller's are for.
-    pub(crate) fn slice(&self, first: usize, count: usize, size: usize) -> Result<Data> {
+    fn slice(&self, first: usize, count: usize, size: usize) -> Result<Data> {
         let (length, item) = (self.length(), self.item()?.size());
         if first > length || count > length - first {
             fail!(Invalid, "items {first} to {first} + {count} are out of range: the array has {length}");
         }
-        if count * item != size {
-            fail!(Invalid, "{count} items have {} bytes, and the buffer {size}", count * item);
+        // No product of what the array has overflows; what it says it has may be another's doing.
+        if count.checked_mul(item) != Some(size) {
+            fail!(Invalid, "{count} items of {item} bytes are not the buffer's {size} bytes");
         }
-        Ok(self.data()?.part(first * item, size))
+        let data = self.data()?;
+        Ok(data.part(first * item, size))
     }
 
-    fn element(&self, index: usize) -> Result<(Item, Data)> {
+    /// Copies items out.
+    pub(crate) fn read<K>(
+        &self,
+        keep: impl FnOnce() -> Result<K>,
+        (first, count): (usize, usize),
+        out: &mut [u8],
+    ) -> Result<Status> {
+        let items = self.slice(first, count, out.len())?;
+        self.under(keep, || {
+            items.read(0, out);
+            Ok(())
+        })
+    }
+
+    /// Copies items in.
+    pub(crate) fn write<K>(
+        &self,
+        keep: impl FnOnce() -> Result<K>,
+        (first, count): (usize, usize),
+        bytes: &[u8],
+    ) -> Result<Status> {
+        let items = self.slice(first, count, bytes.len())?;
+        self.under(keep, || {
+            items.write(0, bytes);
+            Ok(())
+        })
+    }
+
+    /// An item as a number; whether it is one, its operations find out.
+    pub(crate) fn number(&self, index: usize) -> Result<Number<Data>> {
         let item = self.item()?;
         if index >= self.length() {
             fail!(Invalid, "index {index} is out of range: the array has {} items", self.length());
         }
-        Ok((item, self.data()?.part(index * item.size(), item.size())))
+        if let Item::Struct { .. } = item {
+            fail!(Invalid, "the items are structs: numbers cannot be read from them or written to them");
+        }
+        Ok(Number { item, bits: self.data()?.part(index * item.size(), item.size()) })
     }
 
-    pub(crate) fn get_int(&self, index: usize) -> Result<i64> {
-        let (item, at) = self.element(index)?;
-        item.int(at.load())
+    fn chars(&self) -> Result<Data> {
+        if !self.item()?.is_char() {
+            fail!(
+                Invalid,
+                "strings are for arrays of char, and the items have {} bytes",
+                self.item()?.size()
+            );
+        }
+        self.data()
     }
 
-    pub(crate) fn set_int(&self, index: usize, to: i64) -> Result<()> {
-        let (item, at) = self.element(index)?;
-        item.check_int()?;
-        at.store(to as u64);
-        Ok(())
+    /// The bytes before the first NUL, or all of them, given to `take` with the lock held.
+    pub(crate) fn get_string<K>(
+        &self,
+        keep: impl FnOnce() -> Result<K>,
+        take: impl FnOnce(Data) -> Result<()>,
+    ) -> Result<Status> {
+        let chars = self.chars()?;
+        self.under(keep, || take(chars.part(0, chars.find(0).unwrap_or(chars.len()))))
     }
 
-    pub(crate) fn get_double(&self, index: usize) -> Result<f64> {
-        let (item, at) = self.element(index)?;
-        item.check_double()?;
-        Ok(f64::from_bits(at.load()))
-    }
-
-    pub(crate) fn set_double(&self, index: usize, to: f64) -> Result<()> {
-        let (item, at) = self.element(index)?;
-        item.check_double()?;
-        at.store(to.to_bits());
-        Ok(())
+    /// Stores a string, with a NUL behind it where there is room for one; what follows stays as it is.
+    pub(crate) fn set_string<K>(
+        &self,
+        keep: impl FnOnce() -> Result<K>,
+        text: &std::ffi::CStr,
+    ) -> Result<Status> {
+        let chars = self.chars()?;
+        let with_nul = text.to_bytes_with_nul();
+        let bytes = &with_nul[..with_nul.len().min(chars.len())];
+        if text.to_bytes().len() > chars.len() {
+            fail!(
+                Invalid,
+                "the string of {} bytes is too long: the array has {}",
+                text.to_bytes().len(),
+                chars.len()
+            );
+        }
+        self.under(keep, || {
+            chars.write(0, bytes);
+            Ok(())
+        })
     }
 }

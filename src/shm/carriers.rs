@@ -6,9 +6,9 @@
 //! opens the books next completes it. The count of references never changes on the way.
 
 use super::books;
-use super::layout::{BytesBlock, Kind, PoolBlock, Ref};
+use super::layout::{ArrayBlock, BytesBlock, Kind, LockBlock, PoolBlock, Ref, ValueBlock};
 use super::ledger::{self, Entry, private};
-use super::objects::{self, Object, drop_ref, resolve};
+use super::objects::{self, Object, drop_ref, resolve, resolve_in};
 use super::queue_block::QueueBlock;
 use super::segment::{Segment, TREE};
 use super::wait_blocks::ConditionBlock;
@@ -92,8 +92,18 @@ pub(super) fn of(s: &'static Segment, kind: Kind, r: Ref) -> &'static [AtomicU64
         Kind::Pool => carriers(s.at(r.offset())),
         Kind::Queue => &s.at::<QueueBlock>(r.offset()).carriers,
         Kind::Condition => &s.at::<ConditionBlock>(r.offset()).carriers,
+        Kind::Value => lock(s, &s.at::<ValueBlock>(r.offset()).lock),
+        Kind::Array => lock(s, &s.at::<ArrayBlock>(r.offset()).lock),
         _ => &[],
     }
+}
+
+/// A carrier that holds a lock, which carries nothing itself. A word that was overwritten holds anything, and a
+/// ring of such words would have no end.
+fn lock(s: &'static Segment, carrier: &'static AtomicU64) -> &'static [AtomicU64] {
+    let is_lock =
+        |r| [Kind::Lock, Kind::RLock].into_iter().any(|kind| resolve_in::<LockBlock>(s, r, kind).is_some());
+    if carried_ref(carrier).is_some_and(is_lock) { std::slice::from_ref(carrier) } else { &[] }
 }
 
 /// The words of a pool that hold references.

@@ -161,12 +161,13 @@ pub(crate) enum Kind {
     Event,
     Barrier,
     Condition,
+    Memory,
 }
 
 impl Kind {
     pub(crate) fn from_bits(bits: u8) -> Option<Self> {
         use Kind::*;
-        [Ledger, Lock, Value, Array, Pool, Bytes, Queue, RLock, Semaphore, Event, Barrier, Condition]
+        [Ledger, Lock, Value, Array, Pool, Bytes, Queue, RLock, Semaphore, Event, Barrier, Condition, Memory]
             .into_iter()
             .find(|&k| k as u8 == bits)
     }
@@ -268,14 +269,16 @@ pub(crate) struct SemaphoreBlock {
     pub(crate) options: AtomicU64,
 }
 
-/// A value: one item in a word.
+/// A value: a number in a word, or a struct in the block's data.
 #[repr(C)]
 pub(crate) struct ValueBlock {
     pub(crate) head: BlockHead,
+    /// The number; of a struct, whether a store is to be completed: see `shared/value.rs`.
     pub(crate) word: AtomicU64,
-    /// The item type's number.
+    /// The item's type.
     pub(crate) item: AtomicU64,
-    _room: AtomicU64,
+    /// Holds the lock; 0: there is none.
+    pub(crate) lock: AtomicU64,
 }
 
 /// An array: items in the block's data.
@@ -284,7 +287,15 @@ pub(crate) struct ArrayBlock {
     pub(crate) head: BlockHead,
     pub(crate) item: AtomicU64,
     pub(crate) length: AtomicU64,
-    _room: AtomicU64,
+    /// Holds the lock; 0: there is none.
+    pub(crate) lock: AtomicU64,
+}
+
+/// Plain memory, in the block's data.
+#[repr(C)]
+pub(crate) struct MemoryBlock {
+    pub(crate) head: BlockHead,
+    _room: [AtomicU64; 3],
 }
 
 /// Bytes on their way, in the block's data.
@@ -339,6 +350,8 @@ unsafe impl Words for ArrayBlock {}
 // SAFETY: as above.
 unsafe impl Words for BytesBlock {}
 // SAFETY: as above.
+unsafe impl Words for MemoryBlock {}
+// SAFETY: as above.
 unsafe impl Words for PoolBlock {}
 // SAFETY: as above.
 unsafe impl Words for LedgerChunk {}
@@ -358,6 +371,7 @@ const _: () = {
     assert!(
         size_of::<ArrayBlock>() == GRAIN
             && size_of::<BytesBlock>() == GRAIN
+            && size_of::<MemoryBlock>() == GRAIN
             && size_of::<PoolBlock>() == GRAIN
     );
     assert!(size_of::<LedgerChunk>() == LedgerChunk::SIZE);
@@ -388,6 +402,7 @@ pub(crate) fn hash() -> u64 {
         size_of::<super::wait_blocks::BarrierBlock>(),
         size_of::<super::wait_blocks::ConditionBlock>(),
         Kind::Condition as usize,
+        Kind::Memory as usize,
         Owner::MAX_SLOT as usize,
     ];
     let mix = |h: u64, f: u64| (h ^ f).wrapping_mul(0x0100_0000_01B3);

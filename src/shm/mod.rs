@@ -9,6 +9,7 @@
 mod blocks;
 mod books;
 mod carriers;
+mod data;
 mod extents;
 mod format;
 mod layout;
@@ -30,7 +31,7 @@ pub(crate) use carriers::{
     carried, carried_ref, carriers, carry, drop_carried, settle, settle_pending, take_carried,
 };
 pub(crate) use layout::{
-    ArrayBlock, BytesBlock, Kind, LockBlock, PoolBlock, Ref, SemaphoreBlock, ValueBlock,
+    ArrayBlock, BytesBlock, Kind, LockBlock, MemoryBlock, PoolBlock, Ref, SemaphoreBlock, ValueBlock,
 };
 pub(crate) use ledger::Entry;
 pub(crate) use objects::{Data, Object, address, create, data, hold, hold_for, reference, release, resolve};

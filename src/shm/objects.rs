@@ -24,8 +24,8 @@ pub(crate) struct Object {
 /// Bytes of a block, at the same place for as long as the block is held.
 #[derive(Clone, Copy)]
 pub(crate) struct Data {
-    at: *mut u8,
-    len: usize,
+    pub(super) at: *mut u8,
+    pub(super) len: usize,
 }
 
 // SAFETY: shared memory; the methods below only copy bytes.
@@ -97,7 +97,7 @@ impl Data {
         }
     }
 
-    fn number<N: Words>(&self) -> &N {
+    pub(super) fn number<N: Words>(&self) -> &N {
         assert!(self.len == size_of::<N>() && self.at.addr().is_multiple_of(align_of::<N>()));
         // SAFETY: in the mapping, as long and as aligned as it must be, and any bytes are an atomic number.
         unsafe { &*self.at.cast() }

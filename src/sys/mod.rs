@@ -17,6 +17,7 @@ pub(crate) mod signals;
 pub(crate) mod spawn;
 pub(crate) mod stdio;
 pub(crate) mod thread;
+pub(crate) mod types;
 
 use crate::error::Error;
 

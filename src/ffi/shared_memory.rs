@@ -1,0 +1,114 @@
+//! Shared memory without a type: bytes that many processes have. What goes on in it is the
+//! program's to guard. Its size stays as it was made: no call changes it.
+
+use super::guard::{self, guard, joined, options, out};
+use super::handle;
+use super::status::mp_status;
+use crate::error::Status;
+use crate::shared::memory;
+use core::ffi::c_void;
+
+/// Shared memory.
+pub struct mp_shared_memory {
+    _private: [u8; 0],
+}
+
+/// How shared memory shall be.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct mp_shared_memory_options {
+    /// sizeof(mp_shared_memory_options).
+    pub size: usize,
+}
+
+// mp.h:
+// /* The defaults: mp_shared_memory_options o = MP_SHARED_MEMORY_OPTIONS; */
+// #define MP_SHARED_MEMORY_OPTIONS { sizeof(mp_shared_memory_options) }
+
+const DEFAULTS: mp_shared_memory_options =
+    mp_shared_memory_options { size: size_of::<mp_shared_memory_options>() };
+
+/// MP_SHARED_MEMORY_OPTIONS as a function.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn mp_shared_memory_options_init(options: *mut mp_shared_memory_options) -> mp_status {
+    guard("mp_shared_memory_options_init", || {
+        // SAFETY: C's promise for its argument, as the header gives it.
+        unsafe { out(options, "options") }?.write(DEFAULTS);
+        Ok(Status::Ok)
+    })
+}
+
+/// Makes shared memory, filled with zeros. It has no name: other processes get it as an argument.
+///
+/// memory: where the handle goes.
+/// size: how many bytes, at least 1.
+/// options: NULL for the defaults.
+///
+/// MP_ERR_INVALID: size is 0.
+/// MP_ERR_NO_MEMORY: the shared segment, or the machine, has no room for so much.
+///
+/// Fork: a child uses the same memory through the same handle.
+/// Kill: what a killed process has written stays as it is.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn mp_shared_memory_new(
+    memory: *mut *mut mp_shared_memory,
+    size: usize,
+    options: *const mp_shared_memory_options,
+) -> mp_status {
+    guard("mp_shared_memory_new", || {
+        // SAFETY: C's promise for its arguments, as the header gives it.
+        let (place, _) = unsafe { (out(memory, "memory")?, self::options(options, DEFAULTS)?) };
+        joined()?;
+        place.write(handle::new_shared(memory::create(size)?)?);
+        Ok(Status::Ok)
+    })
+}
+
+/// Where the memory is, in this process. Good for as long as the handle is not freed; another
+/// process has it at another address.
+///
+/// data: the address goes here; it is aligned to 64 bytes.
+/// size: how many bytes there are goes here; may be NULL.
+///
+/// MP_ERR_STATE: the memory's block was overwritten by a stray pointer.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn mp_shared_memory_data(
+    memory: *mut mp_shared_memory,
+    data: *mut *mut c_void,
+    size: *mut usize,
+) -> mp_status {
+    guard("mp_shared_memory_data", || {
+        // SAFETY: C's promise for its arguments, as the header gives it.
+        let place = unsafe { out(data, "data") }?;
+        let bytes = handle::block(memory)?.data()?;
+        place.write(bytes.address().cast());
+        // SAFETY: as above.
+        unsafe { guard::write_to(size, bytes.len()) };
+        Ok(Status::Ok)
+    })
+}
+
+/// How many bytes there are.
+///
+/// size: where the number goes.
+///
+/// MP_ERR_STATE: the memory's block was overwritten by a stray pointer.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn mp_shared_memory_size(
+    memory: *const mp_shared_memory,
+    size: *mut usize,
+) -> mp_status {
+    guard("mp_shared_memory_size", || {
+        // SAFETY: C's promise for its argument, as the header gives it.
+        let place = unsafe { out(size, "size") }?;
+        place.write(handle::block(memory)?.data()?.len());
+        Ok(Status::Ok)
+    })
+}
+
+/// Frees this handle, and what mp_shared_memory_data gave for it. NULL is fine. The memory goes
+/// with the last handle to it in any process.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn mp_shared_memory_free(memory: *mut mp_shared_memory) -> mp_status {
+    guard("mp_shared_memory_free", || handle::free_shared(memory))
+}
