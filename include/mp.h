@@ -1316,6 +1316,23 @@ mp_status mp_value_get_rlock(const mp_value *value, mp_rlock **rlock);
  */
 mp_status mp_value_get_lock(const mp_value *value, mp_lock **lock);
 
+#ifdef MP_SCOPE_
+#define MP_WITH_VALUE(value) MP_SCOPE_(mp_value, value)
+#endif
+
+/*
+ * The begin of MP_WITH_VALUE: acquires without limit. Answers the handle, or NULL with
+ * mp_last_error() where it could not.
+ */
+mp_value *mp_value_enter(mp_value *value);
+
+/*
+ * The end of MP_WITH_VALUE: releases the value's lock, and sets the pointer to NULL.
+ *
+ * value: points to the handle; nothing happens where either is NULL.
+ */
+void mp_value_leave(mp_value **value);
+
 /*
  * Frees this handle, and what mp_value_data gave for it. NULL is fine. The value goes with the
  * last handle to it in any process.
@@ -1731,6 +1748,23 @@ mp_status mp_array_get_rlock(const mp_array *array, mp_rlock **rlock);
  * MP_ERR_NO_MEMORY: there is no room for one more handle.
  */
 mp_status mp_array_get_lock(const mp_array *array, mp_lock **lock);
+
+#ifdef MP_SCOPE_
+#define MP_WITH_ARRAY(array) MP_SCOPE_(mp_array, array)
+#endif
+
+/*
+ * The begin of MP_WITH_ARRAY: acquires without limit. Answers the handle, or NULL with
+ * mp_last_error() where it could not.
+ */
+mp_array *mp_array_enter(mp_array *array);
+
+/*
+ * The end of MP_WITH_ARRAY: releases the array's lock, and sets the pointer to NULL.
+ *
+ * array: points to the handle; nothing happens where either is NULL.
+ */
+void mp_array_leave(mp_array **array);
 
 /*
  * Frees this handle, and what mp_array_data gave for it. NULL is fine. The array goes with the

@@ -8,12 +8,14 @@ use super::guarded;
 use super::handle;
 use super::lock::mp_lock;
 use super::rlock::mp_rlock;
+use super::scope;
 use super::status::mp_status;
 use super::text;
 use super::time::mp_timeout;
 use crate::error::{Result, Status, fail};
 use crate::shared::{Guarded, Item, array};
 use crate::sync::guarding::Guard;
+use crate::time::FOREVER;
 use core::ffi::{CStr, c_char, c_int, c_void};
 
 /// A shared array.
@@ -423,6 +425,28 @@ pub unsafe extern "C" fn mp_array_get_lock(array: *const mp_array, lock: *mut *m
         place.write(guarded::handle_to(handle::block(array)?)?);
         Ok(Status::Ok)
     })
+}
+
+// mp.h:
+// #ifdef MP_SCOPE_
+// #define MP_WITH_ARRAY(array) MP_SCOPE_(mp_array, array)
+// #endif
+
+/// The begin of MP_WITH_ARRAY: acquires without limit. Answers the handle, or NULL with
+/// mp_last_error() where it could not.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn mp_array_enter(array: *mut mp_array) -> *mut mp_array {
+    // SAFETY: any number may be passed as a handle.
+    scope::enter(array, |wanted| unsafe { mp_array_acquire(wanted, FOREVER) })
+}
+
+/// The end of MP_WITH_ARRAY: releases the array's lock, and sets the pointer to NULL.
+///
+/// array: points to the handle; nothing happens where either is NULL.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn mp_array_leave(array: *mut *mut mp_array) {
+    // SAFETY: C's promise for its argument, as the header gives it; any number may be passed as a handle.
+    unsafe { scope::leave(array, |held| mp_array_release(held)) }
 }
 
 /// Frees this handle, and what mp_array_data gave for it. NULL is fine. The array goes with the

@@ -8,11 +8,13 @@ use super::guarded;
 use super::handle;
 use super::lock::mp_lock;
 use super::rlock::mp_rlock;
+use super::scope;
 use super::status::mp_status;
 use super::time::mp_timeout;
 use crate::error::{Result, Status};
 use crate::shared::{Guarded, Item, value};
 use crate::sync::guarding::Guard;
+use crate::time::FOREVER;
 use core::ffi::{c_int, c_void};
 
 /// The types that values and the items of arrays can have. Wherever an mp_type is expected, a
@@ -366,6 +368,28 @@ pub unsafe extern "C" fn mp_value_get_lock(value: *const mp_value, lock: *mut *m
         place.write(guarded::handle_to(handle::block(value)?)?);
         Ok(Status::Ok)
     })
+}
+
+// mp.h:
+// #ifdef MP_SCOPE_
+// #define MP_WITH_VALUE(value) MP_SCOPE_(mp_value, value)
+// #endif
+
+/// The begin of MP_WITH_VALUE: acquires without limit. Answers the handle, or NULL with
+/// mp_last_error() where it could not.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn mp_value_enter(value: *mut mp_value) -> *mut mp_value {
+    // SAFETY: any number may be passed as a handle.
+    scope::enter(value, |wanted| unsafe { mp_value_acquire(wanted, FOREVER) })
+}
+
+/// The end of MP_WITH_VALUE: releases the value's lock, and sets the pointer to NULL.
+///
+/// value: points to the handle; nothing happens where either is NULL.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn mp_value_leave(value: *mut *mut mp_value) {
+    // SAFETY: C's promise for its argument, as the header gives it; any number may be passed as a handle.
+    unsafe { scope::leave(value, |held| mp_value_release(held)) }
 }
 
 /// Frees this handle, and what mp_value_data gave for it. NULL is fine. The value goes with the
