@@ -212,3 +212,61 @@ impl ValueBlock {
         Ok(item)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn made(size: usize) -> (Object, &'static ValueBlock) {
+        shm::join().unwrap();
+        let object = create(Item::of_size(size).unwrap(), Guard::Own(false), Some(&vec![1; size])).unwrap();
+        (object, shm::resolve(object.r, Kind::Value).unwrap())
+    }
+
+    fn got(block: &ValueBlock) -> Vec<u8> {
+        let mut out = vec![0; block.item().unwrap().size()];
+        block.get(|| Ok(()), &mut out).unwrap();
+        out
+    }
+
+    #[test]
+    fn a_store_that_was_said_to_be_complete_is_completed() {
+        for size in [1, 63, 64, 65, 300, 40000] {
+            let (object, block) = made(size);
+            let (whole, second) = block.halves().unwrap();
+            second.write(0, &vec![2; size]);
+            // Killed before the word says so.
+            assert_eq!(got(block), vec![1; size]);
+            block.word.store(1, Relaxed);
+            // Killed in the middle of the first half.
+            whole.write(0, &vec![2; size / 2]);
+            assert_eq!(got(block), vec![2; size]);
+            assert_eq!(block.word.load(Relaxed), 0);
+            shm::release(object.entry);
+        }
+    }
+
+    #[test]
+    fn a_block_that_was_overwritten_leads_nowhere() {
+        let (object, block) = made(100);
+        let (item, lock) = (block.item.load(Relaxed), block.lock.load(Relaxed));
+        for bits in [0, 11, 12, 11 | 101 << 8, 11 | 1 << 40, u64::MAX] {
+            block.item.store(bits, Relaxed);
+            let mut out = [0; 100];
+            assert!(
+                block.get(|| Ok(()), &mut out).is_err() && block.set(|| Ok(()), &out).is_err(),
+                "{bits:#x}"
+            );
+            assert!(block.whole().is_err());
+            block.settle();
+        }
+        block.item.store(item, Relaxed);
+        for bits in [1, object.r.bits(), lock ^ 1 << 40, u64::MAX] {
+            block.lock.store(bits, Relaxed);
+            assert!(block.guarding().is_err() && block.get(|| Ok(()), &mut [0; 100]).is_err(), "{bits:#x}");
+        }
+        block.lock.store(lock, Relaxed);
+        assert_eq!(got(block), [1; 100]);
+        shm::release(object.entry);
+    }
+}
