@@ -15,6 +15,8 @@ typedef enum kind {
     SEMAPHORE,
     VALUE,
     ARRAY,
+    MEMORY,
+    LIST,
     EVENT,
     BARRIER,
     CONDITION,
@@ -81,6 +83,22 @@ static void no_task(mp_task *task, void *user)
     X(VALUE, mp_value_compare_exchange, (h, &out.number, 1, &yes))                                 \
     X(VALUE, mp_value_get_double, (h, &out.real))                                                  \
     X(VALUE, mp_value_set_double, (h, 1.0))                                                        \
+    X(VALUE, mp_value_fetch_sub, (h, 1, &out.number))                                              \
+    X(VALUE, mp_value_fetch_and, (h, 1, &out.number))                                              \
+    X(VALUE, mp_value_fetch_or, (h, 1, &out.number))                                               \
+    X(VALUE, mp_value_fetch_xor, (h, 1, &out.number))                                              \
+    X(VALUE, mp_value_fetch_min, (h, 1, &out.number))                                              \
+    X(VALUE, mp_value_fetch_max, (h, 1, &out.number))                                              \
+    X(VALUE, mp_value_fetch_add_double, (h, 1.0, &out.real))                                       \
+    X(VALUE, mp_value_size, (h, &out.size))                                                        \
+    X(VALUE, mp_value_data, (h, &out.pointer, &size))                                              \
+    X(VALUE, mp_value_acquire, (h, MP_NO_WAIT))                                                    \
+    X(VALUE, mp_value_release, (h))                                                                \
+    X(VALUE, mp_value_locked, (h, &out.yes))                                                       \
+    X(VALUE, mp_value_recovered, (h, &out.yes))                                                    \
+    X(VALUE, mp_value_get_rlock, (h, (mp_rlock **)&out.pointer))                                   \
+    X(VALUE, mp_value_get_lock, (h, (mp_lock **)&out.pointer))                                     \
+    X(VALUE, mp_value_copy, ((mp_value **)&out.pointer, h, NULL))                                  \
     X(VALUE, mp_value_free, (h))                                                                   \
     X(ARRAY, mp_array_length, (h, &out.size))                                                      \
     X(ARRAY, mp_array_data, (h, &out.pointer, &size))                                              \
@@ -90,7 +108,39 @@ static void no_task(mp_task *task, void *user)
     X(ARRAY, mp_array_set_int, (h, 0, 1))                                                          \
     X(ARRAY, mp_array_get_double, (h, 0, &out.real))                                               \
     X(ARRAY, mp_array_set_double, (h, 0, 1.0))                                                     \
+    X(ARRAY, mp_array_item_size, (h, &out.size))                                                   \
+    X(ARRAY, mp_array_get_string, (h, (char *)&out, 8, &size))                                     \
+    X(ARRAY, mp_array_set_string, (h, "a"))                                                        \
+    X(ARRAY, mp_array_fetch_add, (h, 0, 1, &out.number))                                           \
+    X(ARRAY, mp_array_fetch_sub, (h, 0, 1, &out.number))                                           \
+    X(ARRAY, mp_array_fetch_and, (h, 0, 1, &out.number))                                           \
+    X(ARRAY, mp_array_fetch_or, (h, 0, 1, &out.number))                                            \
+    X(ARRAY, mp_array_fetch_xor, (h, 0, 1, &out.number))                                           \
+    X(ARRAY, mp_array_fetch_min, (h, 0, 1, &out.number))                                           \
+    X(ARRAY, mp_array_fetch_max, (h, 0, 1, &out.number))                                           \
+    X(ARRAY, mp_array_exchange, (h, 0, 1, &out.number))                                            \
+    X(ARRAY, mp_array_compare_exchange, (h, 0, &out.number, 1, &yes))                              \
+    X(ARRAY, mp_array_fetch_add_double, (h, 0, 1.0, &out.real))                                    \
+    X(ARRAY, mp_array_acquire, (h, MP_NO_WAIT))                                                    \
+    X(ARRAY, mp_array_release, (h))                                                                \
+    X(ARRAY, mp_array_locked, (h, &out.yes))                                                       \
+    X(ARRAY, mp_array_recovered, (h, &out.yes))                                                    \
+    X(ARRAY, mp_array_get_rlock, (h, (mp_rlock **)&out.pointer))                                   \
+    X(ARRAY, mp_array_get_lock, (h, (mp_lock **)&out.pointer))                                     \
+    X(ARRAY, mp_array_copy, ((mp_array **)&out.pointer, h, NULL))                                  \
     X(ARRAY, mp_array_free, (h))                                                                   \
+    X(MEMORY, mp_shared_memory_data, (h, &out.pointer, &size))                                     \
+    X(MEMORY, mp_shared_memory_size, (h, &out.size))                                               \
+    X(MEMORY, mp_shared_memory_free, (h))                                                          \
+    X(MEMORY, mp_shareable_list_open, ((mp_shareable_list **)&out.pointer, h))                     \
+    X(LIST, mp_shareable_list_memory, (h, (mp_shared_memory **)&out.pointer))                      \
+    X(LIST, mp_shareable_list_length, (h, &out.size))                                              \
+    X(LIST, mp_shareable_list_get, (h, 0, &item, NULL, 0))                                         \
+    X(LIST, mp_shareable_list_set, (h, 0, &item))                                                  \
+    X(LIST, mp_shareable_list_index, (h, &item, 0, &out.size))                                     \
+    X(LIST, mp_shareable_list_count, (h, &item, &out.size))                                        \
+    X(LIST, mp_shareable_list_format, (h, 0, (char *)&out, 8, &size))                              \
+    X(LIST, mp_shareable_list_free, (h))                                                           \
     X(EVENT, mp_event_set, (h))                                                                    \
     X(EVENT, mp_event_clear, (h))                                                                  \
     X(EVENT, mp_event_is_set, (h, &out.yes))                                                       \
@@ -131,6 +181,7 @@ static void no_task(mp_task *task, void *user)
     X(TASK, mp_task_fail, (h, "no"))
 
 static mp_lock *some_lock;
+static mp_item item;
 static char text[64];
 static bool yes;
 static size_t size;
@@ -170,6 +221,8 @@ static void pointer_calls_refuse(void *h, bool is_buffer)
     CHECK_NULL(mp_child_semaphore(h, 0));
     CHECK_NULL(mp_child_value(h, 0));
     CHECK_NULL(mp_child_array(h, 0));
+    CHECK_NULL(mp_child_shared_memory(h, 0));
+    CHECK_NULL(mp_child_shareable_list(h, 0));
     CHECK_NULL(mp_child_event(h, 0));
     CHECK_NULL(mp_child_condition(h, 0));
     CHECK_NULL(mp_child_barrier(h, 0));
@@ -189,6 +242,8 @@ static void *one_of(kind k)
     case SEMAPHORE: CHECK_OK(mp_semaphore_new((mp_semaphore **)&h, 1, NULL)); break;
     case VALUE: CHECK_OK(mp_value_new((mp_value **)&h, MP_INT64, NULL, NULL)); break;
     case ARRAY: CHECK_OK(mp_array_new((mp_array **)&h, MP_INT64, 4, NULL, NULL)); break;
+    case MEMORY: CHECK_OK(mp_shared_memory_new((mp_shared_memory **)&h, 9, NULL)); break;
+    case LIST: CHECK_OK(mp_shareable_list_new((mp_shareable_list **)&h, &item, 1, NULL)); break;
     case EVENT: CHECK_OK(mp_event_new((mp_event **)&h)); break;
     case BARRIER: CHECK_OK(mp_barrier_new((mp_barrier **)&h, 2, NULL)); break;
     case CONDITION: CHECK_OK(mp_condition_new((mp_condition **)&h, NULL)); break;
@@ -208,6 +263,8 @@ static void free_one(kind k, void *h)
     case SEMAPHORE: CHECK_OK(mp_semaphore_free(h)); break;
     case VALUE: CHECK_OK(mp_value_free(h)); break;
     case ARRAY: CHECK_OK(mp_array_free(h)); break;
+    case MEMORY: CHECK_OK(mp_shared_memory_free(h)); break;
+    case LIST: CHECK_OK(mp_shareable_list_free(h)); break;
     case EVENT: CHECK_OK(mp_event_free(h)); break;
     case BARRIER: CHECK_OK(mp_barrier_free(h)); break;
     case CONDITION: CHECK_OK(mp_condition_free(h)); break;
@@ -272,6 +329,8 @@ TEST(floor, free_of_null)
     CHECK_OK(mp_semaphore_free(NULL));
     CHECK_OK(mp_value_free(NULL));
     CHECK_OK(mp_array_free(NULL));
+    CHECK_OK(mp_shared_memory_free(NULL));
+    CHECK_OK(mp_shareable_list_free(NULL));
     CHECK_OK(mp_event_free(NULL));
     CHECK_OK(mp_barrier_free(NULL));
     CHECK_OK(mp_condition_free(NULL));

@@ -98,9 +98,11 @@ TEST(floor, null_condition_arguments)
 
 TEST(floor, null_value_arguments)
 {
-    mp_value *v = flag_new(), *real;
+    mp_value *v = flag_new(), *real, *none = NULL;
     int64_t x = 0;
+    void *data;
     bool yes;
+    size_t n;
 
     CHECK_OK(mp_value_new(&real, MP_DOUBLE, NULL, NULL));
     CHECK_STATUS(mp_value_new(NULL, MP_INT64, NULL, NULL), MP_ERR_INVALID);
@@ -114,13 +116,27 @@ TEST(floor, null_value_arguments)
     CHECK_INT(flag_get(v), 5);
     CHECK_OK(mp_value_fetch_add(v, 1, NULL));
     CHECK_STATUS(mp_value_get_double(real, NULL), MP_ERR_INVALID);
+    CHECK_OK(mp_value_fetch_add_double(real, 1, NULL));
+    CHECK_STATUS(mp_value_new_struct(NULL, 8, NULL, NULL), MP_ERR_INVALID);
+    CHECK_STATUS(mp_value_copy(NULL, v, NULL), MP_ERR_INVALID);
+    CHECK_STATUS(mp_value_size(v, NULL), MP_ERR_INVALID);
+    CHECK_STATUS(mp_value_data(v, NULL, &n), MP_ERR_INVALID);
+    CHECK_OK(mp_value_data(v, &data, NULL));
+    CHECK_STATUS(mp_value_locked(v, NULL), MP_ERR_INVALID);
+    CHECK_STATUS(mp_value_recovered(v, NULL), MP_ERR_INVALID);
+    CHECK_STATUS(mp_value_get_lock(v, NULL), MP_ERR_INVALID);
+    CHECK_STATUS(mp_value_get_rlock(v, NULL), MP_ERR_INVALID);
+    CHECK_STATUS(mp_value_options_init(NULL), MP_ERR_INVALID);
+    CHECK(mp_value_enter(NULL) == NULL);
+    mp_value_leave(NULL);
+    mp_value_leave(&none);
     CHECK_OK(mp_value_free(v));
     CHECK_OK(mp_value_free(real));
 }
 
 TEST(floor, null_array_arguments)
 {
-    mp_array *a, *real;
+    mp_array *a, *real, *none = NULL;
     void *data;
     size_t n;
 
@@ -134,8 +150,41 @@ TEST(floor, null_array_arguments)
     CHECK_STATUS(mp_array_write(a, 0, 1, NULL, 8), MP_ERR_INVALID);
     CHECK_STATUS(mp_array_get_int(a, 0, NULL), MP_ERR_INVALID);
     CHECK_STATUS(mp_array_get_double(real, 0, NULL), MP_ERR_INVALID);
+    CHECK_OK(mp_array_fetch_add_double(real, 0, 1, NULL));
+    CHECK_STATUS(mp_array_new_struct(NULL, 8, 1, NULL, NULL), MP_ERR_INVALID);
+    CHECK_STATUS(mp_array_copy(NULL, a, NULL), MP_ERR_INVALID);
+    CHECK_STATUS(mp_array_item_size(a, NULL), MP_ERR_INVALID);
+    CHECK_STATUS(mp_array_locked(a, NULL), MP_ERR_INVALID);
+    CHECK_STATUS(mp_array_recovered(a, NULL), MP_ERR_INVALID);
+    CHECK_STATUS(mp_array_get_lock(a, NULL), MP_ERR_INVALID);
+    CHECK_STATUS(mp_array_get_rlock(a, NULL), MP_ERR_INVALID);
+    CHECK_STATUS(mp_array_options_init(NULL), MP_ERR_INVALID);
+    CHECK(mp_array_enter(NULL) == NULL);
+    mp_array_leave(NULL);
+    mp_array_leave(&none);
     CHECK_OK(mp_array_free(a));
     CHECK_OK(mp_array_free(real));
+}
+
+TEST(floor, null_shared_memory_arguments)
+{
+    mp_shareable_list *list;
+    mp_shared_memory *m;
+    size_t n = 1;
+
+    CHECK_STATUS(mp_shared_memory_new(NULL, 8, NULL), MP_ERR_INVALID);
+    CHECK_OK(mp_shared_memory_new(&m, 8, NULL));
+    CHECK_STATUS(mp_shared_memory_data(m, NULL, &n), MP_ERR_INVALID);
+    CHECK_STATUS(mp_shared_memory_size(m, NULL), MP_ERR_INVALID);
+    CHECK_STATUS(mp_shared_memory_options_init(NULL), MP_ERR_INVALID);
+    CHECK_OK(mp_shareable_list_new(&list, NULL, 0, NULL));
+    CHECK_STATUS(mp_shareable_list_open(NULL, m), MP_ERR_INVALID);
+    CHECK_STATUS(mp_shareable_list_memory(list, NULL), MP_ERR_INVALID);
+    CHECK_STATUS(mp_shareable_list_length(list, NULL), MP_ERR_INVALID);
+    CHECK_STATUS(mp_shareable_list_options_init(NULL), MP_ERR_INVALID);
+    CHECK_INT(n, 1);
+    CHECK_OK(mp_shareable_list_free(list));
+    CHECK_OK(mp_shared_memory_free(m));
 }
 
 TEST(floor, null_process_arguments)

@@ -25,6 +25,10 @@ TEST(floor, options_of_a_wrong_size)
     mp_process *p;
     mp_semaphore *s;
     mp_rlock *r;
+    mp_shareable_list *sl;
+    mp_shared_memory *m;
+    mp_value *v;
+    mp_array *a;
     mp_lock *l;
     mp_barrier *b;
     mp_condition *c;
@@ -41,12 +45,23 @@ TEST(floor, options_of_a_wrong_size)
         mp_pool_options workers = MP_POOL_OPTIONS;
         mp_map_options map = MP_MAP_OPTIONS;
         mp_stats stats = MP_STATS;
+        mp_value_options value = MP_VALUE_OPTIONS;
+        mp_array_options array = MP_ARRAY_OPTIONS;
+        mp_shared_memory_options memory = MP_SHARED_MEMORY_OPTIONS;
+        mp_shareable_list_options list = MP_SHAREABLE_LIST_OPTIONS;
 
         barrier.size = condition.size = sizes[i];
         CHECK_STATUS(mp_barrier_new(&b, 1, &barrier), MP_ERR_INVALID);
         CHECK_STATUS(mp_condition_new(&c, &condition), MP_ERR_INVALID);
         lock.size = process.size = workers.size = map.size = stats.size = sizes[i];
         rlock.size = semaphore.size = sizes[i];
+        value.size = array.size = memory.size = list.size = sizes[i];
+        CHECK_STATUS(mp_value_new(&v, MP_INT8, NULL, &value), MP_ERR_INVALID);
+        CHECK_STATUS(mp_value_new_struct(&v, 8, NULL, &value), MP_ERR_INVALID);
+        CHECK_STATUS(mp_array_new(&a, MP_INT8, 1, NULL, &array), MP_ERR_INVALID);
+        CHECK_STATUS(mp_array_new_struct(&a, 8, 1, NULL, &array), MP_ERR_INVALID);
+        CHECK_STATUS(mp_shared_memory_new(&m, 8, &memory), MP_ERR_INVALID);
+        CHECK_STATUS(mp_shareable_list_new(&sl, NULL, 0, &list), MP_ERR_INVALID);
         CHECK_STATUS(mp_lock_new(&l, &lock), MP_ERR_INVALID);
         CHECK_STATUS(mp_rlock_new(&r, &rlock), MP_ERR_INVALID);
         CHECK_STATUS(mp_semaphore_new(&s, 1, &semaphore), MP_ERR_INVALID);
@@ -133,4 +148,29 @@ TEST(floor, macros_are_functions_too)
     CHECK_STATUS(mp_pool_options_init(NULL), MP_ERR_INVALID);
     CHECK_STATUS(mp_map_options_init(NULL), MP_ERR_INVALID);
     CHECK_STATUS(mp_stats_init(NULL), MP_ERR_INVALID);
+}
+
+TEST(floor, macros_of_shared_objects_are_functions_too)
+{
+    mp_shareable_list_options list = MP_SHAREABLE_LIST_OPTIONS, list2;
+    mp_shared_memory_options memory = MP_SHARED_MEMORY_OPTIONS, memory2;
+    mp_value_options value = MP_VALUE_OPTIONS, value2;
+    mp_array_options array = MP_ARRAY_OPTIONS, array2;
+
+    memset(&list2, 0xAA, sizeof list2);
+    memset(&memory2, 0xAA, sizeof memory2);
+    memset(&value2, 0xAA, sizeof value2);
+    memset(&array2, 0xAA, sizeof array2);
+    CHECK_OK(mp_shareable_list_options_init(&list2));
+    CHECK_OK(mp_shared_memory_options_init(&memory2));
+    CHECK_OK(mp_value_options_init(&value2));
+    CHECK_OK(mp_array_options_init(&array2));
+    CHECK(list2.size == sizeof list2 && list2.size == list.size);
+    CHECK(memory2.size == sizeof memory2 && memory2.size == memory.size);
+    CHECK(value2.size == sizeof value2 && value2.size == value.size);
+    CHECK(value2.lock == value.lock && value2.rlock == value.rlock && value2.raw == value.raw);
+    CHECK(value2.report_owner_death == value.report_owner_death);
+    CHECK(array2.size == sizeof array2 && array2.size == array.size);
+    CHECK(array2.lock == array.lock && array2.rlock == array.rlock && array2.raw == array.raw);
+    CHECK(array2.report_owner_death == array.report_owner_death);
 }

@@ -2764,7 +2764,10 @@ typedef struct mp_stats {
     size_t size;
     /* Processes that use libmp. */
     uint64_t processes;
-    /* Objects: locks, values, arrays, queues, pools, and bytes on their way. */
+    /*
+     * Objects: locks, values, arrays, memory, queues, pools, and bytes on their way. A value or an
+     * array and the RLock of its own are two.
+     */
     uint64_t blocks;
     /* Bytes that the segment could grow to. */
     uint64_t bytes_reserved;

@@ -13,7 +13,8 @@ pub struct mp_stats {
     pub size: usize,
     /// Processes that use libmp.
     pub processes: u64,
-    /// Objects: locks, values, arrays, queues, pools, and bytes on their way.
+    /// Objects: locks, values, arrays, memory, queues, pools, and bytes on their way. A value or an
+    /// array and the RLock of its own are two.
     pub blocks: u64,
     /// Bytes that the segment could grow to.
     pub bytes_reserved: u64,
