@@ -176,3 +176,43 @@ impl ArrayBlock {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_block_that_was_overwritten_leads_nowhere() {
+        shm::join().unwrap();
+        let object = create(Item::from_type(3).unwrap(), 10, Guard::Own(false), |_| Ok(())).unwrap();
+        let block = shm::resolve::<ArrayBlock>(object.r, Kind::Array).unwrap();
+        let (item, length, lock) =
+            (block.item.load(Relaxed), block.length.load(Relaxed), block.lock.load(Relaxed));
+        let refuses = |bits: u64| {
+            let all = block.length();
+            let mut out = [0; 20];
+            assert!(block.data().is_err(), "{bits:#x}");
+            assert!(block.read(|| Ok(()), (0, 10), &mut out).is_err(), "{bits:#x}");
+            assert!(block.write(|| Ok(()), (all.saturating_sub(1), 1), &[0; 2]).is_err(), "{bits:#x}");
+            assert!(block.number(5).and_then(|number| number.set_int(1)).is_err(), "{bits:#x}");
+            assert!(block.set_string(|| Ok(()), c"a").is_err(), "{bits:#x}");
+        };
+        for bits in [0, 1, 5, 11, 12, 11 | 3 << 8, 11 | 1 << 60, u64::MAX] {
+            block.item.store(bits, Relaxed);
+            refuses(bits);
+        }
+        block.item.store(item, Relaxed);
+        for bits in [9, 11, 1 << 20, 1 << 63 | 10, u64::MAX / 2 + 6, u64::MAX] {
+            block.length.store(bits, Relaxed);
+            refuses(bits);
+        }
+        block.length.store(length, Relaxed);
+        for bits in [1, object.r.bits(), lock ^ 1 << 40, u64::MAX] {
+            block.lock.store(bits, Relaxed);
+            assert!(block.guarding().is_err() && block.read(|| Ok(()), (0, 10), &mut [0; 20]).is_err());
+        }
+        block.lock.store(lock, Relaxed);
+        assert!(block.read(|| Ok(()), (0, 10), &mut [0; 20]).is_ok());
+        shm::release(object.entry);
+    }
+}

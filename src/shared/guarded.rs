@@ -28,6 +28,11 @@ pub(crate) trait Guarded {
 
     /// Acquires the lock. `keep` is called before that may sleep; what it gives is kept meanwhile.
     fn acquire<K>(&self, keep: impl FnOnce() -> Result<K>, timeout: i64) -> Result<Status> {
+        self.take(keep, timeout).map(|(_, status)| status)
+    }
+
+    /// The same, and the lock.
+    fn take<K>(&self, keep: impl FnOnce() -> Result<K>, timeout: i64) -> Result<(Guarding, Status)> {
         let lock = self.guarding()?;
         let mut status = Status::Ok;
         if !lock.acquire_quickly() {
@@ -35,7 +40,7 @@ pub(crate) trait Guarded {
             status = lock.acquire(timeout)?;
         }
         self.settle();
-        Ok(status)
+        Ok((lock, status))
     }
 
     /// Runs this with the lock held, if there is one.
@@ -43,8 +48,8 @@ pub(crate) trait Guarded {
         if self.is_raw() {
             return run().map(|()| Status::Ok);
         }
-        let status = self.acquire(keep, i64::MAX)?;
-        let _held = Held(self.guarding()?);
+        let (lock, status) = self.take(keep, i64::MAX)?;
+        let _held = Held(lock);
         run().map(|()| status)
     }
 }
