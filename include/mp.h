@@ -113,6 +113,10 @@ typedef enum mp_status {
     MP_ERR_CANCELLED = -22,
     /* The manager's server reports a failure. */
     MP_ERR_REMOTE = -23,
+    /* Something has that name already. */
+    MP_ERR_EXISTS = -24,
+    /* Nothing has that name. */
+    MP_ERR_NOT_FOUND = -25,
 } mp_status;
 
 /* Whether a status is a failure. */
@@ -307,6 +311,69 @@ const void *mp_buffer_data(const mp_buffer *buffer, size_t *len);
 /* Frees a buffer. NULL is fine. */
 mp_status mp_buffer_free(mp_buffer *buffer);
 
+/* ---- name ---------------------------------------------------------------------------------------
+ *
+ * Names, by which processes that are no relatives use the same object. One is given when the
+ * object is made, in the options, which also say what to do where the name is there or is not.
+ */
+
+/* What to do with a name. */
+typedef enum mp_open {
+    /* Opens what has the name, and creates it where nothing has. */
+    MP_OPEN_OR_CREATE = 0,
+    /* Creates it: MP_ERR_EXISTS where something has the name. */
+    MP_OPEN_CREATE = 1,
+    /* Opens it: MP_ERR_NOT_FOUND where nothing has the name. */
+    MP_OPEN_ATTACH = 2,
+    /*
+     * Added to one of the others: where this user has no such name, that of another user will
+     * do if its mode lets this one. Whoever may open an object may also damage it, and cut its
+     * file short, which kills all of its users.
+     */
+    MP_OPEN_ANY_USER = 256,
+} mp_open;
+
+/*
+ * Takes a name away. Whoever has the object open goes on with it, and may hand it to children;
+ * who opens the name next gets another object.
+ *
+ * name: 1 to 200 bytes without a slash. Each user has names of their own.
+ *
+ * MP_ERR_NOT_FOUND: nothing has the name.
+ * MP_ERR_INVALID: it is no name, or leads to something that is no file of this user's.
+ * MP_ERR_TIMEOUT: a stopped process, or a stranger, has kept the file locked for seconds.
+ * MP_ERR_OS: there is no /dev/shm, or it does not let us.
+ *
+ * An object with a name is a file there, of 32 KiB and what it holds. Freeing the last handle
+ * leaves it, as it is with the names of POSIX; the next to open it finds it as it was. What a
+ * process held when it freed its last handle to the object, or died, others take over as from
+ * the dead. Where the last users died without having freed their handles, also by exit, the
+ * next to open the name finds nothing, and the name is gone: see mp_names_reap.
+ *
+ * Making an object with a name may also come to these:
+ * MP_ERR_INVALID: the name, open or mode makes no sense, or the name leads to an object of
+ *     another type, or to a file that is not libmp's, was damaged, or is another user's.
+ * MP_ERR_EXISTS, MP_ERR_NOT_FOUND: see mp_open.
+ * MP_ERR_UNSUPPORTED: the object was made by another version of libmp.
+ * MP_ERR_TIMEOUT, MP_ERR_OS: as above. /proc is needed, too.
+ * MP_ERR_NO_MEMORY: /dev/shm is full, or 1023 processes use the object.
+ * The options beside name, open and mode are those of whoever created it.
+ *
+ * Fork: a child uses an object with a name through its parent's handle, and is a user of its
+ * own from then on.
+ */
+mp_status mp_name_unlink(const char *name);
+
+/*
+ * Takes away the names of this user whose objects' users are all dead and did not all free their
+ * handles.
+ *
+ * count: how many these were goes here; may be NULL.
+ *
+ * MP_ERR_OS: /dev/shm cannot be listed.
+ */
+mp_status mp_names_reap(size_t *count);
+
 /* ---- lock ---------------------------------------------------------------------------------------
  *
  * Locks between processes. A lock belongs to the process that acquired it, and any process may
@@ -324,10 +391,22 @@ typedef struct mp_lock_options {
     size_t size;
     /* mp_lock_acquire answers MP_OWNER_DIED, instead of MP_OK, where the last holder died. */
     bool report_owner_death;
+    /*
+     * What other processes, also such as are no relatives, open the same object by: see
+     * mp_name_unlink. NULL: it has no name, and goes with its last handle.
+     */
+    const char *name;
+    /* Of one with a name, an mp_open. */
+    int open;
+    /*
+     * Of one with a name that is created, who may open it, as for chmod: 0600 and what shall be
+     * added, 0: nobody but this user.
+     */
+    unsigned int mode;
 } mp_lock_options;
 
 /* The defaults: mp_lock_options o = MP_LOCK_OPTIONS; */
-#define MP_LOCK_OPTIONS { sizeof(mp_lock_options), false }
+#define MP_LOCK_OPTIONS { sizeof(mp_lock_options), false, NULL, 0, 0 }
 
 /* MP_LOCK_OPTIONS as a function. */
 mp_status mp_lock_options_init(mp_lock_options *options);
@@ -338,6 +417,8 @@ mp_status mp_lock_options_init(mp_lock_options *options);
  * lock: where the handle goes. options: NULL for the defaults.
  *
  * MP_ERR_NO_MEMORY: the shared segment is full.
+ * MP_ERR_INVALID, MP_ERR_EXISTS, MP_ERR_NOT_FOUND, MP_ERR_UNSUPPORTED, MP_ERR_TIMEOUT,
+ *     MP_ERR_OS: of one with a name, see mp_name_unlink.
  *
  * Fork: a child, also one that libmp did not make, uses the same lock through the same handle.
  */
@@ -450,10 +531,22 @@ typedef struct mp_rlock_options {
     size_t size;
     /* mp_rlock_acquire answers MP_OWNER_DIED, instead of MP_OK, where the last holder died. */
     bool report_owner_death;
+    /*
+     * What other processes, also such as are no relatives, open the same object by: see
+     * mp_name_unlink. NULL: it has no name, and goes with its last handle.
+     */
+    const char *name;
+    /* Of one with a name, an mp_open. */
+    int open;
+    /*
+     * Of one with a name that is created, who may open it, as for chmod: 0600 and what shall be
+     * added, 0: nobody but this user.
+     */
+    unsigned int mode;
 } mp_rlock_options;
 
 /* The defaults: mp_rlock_options o = MP_RLOCK_OPTIONS; */
-#define MP_RLOCK_OPTIONS { sizeof(mp_rlock_options), false }
+#define MP_RLOCK_OPTIONS { sizeof(mp_rlock_options), false, NULL, 0, 0 }
 
 /* MP_RLOCK_OPTIONS as a function. */
 mp_status mp_rlock_options_init(mp_rlock_options *options);
@@ -464,6 +557,8 @@ mp_status mp_rlock_options_init(mp_rlock_options *options);
  * rlock: where the handle goes. options: NULL for the defaults.
  *
  * MP_ERR_NO_MEMORY: the shared segment is full.
+ * MP_ERR_INVALID, MP_ERR_EXISTS, MP_ERR_NOT_FOUND, MP_ERR_UNSUPPORTED, MP_ERR_TIMEOUT,
+ *     MP_ERR_OS: of one with a name, see mp_name_unlink.
  *
  * Fork: a child, also one that libmp did not make, uses the same RLock through the same handle.
  * What the parent's thread holds the child does not.
@@ -570,10 +665,22 @@ typedef struct mp_semaphore_options {
      * them back itself, and never more than it has. At most 2046 processes have some at a time.
      */
     bool give_back;
+    /*
+     * What other processes, also such as are no relatives, open the same object by: see
+     * mp_name_unlink. NULL: it has no name, and goes with its last handle.
+     */
+    const char *name;
+    /* Of one with a name, an mp_open. */
+    int open;
+    /*
+     * Of one with a name that is created, who may open it, as for chmod: 0600 and what shall be
+     * added, 0: nobody but this user.
+     */
+    unsigned int mode;
 } mp_semaphore_options;
 
 /* The defaults: mp_semaphore_options o = MP_SEMAPHORE_OPTIONS; */
-#define MP_SEMAPHORE_OPTIONS { sizeof(mp_semaphore_options), false, false }
+#define MP_SEMAPHORE_OPTIONS { sizeof(mp_semaphore_options), false, false, NULL, 0, 0 }
 
 /* MP_SEMAPHORE_OPTIONS as a function. */
 mp_status mp_semaphore_options_init(mp_semaphore_options *options);
@@ -588,6 +695,8 @@ mp_status mp_semaphore_options_init(mp_semaphore_options *options);
  *
  * MP_ERR_INVALID: value is no such number.
  * MP_ERR_NO_MEMORY: the shared segment is full.
+ * MP_ERR_INVALID, MP_ERR_EXISTS, MP_ERR_NOT_FOUND, MP_ERR_UNSUPPORTED, MP_ERR_TIMEOUT,
+ *     MP_ERR_OS: of one with a name, see mp_name_unlink.
  *
  * Fork: a child, also one that libmp did not make, uses the same semaphore through the same
  * handle. What its parent has it does not have.
@@ -732,6 +841,7 @@ mp_status mp_condition_options_init(mp_condition_options *options);
  * condition: where the handle goes. options: NULL for the defaults.
  *
  * MP_ERR_INVALID: both a lock and an RLock are given.
+ * MP_ERR_UNSUPPORTED: the given one has a name.
  * MP_ERR_NO_MEMORY: the shared segment is full.
  *
  * Fork: a child, also one that libmp did not make, uses the same condition through the same

@@ -33,6 +33,8 @@ pub(crate) enum Status {
     WorkerDied = -21,
     Cancelled = -22,
     Remote = -23,
+    Exists = -24,
+    NotFound = -25,
 }
 
 /// A failure on its way to the caller.

@@ -69,6 +69,7 @@ pub unsafe extern "C" fn mp_condition_options_init(options: *mut mp_condition_op
 /// condition: where the handle goes. options: NULL for the defaults.
 ///
 /// MP_ERR_INVALID: both a lock and an RLock are given.
+/// MP_ERR_UNSUPPORTED: the given one has a name.
 /// MP_ERR_NO_MEMORY: the shared segment is full.
 ///
 /// Fork: a child, also one that libmp did not make, uses the same condition through the same
@@ -95,14 +96,17 @@ fn guard_of(options: &mp_condition_options) -> Result<Guard> {
         if options.rlock.is_null() {
             return Ok(Guard::Own(options.report_owner_death));
         }
-        handle::block(options.rlock)?;
+        handle::find(options.rlock)?;
         options.rlock.addr()
     } else {
-        handle::block(options.lock)?;
+        handle::find(options.lock)?;
         options.lock.addr()
     };
-    let (kind, r) = slots::object(given as u64)?;
-    Ok(Guard::Given(kind, r))
+    let known = slots::known(given as u64)?;
+    if known.entry.is_named() {
+        fail!(Unsupported, "a lock with a name cannot be that of a condition, which has none");
+    }
+    Ok(Guard::Given(known.kind, known.r))
 }
 
 fn lock(condition: *const mp_condition) -> Result<Guarding> {

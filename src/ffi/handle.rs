@@ -3,7 +3,7 @@
 use super::slots::{self, Kind, Pin};
 use crate::error::{Result, Status};
 use crate::shm::{
-    ArrayBlock, BarrierBlock, ConditionBlock, EventBlock, LockBlock, MemoryBlock, Object, QueueBlock,
+    ArrayBlock, BarrierBlock, ConditionBlock, EventBlock, In, LockBlock, MemoryBlock, Object, QueueBlock,
     SemaphoreBlock, ValueBlock,
 };
 use std::marker::PhantomData;
@@ -97,6 +97,29 @@ pub(super) fn block<T: Shared>(handle: *const T) -> Result<&'static T::Block> {
     // SAFETY: a good handle of this kind holds the address of such a block in the mapping, which is never
     // undone; blocks are made of atomics.
     Ok(unsafe { &*(address::<T>(data) as *const T::Block) })
+}
+
+/// A block with a name or without, which stays for as long as this is.
+pub(super) struct Found<T: Shared>(Pin, PhantomData<T>);
+
+impl<T: Shared> Found<T> {
+    pub(super) fn block(&self) -> &T::Block {
+        // SAFETY: a good handle of this kind holds the address of such a block; the pin keeps the mapping that it
+        // is in, in whose place something readable and writable stays even then.
+        unsafe { &*(address::<T>(self.0.data()) as *const T::Block) }
+    }
+
+    /// Those who share it.
+    pub(super) fn tree(&self) -> In {
+        self.0.entry().tree()
+    }
+}
+
+/// The block behind any good handle.
+#[cold]
+#[inline(never)]
+pub(super) fn find<T: Shared>(handle: *const T) -> Result<Found<T>> {
+    Ok(Found(slots::pin(handle.addr() as u64, T::KIND)?, PhantomData))
 }
 
 /// A new handle for a block.

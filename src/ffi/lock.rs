@@ -5,16 +5,17 @@
 
 use super::guard::{guard, guard_quick, joined, options, out};
 use super::handle;
+use super::name;
 use super::scope;
 use super::status::mp_status;
 use super::text;
 use super::time::mp_timeout;
 use crate::error::Status;
 use crate::park::Tree;
-use crate::shm::ThisTree;
+use crate::shm::{Kind, ThisTree};
 use crate::sync;
 use crate::time::FOREVER;
-use core::ffi::c_char;
+use core::ffi::{c_char, c_int, c_uint};
 
 /// A lock, not recursive: who holds it and acquires it again waits for itself.
 pub struct mp_lock {
@@ -29,14 +30,27 @@ pub struct mp_lock_options {
     pub size: usize,
     /// mp_lock_acquire answers MP_OWNER_DIED, instead of MP_OK, where the last holder died.
     pub report_owner_death: bool,
+    /// What other processes, also such as are no relatives, open the same object by: see
+    /// mp_name_unlink. NULL: it has no name, and goes with its last handle.
+    pub name: *const c_char,
+    /// Of one with a name, an mp_open.
+    pub open: c_int,
+    /// Of one with a name that is created, who may open it, as for chmod: 0600 and what shall be
+    /// added, 0: nobody but this user.
+    pub mode: c_uint,
 }
 
 // mp.h:
 // /* The defaults: mp_lock_options o = MP_LOCK_OPTIONS; */
-// #define MP_LOCK_OPTIONS { sizeof(mp_lock_options), false }
+// #define MP_LOCK_OPTIONS { sizeof(mp_lock_options), false, NULL, 0, 0 }
 
-const DEFAULTS: mp_lock_options =
-    mp_lock_options { size: size_of::<mp_lock_options>(), report_owner_death: false };
+const DEFAULTS: mp_lock_options = mp_lock_options {
+    size: size_of::<mp_lock_options>(),
+    report_owner_death: false,
+    name: std::ptr::null(),
+    open: 0,
+    mode: 0,
+};
 
 /// MP_LOCK_OPTIONS as a function.
 #[unsafe(no_mangle)]
@@ -53,6 +67,8 @@ pub unsafe extern "C" fn mp_lock_options_init(options: *mut mp_lock_options) -> 
 /// lock: where the handle goes. options: NULL for the defaults.
 ///
 /// MP_ERR_NO_MEMORY: the shared segment is full.
+/// MP_ERR_INVALID, MP_ERR_EXISTS, MP_ERR_NOT_FOUND, MP_ERR_UNSUPPORTED, MP_ERR_TIMEOUT,
+///     MP_ERR_OS: of one with a name, see mp_name_unlink.
 ///
 /// Fork: a child, also one that libmp did not make, uses the same lock through the same handle.
 #[unsafe(no_mangle)]
@@ -61,7 +77,10 @@ pub unsafe extern "C" fn mp_lock_new(lock: *mut *mut mp_lock, options: *const mp
         // SAFETY: C's promise for its arguments, as the header gives it.
         let (place, options) = unsafe { (out(lock, "lock")?, self::options(options, DEFAULTS)?) };
         joined()?;
-        place.write(handle::new_shared(sync::lock::create(options.report_owner_death)?)?);
+        let create = |s| sync::lock::create(s, options.report_owner_death);
+        // SAFETY: C's promise: a name is NULL or a text that is ended by a zero.
+        let object = unsafe { name::open(options.name, options.open, options.mode, Kind::Lock, create) }?;
+        place.write(handle::new_shared(object)?);
         Ok(Status::Ok)
     })
 }
@@ -85,8 +104,8 @@ pub unsafe extern "C" fn mp_lock_acquire(lock: *mut mp_lock, timeout: mp_timeout
     let quick = || handle::block_quickly(lock).is_some_and(|block| block.lock.try_quickly(ThisTree.me()));
     guard_quick("mp_lock_acquire", quick, move || {
         // It may sleep: the handle must outlast it.
-        let _pin = handle::pin_block(lock)?;
-        handle::block(lock)?.acquire(timeout)
+        let found = handle::find(lock)?;
+        found.block().acquire(&found.tree(), timeout)
     })
 }
 
@@ -97,7 +116,8 @@ pub unsafe extern "C" fn mp_lock_acquire(lock: *mut mp_lock, timeout: mp_timeout
 pub unsafe extern "C" fn mp_lock_release(lock: *mut mp_lock) -> mp_status {
     let quick = || handle::block_quickly(lock).is_some_and(|block| block.lock.release_quickly(ThisTree.me()));
     guard_quick("mp_lock_release", quick, move || {
-        handle::block(lock)?.release()?;
+        let found = handle::find(lock)?;
+        found.block().release(&found.tree())?;
         Ok(Status::Ok)
     })
 }
@@ -110,7 +130,7 @@ pub unsafe extern "C" fn mp_lock_locked(lock: *const mp_lock, locked: *mut bool)
     guard("mp_lock_locked", || {
         // SAFETY: C's promise for its argument, as the header gives it.
         let place = unsafe { out(locked, "locked") }?;
-        place.write(handle::block(lock)?.lock.is_held());
+        place.write(handle::find(lock)?.block().lock.is_held());
         Ok(Status::Ok)
     })
 }
@@ -124,7 +144,8 @@ pub unsafe extern "C" fn mp_lock_recovered(lock: *const mp_lock, recovered: *mut
     guard("mp_lock_recovered", || {
         // SAFETY: C's promise for its argument, as the header gives it.
         let place = unsafe { out(recovered, "recovered") }?;
-        place.write(handle::block(lock)?.lock.is_recovered(ThisTree.me()));
+        let found = handle::find(lock)?;
+        place.write(found.block().lock.is_recovered(found.tree().me()));
         Ok(Status::Ok)
     })
 }
@@ -148,7 +169,8 @@ pub unsafe extern "C" fn mp_lock_describe(
     needed: *mut usize,
 ) -> mp_status {
     guard("mp_lock_describe", || {
-        let about = handle::block(lock)?.describe();
+        let found = handle::find(lock)?;
+        let about = found.block().describe(&found.tree());
         // SAFETY: C's promise for its arguments, as the header gives it.
         unsafe { text::write(text, size, needed, &about) }?;
         Ok(Status::Ok)

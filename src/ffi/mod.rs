@@ -14,6 +14,7 @@ pub mod library;
 pub mod time;
 pub mod start;
 pub mod buffer;
+pub mod name;
 pub mod lock;
 pub mod rlock;
 pub mod semaphore;

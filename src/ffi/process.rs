@@ -142,8 +142,8 @@ pub unsafe extern "C" fn mp_process_add_bytes(
 pub unsafe extern "C" fn mp_process_add_handle(process: *mut mp_process, handle: *const c_void) -> mp_status {
     guard("mp_process_add_handle", || {
         let process = handle::object(process)?;
-        let (kind, r) = slots::object(handle.addr() as u64)?;
-        process.add_object(kind, r)?;
+        let known = slots::known(handle.addr() as u64)?;
+        process.add_object(known.kind, known.r, known.entry)?;
         Ok(Status::Ok)
     })
 }

@@ -4,15 +4,16 @@
 
 use super::guard::{guard, guard_quick, joined, options, out};
 use super::handle;
+use super::name;
 use super::scope;
 use super::status::mp_status;
 use super::text;
 use super::time::mp_timeout;
 use crate::error::Status;
-use crate::shm::LockBlock;
+use crate::shm::{Kind, ThisTree};
 use crate::sync;
 use crate::time::FOREVER;
-use core::ffi::c_char;
+use core::ffi::{c_char, c_int, c_uint};
 
 /// A lock that its holder may acquire again.
 pub struct mp_rlock {
@@ -27,14 +28,27 @@ pub struct mp_rlock_options {
     pub size: usize,
     /// mp_rlock_acquire answers MP_OWNER_DIED, instead of MP_OK, where the last holder died.
     pub report_owner_death: bool,
+    /// What other processes, also such as are no relatives, open the same object by: see
+    /// mp_name_unlink. NULL: it has no name, and goes with its last handle.
+    pub name: *const c_char,
+    /// Of one with a name, an mp_open.
+    pub open: c_int,
+    /// Of one with a name that is created, who may open it, as for chmod: 0600 and what shall be
+    /// added, 0: nobody but this user.
+    pub mode: c_uint,
 }
 
 // mp.h:
 // /* The defaults: mp_rlock_options o = MP_RLOCK_OPTIONS; */
-// #define MP_RLOCK_OPTIONS { sizeof(mp_rlock_options), false }
+// #define MP_RLOCK_OPTIONS { sizeof(mp_rlock_options), false, NULL, 0, 0 }
 
-const DEFAULTS: mp_rlock_options =
-    mp_rlock_options { size: size_of::<mp_rlock_options>(), report_owner_death: false };
+const DEFAULTS: mp_rlock_options = mp_rlock_options {
+    size: size_of::<mp_rlock_options>(),
+    report_owner_death: false,
+    name: std::ptr::null(),
+    open: 0,
+    mode: 0,
+};
 
 /// MP_RLOCK_OPTIONS as a function.
 #[unsafe(no_mangle)]
@@ -51,6 +65,8 @@ pub unsafe extern "C" fn mp_rlock_options_init(options: *mut mp_rlock_options) -
 /// rlock: where the handle goes. options: NULL for the defaults.
 ///
 /// MP_ERR_NO_MEMORY: the shared segment is full.
+/// MP_ERR_INVALID, MP_ERR_EXISTS, MP_ERR_NOT_FOUND, MP_ERR_UNSUPPORTED, MP_ERR_TIMEOUT,
+///     MP_ERR_OS: of one with a name, see mp_name_unlink.
 ///
 /// Fork: a child, also one that libmp did not make, uses the same RLock through the same handle.
 /// What the parent's thread holds the child does not.
@@ -63,7 +79,10 @@ pub unsafe extern "C" fn mp_rlock_new(
         // SAFETY: C's promise for its arguments, as the header gives it.
         let (place, options) = unsafe { (out(rlock, "rlock")?, self::options(options, DEFAULTS)?) };
         joined()?;
-        place.write(handle::new_shared(sync::rlock::create(options.report_owner_death)?)?);
+        let create = |s| sync::rlock::create(s, options.report_owner_death);
+        // SAFETY: C's promise: a name is NULL or a text that is ended by a zero.
+        let object = unsafe { name::open(options.name, options.open, options.mode, Kind::RLock, create) }?;
+        place.write(handle::new_shared(object)?);
         Ok(Status::Ok)
     })
 }
@@ -86,11 +105,11 @@ pub unsafe extern "C" fn mp_rlock_new(
 /// Threads: two threads of one process exclude each other. Order among waiters is not promised.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn mp_rlock_acquire(rlock: *mut mp_rlock, timeout: mp_timeout) -> mp_status {
-    let quick = || handle::block_quickly(rlock).is_some_and(LockBlock::acquire_again_quickly);
+    let quick = || handle::block_quickly(rlock).is_some_and(|block| block.acquire_again_quickly(&ThisTree));
     guard_quick("mp_rlock_acquire", quick, move || {
         // It may sleep: the handle must outlast it.
-        let _pin = handle::pin_block(rlock)?;
-        handle::block(rlock)?.acquire_again(timeout)
+        let found = handle::find(rlock)?;
+        found.block().acquire_again(&found.tree(), timeout)
     })
 }
 
@@ -99,9 +118,10 @@ pub unsafe extern "C" fn mp_rlock_acquire(rlock: *mut mp_rlock, timeout: mp_time
 /// MP_ERR_NOT_OWNER: the calling thread does not hold it.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn mp_rlock_release(rlock: *mut mp_rlock) -> mp_status {
-    let quick = || handle::block_quickly(rlock).is_some_and(LockBlock::release_once_quickly);
+    let quick = || handle::block_quickly(rlock).is_some_and(|block| block.release_once_quickly(&ThisTree));
     guard_quick("mp_rlock_release", quick, move || {
-        handle::block(rlock)?.release_once()?;
+        let found = handle::find(rlock)?;
+        found.block().release_once(&found.tree())?;
         Ok(Status::Ok)
     })
 }
@@ -114,7 +134,7 @@ pub unsafe extern "C" fn mp_rlock_locked(rlock: *const mp_rlock, locked: *mut bo
     guard("mp_rlock_locked", || {
         // SAFETY: C's promise for its argument, as the header gives it.
         let place = unsafe { out(locked, "locked") }?;
-        place.write(handle::block(rlock)?.lock.is_held());
+        place.write(handle::find(rlock)?.block().lock.is_held());
         Ok(Status::Ok)
     })
 }
@@ -128,7 +148,8 @@ pub unsafe extern "C" fn mp_rlock_recovered(rlock: *const mp_rlock, recovered: *
     guard("mp_rlock_recovered", || {
         // SAFETY: C's promise for its argument, as the header gives it.
         let place = unsafe { out(recovered, "recovered") }?;
-        place.write(handle::block(rlock)?.is_this_threads_recovered());
+        let found = handle::find(rlock)?;
+        place.write(found.block().is_this_threads_recovered(&found.tree()));
         Ok(Status::Ok)
     })
 }
@@ -152,7 +173,8 @@ pub unsafe extern "C" fn mp_rlock_describe(
     needed: *mut usize,
 ) -> mp_status {
     guard("mp_rlock_describe", || {
-        let about = handle::block(rlock)?.describe_recursive();
+        let found = handle::find(rlock)?;
+        let about = found.block().describe_recursive(&found.tree());
         // SAFETY: C's promise for its arguments, as the header gives it.
         unsafe { text::write(text, size, needed, &about) }?;
         Ok(Status::Ok)

@@ -3,15 +3,16 @@
 
 use super::guard::{guard, guard_quick, joined, options, out};
 use super::handle;
+use super::name;
 use super::scope;
 use super::status::mp_status;
 use super::text;
 use super::time::mp_timeout;
 use crate::error::Status;
-use crate::shm::SemaphoreBlock;
+use crate::shm::{Kind, SemaphoreBlock};
 use crate::sync;
 use crate::time::FOREVER;
-use core::ffi::c_char;
+use core::ffi::{c_char, c_int, c_uint};
 
 /// A semaphore.
 pub struct mp_semaphore {
@@ -29,14 +30,28 @@ pub struct mp_semaphore_options {
     /// What a process has when it dies is given back, within 100 ms. Then who takes slots gives
     /// them back itself, and never more than it has. At most 2046 processes have some at a time.
     pub give_back: bool,
+    /// What other processes, also such as are no relatives, open the same object by: see
+    /// mp_name_unlink. NULL: it has no name, and goes with its last handle.
+    pub name: *const c_char,
+    /// Of one with a name, an mp_open.
+    pub open: c_int,
+    /// Of one with a name that is created, who may open it, as for chmod: 0600 and what shall be
+    /// added, 0: nobody but this user.
+    pub mode: c_uint,
 }
 
 // mp.h:
 // /* The defaults: mp_semaphore_options o = MP_SEMAPHORE_OPTIONS; */
-// #define MP_SEMAPHORE_OPTIONS { sizeof(mp_semaphore_options), false, false }
+// #define MP_SEMAPHORE_OPTIONS { sizeof(mp_semaphore_options), false, false, NULL, 0, 0 }
 
-const DEFAULTS: mp_semaphore_options =
-    mp_semaphore_options { size: size_of::<mp_semaphore_options>(), bounded: false, give_back: false };
+const DEFAULTS: mp_semaphore_options = mp_semaphore_options {
+    size: size_of::<mp_semaphore_options>(),
+    bounded: false,
+    give_back: false,
+    name: std::ptr::null(),
+    open: 0,
+    mode: 0,
+};
 
 /// MP_SEMAPHORE_OPTIONS as a function.
 #[unsafe(no_mangle)]
@@ -57,6 +72,8 @@ pub unsafe extern "C" fn mp_semaphore_options_init(options: *mut mp_semaphore_op
 ///
 /// MP_ERR_INVALID: value is no such number.
 /// MP_ERR_NO_MEMORY: the shared segment is full.
+/// MP_ERR_INVALID, MP_ERR_EXISTS, MP_ERR_NOT_FOUND, MP_ERR_UNSUPPORTED, MP_ERR_TIMEOUT,
+///     MP_ERR_OS: of one with a name, see mp_name_unlink.
 ///
 /// Fork: a child, also one that libmp did not make, uses the same semaphore through the same
 /// handle. What its parent has it does not have.
@@ -70,7 +87,11 @@ pub unsafe extern "C" fn mp_semaphore_new(
         // SAFETY: C's promise for its arguments, as the header gives it.
         let (place, options) = unsafe { (out(semaphore, "semaphore")?, self::options(options, DEFAULTS)?) };
         joined()?;
-        place.write(handle::new_shared(sync::semaphore::create(value, options.bounded, options.give_back)?)?);
+        let create = |s| sync::semaphore::create(s, value, options.bounded, options.give_back);
+        // SAFETY: C's promise: a name is NULL or a text that is ended by a zero.
+        let object =
+            unsafe { name::open(options.name, options.open, options.mode, Kind::Semaphore, create) }?;
+        place.write(handle::new_shared(object)?);
         Ok(Status::Ok)
     })
 }
@@ -95,8 +116,8 @@ pub unsafe extern "C" fn mp_semaphore_acquire(
     let quick = || handle::block_quickly(semaphore).is_some_and(SemaphoreBlock::acquire_quickly);
     guard_quick("mp_semaphore_acquire", quick, move || {
         // It may sleep: the handle must outlast it.
-        let _pin = handle::pin_block(semaphore)?;
-        handle::block(semaphore)?.acquire(timeout)?;
+        let found = handle::find(semaphore)?;
+        found.block().acquire(&found.tree(), timeout)?;
         Ok(Status::Ok)
     })
 }
@@ -115,7 +136,8 @@ pub unsafe extern "C" fn mp_semaphore_acquire(
 pub unsafe extern "C" fn mp_semaphore_release(semaphore: *mut mp_semaphore, count: usize) -> mp_status {
     let quick = || handle::block_quickly(semaphore).is_some_and(|block| block.release_quickly(count as u64));
     guard_quick("mp_semaphore_release", quick, move || {
-        handle::block(semaphore)?.release(count as u64)?;
+        let found = handle::find(semaphore)?;
+        found.block().release(&found.tree(), count as u64)?;
         Ok(Status::Ok)
     })
 }
@@ -131,7 +153,7 @@ pub unsafe extern "C" fn mp_semaphore_value(semaphore: *const mp_semaphore, valu
     guard("mp_semaphore_value", || {
         // SAFETY: C's promise for its argument, as the header gives it.
         let place = unsafe { out(value, "value") }?;
-        place.write(handle::block(semaphore)?.free()? as usize);
+        place.write(handle::find(semaphore)?.block().free()? as usize);
         Ok(Status::Ok)
     })
 }
@@ -146,7 +168,7 @@ pub unsafe extern "C" fn mp_semaphore_locked(semaphore: *const mp_semaphore, loc
     guard("mp_semaphore_locked", || {
         // SAFETY: C's promise for its argument, as the header gives it.
         let place = unsafe { out(locked, "locked") }?;
-        place.write(handle::block(semaphore)?.free()? == 0);
+        place.write(handle::find(semaphore)?.block().free()? == 0);
         Ok(Status::Ok)
     })
 }
@@ -168,7 +190,7 @@ pub unsafe extern "C" fn mp_semaphore_describe(
     needed: *mut usize,
 ) -> mp_status {
     guard("mp_semaphore_describe", || {
-        let about = handle::block(semaphore)?.describe()?;
+        let about = handle::find(semaphore)?.block().describe()?;
         // SAFETY: C's promise for its arguments, as the header gives it.
         unsafe { text::write(text, size, needed, &about) }?;
         Ok(Status::Ok)

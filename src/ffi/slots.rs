@@ -1,5 +1,5 @@
 //! The table of handles. What C holds is a number in a pointer's clothes, never an address: bits 3 to 22 are
-//! the slot, 23 to 40 its generation, 41 to 46 the kind. So whatever a program passes, nothing of it is
+//! the slot, 23 to 40 its generation, 41 to 45 the kind, and 46 tells that the object has a name. So whatever a program passes, nothing of it is
 //! followed, and one load tells whether it is good: the slot's tag is the handle itself with the process's
 //! epoch above it, which changes with every fork.
 //!
@@ -23,6 +23,9 @@ const KIND_AT: u32 = 3 + INDEX_BITS + GENERATION_BITS;
 const EPOCH_AT: u32 = 47;
 const INDEX_MASK: u64 = (1 << INDEX_BITS) - 1;
 const GENERATION_MASK: u64 = (1 << GENERATION_BITS) - 1;
+
+/// Above the kind of a handle whose object is in a segment of its own.
+const NAMED: u64 = 0x20;
 
 /// What a handle is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -142,6 +145,15 @@ pub(super) fn note_of(data: usize) -> u64 {
     (data >> NOTE_AT) as u64
 }
 
+impl Slot {
+    /// Of a handle for a block: what holds it, and its name.
+    fn held(&self) -> (Entry, shm::Ref) {
+        let entry = Entry::from_bits(self.entry.load(Ordering::Relaxed));
+        let generation = self.generation.load(Ordering::Relaxed);
+        (entry, shm::reference(entry, address_of(self.data.load(Ordering::Relaxed)), generation))
+    }
+}
+
 /// In place of a generation, of which it is none.
 const BOXED: u32 = 1 << 31;
 /// Freed: whoever leaves last cleans up.
@@ -232,7 +244,7 @@ fn reserve() -> Result<()> {
 }
 
 fn kind_of(tag: u64) -> Option<Kind> {
-    Kind::from_bits(tag >> KIND_AT & 0x3F)
+    Kind::from_bits(tag >> KIND_AT & (NAMED - 1))
 }
 
 fn tag_of(handle: u64) -> u64 {
@@ -296,8 +308,8 @@ fn take_over(slot: &Slot, handle: u64, kind: Kind) -> Result<()> {
     if slot.tag.load(Ordering::Acquire) == tag_of(handle) {
         return Ok(());
     }
-    let r = reference(slot);
-    let entry = shm::hold(r, block)?;
+    let (held, r) = slot.held();
+    let entry = if held.is_named() { shm::hold_again(held, r, block)? } else { shm::hold(r, block)? };
     slot.entry.store(entry.bits(), Ordering::Relaxed);
     slot.pins.store(0, Ordering::Relaxed);
     slot.tag.store(tag_of(handle), Ordering::Release);
@@ -305,7 +317,7 @@ fn take_over(slot: &Slot, handle: u64, kind: Kind) -> Result<()> {
 }
 
 /// A new handle.
-fn put(kind: Kind, data: usize, entry: u64, block_generation: u32) -> Result<u64> {
+fn put(kind: u64, data: usize, entry: u64, block_generation: u32) -> Result<u64> {
     let (_guard, free) = free_list()?;
     let fresh = free.high < CAPACITY.load(Ordering::Relaxed);
     // A freed slot rests until so many others were freed, that its stale handles stay stale for long.
@@ -319,7 +331,7 @@ fn put(kind: Kind, data: usize, entry: u64, block_generation: u32) -> Result<u64
     };
     let Some(slot) = slot(index) else { fail!(NoMemory, "no slot for a handle") };
     let generation = (slot.tag.load(Ordering::Relaxed) >> (3 + INDEX_BITS)).wrapping_add(1) & GENERATION_MASK;
-    let handle = (index as u64) << 3 | generation << (3 + INDEX_BITS) | (kind as u64) << KIND_AT;
+    let handle = (index as u64) << 3 | generation << (3 + INDEX_BITS) | kind << KIND_AT;
     slot.data.store(data, Ordering::Relaxed);
     slot.entry.store(entry, Ordering::Relaxed);
     slot.generation.store(block_generation, Ordering::Relaxed);
@@ -329,10 +341,11 @@ fn put(kind: Kind, data: usize, entry: u64, block_generation: u32) -> Result<u64
 
 /// A handle for a block that this process holds. Without one the block is released.
 pub(super) fn put_object(kind: Kind, object: Object) -> Result<u64> {
-    let address = shm::address(object.r);
+    let address = shm::address(object);
     // A note that does not fit is none.
     let note = u64::from(u16::try_from(super::handle::note(kind, address)).unwrap_or(0)) << NOTE_AT;
-    put(kind, address | note as usize, object.entry.bits(), object.r.generation())
+    let named = if object.entry.is_named() { NAMED } else { 0 };
+    put(kind as u64 | named, address | note as usize, object.entry.bits(), object.r.generation())
         .inspect_err(|_| shm::release(object.entry))
 }
 
@@ -345,7 +358,8 @@ pub(super) fn put_boxed<T: Send + Sync>(kind: Kind, object: T) -> Result<u64> {
     }
     one.push(object);
     let raw = Box::into_raw(one.into_boxed_slice()).cast::<T>() as usize;
-    put(kind, raw, drop_boxed::<T> as fn(usize) as usize as u64, BOXED).inspect_err(|_| drop_boxed::<T>(raw))
+    put(kind as u64, raw, drop_boxed::<T> as fn(usize) as usize as u64, BOXED)
+        .inspect_err(|_| drop_boxed::<T>(raw))
 }
 
 /// Keeps a handle's object alive while a caller uses it.
@@ -365,6 +379,11 @@ pub(super) fn pin(handle: u64, kind: Kind) -> Result<Pin> {
 impl Pin {
     pub(super) fn data(&self) -> usize {
         self.0.data.load(Ordering::Relaxed)
+    }
+
+    /// Of a handle for a block: what holds it.
+    pub(super) fn entry(&self) -> Entry {
+        Entry::from_bits(self.0.entry.load(Ordering::Relaxed))
     }
 }
 
@@ -425,20 +444,25 @@ fn drop_boxed<T>(raw: usize) {
     }
 }
 
+/// What a handle of any kind that has a block stands for.
+pub(super) struct Known {
+    pub(super) kind: shm::Kind,
+    pub(super) r: shm::Ref,
+    /// Holds the block for as long as the handle is pinned.
+    pub(super) entry: Entry,
+    _pin: Pin,
+}
+
 /// The block behind a handle of any kind that has one.
-pub(super) fn object(handle: u64) -> Result<(shm::Kind, shm::Ref)> {
+pub(super) fn known(handle: u64) -> Result<Known> {
     let kind = kind_of(handle).unwrap_or(Kind::Lock);
-    let slot = slow(handle, kind)?;
+    let pin = pin(handle, kind)?;
     let Some(block) = kind.block() else {
         return Err(Error::new(
             Status::Unsupported,
             format!("{} cannot be handed to another process", kind.name()),
         ));
     };
-    Ok((block, reference(slot)))
-}
-
-fn reference(slot: &Slot) -> shm::Ref {
-    let address = address_of(slot.data.load(Ordering::Relaxed));
-    shm::reference(address, slot.generation.load(Ordering::Relaxed))
+    let (entry, r) = pin.0.held();
+    Ok(Known { kind: block, r, entry, _pin: pin })
 }

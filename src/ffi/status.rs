@@ -61,6 +61,10 @@ pub enum mp_status {
     MP_ERR_CANCELLED = -22,
     /// The manager's server reports a failure.
     MP_ERR_REMOTE = -23,
+    /// Something has that name already.
+    MP_ERR_EXISTS = -24,
+    /// Nothing has that name.
+    MP_ERR_NOT_FOUND = -25,
 }
 
 // mp.h:
@@ -68,7 +72,7 @@ pub enum mp_status {
 // #define MP_FAILED(status) ((status) < 0)
 
 /// Every status with its name.
-const NAMES: [(Status, mp_status, &core::ffi::CStr); 25] = {
+const NAMES: [(Status, mp_status, &core::ffi::CStr); 27] = {
     use mp_status::*;
     [
         (Status::Ok, MP_OK, c"MP_OK"),
@@ -96,6 +100,8 @@ const NAMES: [(Status, mp_status, &core::ffi::CStr); 25] = {
         (Status::WorkerDied, MP_ERR_WORKER_DIED, c"MP_ERR_WORKER_DIED"),
         (Status::Cancelled, MP_ERR_CANCELLED, c"MP_ERR_CANCELLED"),
         (Status::Remote, MP_ERR_REMOTE, c"MP_ERR_REMOTE"),
+        (Status::Exists, MP_ERR_EXISTS, c"MP_ERR_EXISTS"),
+        (Status::NotFound, MP_ERR_NOT_FOUND, c"MP_ERR_NOT_FOUND"),
     ]
 };
 

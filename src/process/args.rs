@@ -5,6 +5,7 @@ use super::start::spawn;
 use crate::error::{Error, Result, Status, fail};
 use crate::park::Owner;
 use crate::shm::{self, Entry, Kind, Object, Ref};
+use crate::sys::fd::Identity;
 use std::borrow::Cow;
 
 /// More arguments than this are taken for a mistake.
@@ -50,18 +51,20 @@ impl Args {
         Ok(())
     }
 
-    pub(super) fn add_object(&mut self, kind: Kind, r: Ref) -> Result<()> {
+    /// An object that the caller holds by `held`.
+    pub(super) fn add_object(&mut self, kind: Kind, r: Ref, held: Entry) -> Result<()> {
         self.reserve()?;
-        let entry = shm::hold(r, kind)?;
+        let entry = if held.is_named() { shm::hold_again(held, r, kind)? } else { shm::hold(r, kind)? };
         self.held.push(Held::Object(kind, r, entry));
         Ok(())
     }
 
-    /// Enters the objects into the ledger of a child that is about to start.
+    /// Enters the objects into the ledger of a child that is about to start. In the segments of those that have
+    /// names it has no ledger yet.
     pub(super) fn hand_to(&self, child: Owner) -> Result<Vec<Entry>> {
         let objects = self.held.iter().filter_map(|arg| match arg {
-            Held::Object(kind, r, _) => Some((*kind, *r)),
-            Held::Bytes(_) => None,
+            Held::Object(kind, r, entry) if !entry.is_named() => Some((*kind, *r)),
+            _ => None,
         });
         objects.map(|(kind, r)| shm::hold_for(child, r, kind)).collect()
     }
@@ -72,6 +75,10 @@ impl Args {
         for arg in &self.held {
             passed.push(match arg {
                 Held::Bytes(bytes) => Passed::Bytes(Blob(Cow::Borrowed(bytes))),
+                Held::Object(kind, _, entry) if entry.is_named() => {
+                    let (fd, file) = shm::passport(*entry)?;
+                    Passed::Named(*kind as u8, fd, file.device, file.inode)
+                }
                 Held::Object(kind, r, _) => {
                     Passed::Object(*kind as u8, r.bits(), shm::hold_for(child, *r, *kind)?.bits())
                 }
@@ -85,7 +92,13 @@ impl Args {
         let mut entries = entries.into_iter();
         let args = std::mem::take(&mut self.held).into_iter().map(|arg| match arg {
             Held::Bytes(bytes) => Arg::Bytes(bytes),
-            Held::Object(kind, r, _) => Arg::Object(kind, entries.next().map(|entry| Object { r, entry })),
+            Held::Object(kind, r, parents) => {
+                let entry = match parents.is_named() {
+                    true => shm::hold_again(parents, r, kind).ok(),
+                    false => entries.next(),
+                };
+                Arg::Object(kind, entry.map(|entry| Object { r, entry }))
+            }
         });
         Child { args: args.collect() }
     }
@@ -131,6 +144,10 @@ impl Child {
     pub(crate) fn received(args: Vec<Passed<'_>>) -> Self {
         let receive = |arg| match arg {
             Passed::Bytes(Blob(bytes)) => Arg::Bytes(bytes.into_owned()),
+            Passed::Named(kind, fd, device, inode) => match Kind::from_bits(kind) {
+                Some(kind) => Arg::Object(kind, shm::receive(fd, Identity { device, inode }, kind).ok()),
+                None => Arg::Bytes(Vec::new()),
+            },
             Passed::Object(kind, r, entry) => match Kind::from_bits(kind) {
                 Some(kind) => Arg::Object(kind, Some(spawn::object(r, entry))),
                 None => Arg::Bytes(Vec::new()),

@@ -41,6 +41,8 @@ pub(crate) enum Passed<'a> {
     Bytes(Blob<'a>),
     /// Kind, reference, and the entry of the child's ledger that holds it.
     Object(u8, u64, u64),
+    /// One that has a name: kind, the descriptor that the child inherits, and the file that it leads to.
+    Named(u8, i32, u64, u64),
 }
 
 /// Bytes that are encoded as they are, and not one by one.

@@ -12,7 +12,7 @@ pub(crate) use start::spawn::{newborn, note_bootstrap, refuse, set_executable};
 pub(crate) use target::{Target, register};
 
 use crate::error::{Result, fail};
-use crate::shm::{self, Kind, Ref};
+use crate::shm::{self, Entry, Kind, Ref};
 use crate::sys::children::End;
 use crate::time::Deadline;
 use args::Args;
@@ -103,8 +103,8 @@ impl Process {
         self.with_args(|args| args.add_bytes(bytes))
     }
 
-    pub(crate) fn add_object(&self, kind: Kind, r: Ref) -> Result<()> {
-        self.with_args(|args| args.add_object(kind, r))
+    pub(crate) fn add_object(&self, kind: Kind, r: Ref, held: Entry) -> Result<()> {
+        self.with_args(|args| args.add_object(kind, r, held))
     }
 
     /// Starts the child and drops what only it needs.

@@ -46,7 +46,9 @@ pub(crate) struct Header {
     pub(crate) waking: AtomicU32,
     /// Sleepers that releases have woken.
     pub(crate) woken: AtomicU32,
-    _apart: [AtomicU64; 5],
+    /// In a named segment the carrier that holds its object.
+    pub(crate) object: AtomicU64,
+    _apart: [AtomicU64; 4],
     /// Guards extents, references and the ledgers of other processes.
     pub(crate) books: OwnerLock,
     _apart_too: [AtomicU64; 6],

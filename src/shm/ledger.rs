@@ -11,6 +11,7 @@
 use super::blocks::{self, Cursors};
 use super::layout::{CLASSES, Kind, LedgerChunk, Ref, UNIT, class_for};
 use super::segment::{Segment, numbered};
+use super::tree::In;
 use super::{books, objects, units};
 use crate::error::Result;
 use crate::park::{Owner, Spot};
@@ -65,6 +66,16 @@ impl Entry {
         self.0
     }
 
+    /// Who lives and sleeps where it is.
+    pub(crate) fn tree(self) -> In {
+        In(self.segment())
+    }
+
+    /// Whether it is in a named segment, as opposed to the tree's.
+    pub(crate) fn is_named(self) -> bool {
+        self.0 >> OFFSET_BITS != 0
+    }
+
     pub(super) fn segment(self) -> &'static Segment {
         numbered((self.0 >> OFFSET_BITS) as usize)
     }
@@ -98,6 +109,11 @@ impl Shelf {
     pub(super) const fn new() -> Self {
         Shelf { mutex: Mutex::new(), private: UnsafeCell::new(Private::new()) }
     }
+
+    /// In a process that has no thread in there.
+    pub(super) fn reset(&self) {
+        self.mutex.reset();
+    }
 }
 
 /// The private part, locked.
@@ -122,7 +138,10 @@ impl Private {
     /// that the parent made for it.
     pub(super) fn begin(&mut self, s: &'static Segment, slot: u32) {
         // What the parent had is forgotten and not freed: this may be any moment of a forked child.
-        std::mem::forget(std::mem::take(&mut self.chunks));
+        if s.is_tree() || s.inherited.load(Ordering::Relaxed) {
+            std::mem::forget(std::mem::take(&mut self.chunks));
+        }
+        self.chunks.clear();
         self.next = 0;
         self.cursors = [blocks::Cursor::NONE; CLASSES];
         self.chunks.extend(chunks(s, slot));
@@ -202,6 +221,18 @@ fn add_chunk(s: &'static Segment, number: u32, cursors: &mut Cursors) -> Result<
 /// The chunk that an entry is in: chunks lie at multiples of their size.
 fn chunk_around(s: &'static Segment, word: &AtomicU64) -> &'static LedgerChunk {
     s.at(s.offset_of(word) / LedgerChunk::SIZE * LedgerChunk::SIZE)
+}
+
+/// A process leaves its slot, and nothing of it is in use: gives the whole ledger back.
+pub(super) fn end(s: &'static Segment) {
+    let open = private(s);
+    while let Some(chunk) = open.private.chunks.pop() {
+        if !remove_chunk(s, chunk) {
+            break;
+        }
+    }
+    let _books = books::open(s);
+    s.slot(s.me() >> 16).claims_in.iter().for_each(|c| c.store(0, Ordering::Relaxed));
 }
 
 /// Takes an empty chunk out of this process's ledger; false if it is not empty after all.

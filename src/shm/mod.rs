@@ -14,6 +14,7 @@ mod extents;
 mod format;
 mod layout;
 mod ledger;
+mod names;
 mod objects;
 mod own;
 mod pool_area;
@@ -24,8 +25,8 @@ mod stats;
 mod sweep;
 mod table;
 mod tree;
-mod wait_blocks;
 mod units;
+mod wait_blocks;
 
 pub(crate) use carriers::{
     carried, carried_ref, carriers, carry, drop_carried, settle, settle_pending, take_carried,
@@ -34,17 +35,21 @@ pub(crate) use layout::{
     ArrayBlock, BytesBlock, Kind, LockBlock, MemoryBlock, PoolBlock, Ref, SemaphoreBlock, ValueBlock,
 };
 pub(crate) use ledger::Entry;
-pub(crate) use objects::{Data, Object, address, create, data, hold, hold_for, reference, release, resolve};
+pub(crate) use names::{Naming, Opening, hold_again, open, passport, reap_all, receive, unlink};
+pub(crate) use objects::{
+    Data, Object, address, create, create_in, data, hold, hold_for, reference, release, resolve,
+};
 pub(crate) use own::{is_one as is_segment, ticket};
 pub(crate) use pool_area::{AHEAD, IN_BLOCK, INLINE, OUT_BLOCK, PoolArea, TARGETS, TaskSlot};
 pub(crate) use queue_block::{LARGE, QueueBlock, Side};
+pub(crate) use segment::{Segment, TREE};
 pub(crate) use stats::stats;
 pub(crate) use sweep::sweep;
 pub(crate) use table::{
     Birth, await_birth, claim_child, exit_status, give_up, leave_exit_status, note_normal_exit, note_pid,
     report_birth,
 };
-pub(crate) use tree::{ThisTree, enter_child, enter_image, join};
+pub(crate) use tree::{In, ThisTree, enter_child, enter_image, join};
 pub(crate) use wait_blocks::{BarrierBlock, ConditionBlock, EventBlock};
 #[cfg(test)]
 mod tests;

@@ -6,6 +6,7 @@ use super::carriers;
 use super::extents;
 use super::layout::{BlockHead, Extent, GRAIN, Kind, MAX_SMALL, Ref, UNIT, Words};
 use super::ledger::{self, Entry, private};
+use super::names;
 use super::redo::Transaction;
 use super::segment::{self, Segment, TREE};
 use super::table;
@@ -213,13 +214,13 @@ pub(crate) fn resolve_in<T: Words>(s: &'static Segment, r: Ref, kind: Kind) -> O
 }
 
 /// Where this process finds the block.
-pub(crate) fn address(r: Ref) -> usize {
-    TREE.address(r.offset())
+pub(crate) fn address(object: Object) -> usize {
+    object.entry.segment().address(object.r.offset())
 }
 
-/// The reference to a block that was found at `address` and had this generation.
-pub(crate) fn reference(address: usize, generation: u32) -> Ref {
-    Ref::new((TREE.offset_of_address(address) / GRAIN) as u64, generation)
+/// The reference to a block that was found at `address`, had this generation, and was held by this entry.
+pub(crate) fn reference(entry: Entry, address: usize, generation: u32) -> Ref {
+    Ref::new((entry.segment().offset_of_address(address) / GRAIN) as u64, generation)
 }
 
 /// The data of a block in any segment, None where that is no place for any: a head that was overwritten does not
@@ -288,6 +289,10 @@ pub(crate) fn release(entry: Entry) {
         drop_ref(&mut books, word, r);
         drop(books);
         open.private.note_unused(s, word);
+        drop(open);
+        if entry.is_named() {
+            names::let_go(s);
+        }
     }
 }
 

@@ -100,7 +100,7 @@ mod tests {
     fn words() -> (shm::Object, &'static [AtomicU64]) {
         shm::join().unwrap();
         let object = shm::create::<ArrayBlock>(Kind::Array, 256, |_| {}).unwrap();
-        let at = shm::address(object.r) + 64;
+        let at = shm::address(object) + 64;
         // SAFETY: the block's data, which nobody else uses.
         (object, unsafe { std::slice::from_raw_parts(at as *const AtomicU64, 32) })
     }

@@ -24,6 +24,16 @@ pub(crate) struct Segment {
     ready: AtomicBool,
     /// 0 for the tree's, the place in [`NAMED`] for another.
     number: AtomicUsize,
+    /// What follows is for named segments only, and changed with the page's `names` held.
+    ///
+    /// How much is mapped from the base on, at least: used again for the next one.
+    pub(super) reserved: AtomicUsize,
+    /// The process that has joined there, as its epoch; 0: this one has not.
+    pub(super) epoch: AtomicU64,
+    /// References that the process has in there, one for each handle.
+    pub(super) users: AtomicUsize,
+    /// It came from a parent, whose handles may be used here at any time: it stays mapped.
+    pub(super) inherited: AtomicBool,
     /// Who this process is in there. Not for the tree's: the page that forks wipe knows that one.
     me: AtomicU32,
     /// What this process alone knows of its ledger there.
@@ -46,14 +56,34 @@ pub(super) fn numbered(number: usize) -> &'static Segment {
     unsafe { named.as_ref() }.unwrap_or(&TREE)
 }
 
+/// Those of named objects, also such as have none at the moment.
+pub(super) fn named() -> impl Iterator<Item = &'static Segment> {
+    let all = NAMED[1..].iter().map(|s| s.load(Ordering::Acquire)).take_while(|s| !s.is_null());
+    // SAFETY: what is stored there is never freed.
+    all.map(|s| unsafe { &*s })
+}
+
+/// One more of them. The caller holds the page's `names`.
+pub(super) fn add() -> Result<&'static Segment> {
+    let number = named().count() + 1;
+    let Some(place) = NAMED.get(number) else {
+        fail!(NoMemory, "{number} named objects are open, which is all that there can be");
+    };
+    // Not Box::new: where there is no memory it ends the host.
+    let mut one = Vec::new();
+    if one.try_reserve_exact(1).is_err() {
+        fail!(NoMemory, "no memory for a named object");
+    }
+    one.push(Segment::new());
+    let segment = &one.leak()[0];
+    segment.number.store(number, Ordering::Relaxed);
+    place.store((&raw const *segment).cast_mut(), Ordering::Release);
+    Ok(segment)
+}
+
 /// The segment that an address lies in.
 pub(super) fn of(address: usize) -> Option<&'static Segment> {
-    let named = || {
-        let all = NAMED[1..].iter().map(|s| s.load(Ordering::Acquire)).take_while(|s| !s.is_null());
-        // SAFETY: as above.
-        all.map(|s| unsafe { &*s }).find(|s| s.contains(address))
-    };
-    if TREE.contains(address) { Some(&TREE) } else { named() }
+    if TREE.contains(address) { Some(&TREE) } else { named().find(|s| s.contains(address)) }
 }
 
 /// A mapped file on its way to become a segment.
@@ -97,6 +127,10 @@ impl Segment {
             inode: AtomicU64::new(0),
             ready: AtomicBool::new(false),
             number: AtomicUsize::new(0),
+            reserved: AtomicUsize::new(0),
+            epoch: AtomicU64::new(0),
+            users: AtomicUsize::new(0),
+            inherited: AtomicBool::new(false),
             me: AtomicU32::new(0),
             shelf: Shelf::new(),
         }
@@ -116,7 +150,18 @@ impl Segment {
     pub(super) fn unset(&self) {
         self.ready.store(false, Ordering::Release);
         self.fd.store(-1, Ordering::Relaxed);
+        self.size.store(0, Ordering::Relaxed);
         self.base.store(std::ptr::null_mut(), Ordering::Release);
+    }
+
+    /// Where the next one can be mapped.
+    pub(super) fn set_base(&self, base: *mut u8) {
+        self.base.store(base, Ordering::Release);
+    }
+
+    /// Where it is mapped.
+    pub(super) fn base(&self) -> *mut u8 {
+        self.base.load(Ordering::Relaxed)
     }
 
     pub(super) fn set_ready(&self) {

@@ -111,7 +111,7 @@ pub(super) fn withdraw(s: &'static Segment, owner: Owner) {
 }
 
 pub(super) fn ready(s: &'static Segment) -> u32 {
-    s.header().slots_ready.load(Ordering::Acquire) as u32
+    s.header().slots_ready.load(Ordering::Acquire).min(s.geometry().slots.into()) as u32
 }
 
 /// More slots with memory behind them.
@@ -314,6 +314,22 @@ pub(crate) enum Birth<G> {
     Said { status: i32, errno: i32 },
     /// It ended without a word.
     Gone(G),
+}
+
+/// A live process gives its slot back, and has nothing in there any more.
+pub(super) fn leave(s: &'static Segment, me: Owner) {
+    if let Some(fd) = s.descriptor() {
+        // Before the slot is the next one's, whose lock it would be in the way of.
+        fd::unlock_byte(fd, me.slot().into());
+    }
+    withdraw(s, me);
+}
+
+/// Whether processes have died in there, and nobody lives. Where all have left, it is not.
+pub(super) fn is_deserted(s: &'static Segment) -> bool {
+    let tenants = (1..=ready(s)).map(|n| (n, Tenancy::of(s.slot(n))));
+    let mut tenants = tenants.filter(|(_, t)| t.stage != Stage::Free).peekable();
+    tenants.peek().is_some() && tenants.all(|(n, t)| is_dead(s, Owner::new(n, t.generation)))
 }
 
 /// How many processes have a slot.

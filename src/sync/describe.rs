@@ -8,30 +8,31 @@ const FIRST: (u32, u16) = (1, 1);
 
 impl LockBlock {
     /// `<Lock(owner=None)>`.
-    pub(crate) fn describe(&self) -> String {
-        format!("<Lock(owner={})>", self.lock.owner().map_or("None", process))
+    pub(crate) fn describe<T: Tree>(&self, tree: &T) -> String {
+        format!("<Lock(owner={})>", self.lock.owner().map_or("None", |owner| process(tree, owner)))
     }
 
     /// `<RLock(MainProcess, 2)>`. How often others have it is theirs to know.
-    pub(crate) fn describe_recursive(&self) -> String {
+    pub(crate) fn describe_recursive<T: Tree>(&self, tree: &T) -> String {
         // A thread's own answers stay true while it looks.
-        if self.is_this_threads() {
-            return match process(ThisTree.me()) {
+        if self.is_this_threads(tree) {
+            return match process(tree, tree.me()) {
                 name @ "MainProcess" => format!("<RLock({name}, {})>", self.lock.depth()),
                 name => format!("<RLock({name}, nonzero)>"),
             };
         }
         match self.lock.owner() {
             None => "<RLock(None, 0)>".into(),
-            Some(owner) if owner == ThisTree.me() => "<RLock(SomeOtherThread, nonzero)>".into(),
+            Some(owner) if owner == tree.me() => "<RLock(SomeOtherThread, nonzero)>".into(),
             Some(_) => "<RLock(SomeOtherProcess, nonzero)>".into(),
         }
     }
 }
 
 /// The caller's own process by its name, if it has one.
-fn process(owner: Owner) -> &'static str {
-    if owner == ThisTree.me() && (owner.slot(), owner.generation()) == FIRST {
+fn process<T: Tree>(tree: &T, owner: Owner) -> &'static str {
+    let here = ThisTree.me();
+    if owner == tree.me() && (here.slot(), here.generation()) == FIRST {
         "MainProcess"
     } else {
         "SomeOtherProcess"

@@ -30,7 +30,7 @@ impl Guard {
     /// Makes or takes the lock; this process holds it until it is with a carrier.
     pub(crate) fn prepare(self) -> Result<Option<Object>> {
         Ok(match self {
-            Guard::Own(report) => Some(rlock::create(report)?),
+            Guard::Own(report) => Some(rlock::create(&shm::TREE, report)?),
             Guard::Given(kind, r) => Some(Object { r, entry: shm::hold(r, kind)? }),
             Guard::None => None,
         })
@@ -67,7 +67,11 @@ impl Guarding {
     }
 
     pub(crate) fn acquire(&self, timeout: i64) -> Result<Status> {
-        if self.is_recursive() { self.block.acquire_again(timeout) } else { self.block.acquire(timeout) }
+        if self.is_recursive() {
+            self.block.acquire_again(&ThisTree, timeout)
+        } else {
+            self.block.acquire(&ThisTree, timeout)
+        }
     }
 
     /// The same if it takes no time; false leaves everything as it was, also where the holder is dead.
@@ -79,13 +83,13 @@ impl Guarding {
     }
 
     pub(crate) fn release(&self) -> Result<()> {
-        if self.is_recursive() { self.block.release_once() } else { self.block.release() }
+        if self.is_recursive() { self.block.release_once(&ThisTree) } else { self.block.release(&ThisTree) }
     }
 
     /// Whether the caller holds it: this thread an RLock, this process a Lock.
     pub(crate) fn is_mine(&self) -> bool {
         match self.is_recursive() {
-            true => self.block.is_this_threads(),
+            true => self.block.is_this_threads(&ThisTree),
             false => self.owner() == Some(ThisTree.me()),
         }
     }
@@ -121,16 +125,20 @@ impl Guarding {
     /// Gives it back wholly, for a while; answers what `take_back` needs.
     pub(crate) fn give_up(&self) -> Result<u64> {
         if self.is_recursive() {
-            return self.block.release_wholly();
+            return self.block.release_wholly(&ThisTree);
         }
         self.check_mine()?;
-        self.block.release()?;
+        self.block.release(&ThisTree)?;
         Ok(1)
     }
 
     /// Takes it again as it was, without limit. OWNER_DIED where it reports that.
     pub(crate) fn take_back(&self, depth: u64) -> Result<Status> {
-        if self.is_recursive() { Ok(self.block.take_back(depth)) } else { self.block.acquire(i64::MAX) }
+        if self.is_recursive() {
+            Ok(self.block.take_back(&ThisTree, depth))
+        } else {
+            self.block.acquire(&ThisTree, i64::MAX)
+        }
     }
 
     /// Who has it, and how often, as Python tells it.

@@ -1,20 +1,20 @@
 //! The lock: owned by a process, released by anyone, taken over from the dead.
 
 use crate::error::{Error, Result, Status};
-use crate::park::Held;
-use crate::shm::{self, Kind, LockBlock, Object, ThisTree};
+use crate::park::{Held, Tree};
+use crate::shm::{self, Kind, LockBlock, Object, Segment};
 use crate::time::Deadline;
 use std::sync::atomic::Ordering;
 
 const REPORT: u64 = 1;
 
 /// Makes one, unlocked. `report`: acquire answers OWNER_DIED where it takes over.
-pub(crate) fn create(report: bool) -> Result<Object> {
-    create_as(Kind::Lock, report)
+pub(crate) fn create(s: &'static Segment, report: bool) -> Result<Object> {
+    create_as(s, Kind::Lock, report)
 }
 
-pub(super) fn create_as(kind: Kind, report: bool) -> Result<Object> {
-    shm::create::<LockBlock>(kind, 0, |block| {
+pub(super) fn create_as(s: &'static Segment, kind: Kind, report: bool) -> Result<Object> {
+    shm::create_in::<LockBlock>(s, kind, 0, |block| {
         block.lock.reset();
         block.options.store(if report { REPORT } else { 0 }, Ordering::Relaxed);
     })
@@ -23,8 +23,8 @@ pub(super) fn create_as(kind: Kind, report: bool) -> Result<Object> {
 impl LockBlock {
     /// Takes the lock; OWNER_DIED only where that was asked for.
     #[inline(always)]
-    pub(crate) fn acquire(&self, timeout: i64) -> Result<Status> {
-        match self.lock.acquire(&ThisTree, || Deadline::after(timeout)) {
+    pub(crate) fn acquire<T: Tree>(&self, tree: &T, timeout: i64) -> Result<Status> {
+        match self.lock.acquire(tree, || Deadline::after(timeout)) {
             Some(held) => Ok(self.told(held)),
             None => Err(timed_out()),
         }
@@ -41,8 +41,8 @@ impl LockBlock {
 
     /// Gives it back, whoever holds it.
     #[inline(always)]
-    pub(crate) fn release(&self) -> Result<()> {
-        if self.lock.release(&ThisTree) { Ok(()) } else { Err(over_release()) }
+    pub(crate) fn release<T: Tree>(&self, tree: &T) -> Result<()> {
+        if self.lock.release(tree) { Ok(()) } else { Err(over_release()) }
     }
 }
 

@@ -1,8 +1,8 @@
 //! Semaphores: how many slots, who may give back, and what happens to those of the dead.
 
 use crate::error::{Error, Result, Status, fail};
-use crate::park::{Accounts, MOST_SLOTS, NoSlot, NotTaken};
-use crate::shm::{self, Kind, Object, SemaphoreBlock, ThisTree};
+use crate::park::{Accounts, MOST_SLOTS, NoSlot, NotTaken, Tree};
+use crate::shm::{self, Kind, Object, Segment, SemaphoreBlock};
 use crate::time::Deadline;
 use std::sync::atomic::Ordering::Relaxed;
 
@@ -17,14 +17,14 @@ const LOCK_WORDS: usize = 2;
 
 /// Makes one with so many free slots. `bounded`: there are never more. `give_back`: it knows who has them, and takes
 /// back what the dead had.
-pub(crate) fn create(value: i64, bounded: bool, give_back: bool) -> Result<Object> {
+pub(crate) fn create(s: &'static Segment, value: i64, bounded: bool, give_back: bool) -> Result<Object> {
     let Some(slots) = u64::try_from(value).ok().filter(|&slots| slots <= MOST_SLOTS) else {
         fail!(Invalid, "{value} is no number of slots: 0 to {MOST_SLOTS} are");
     };
     let data = if give_back { account_bytes(slots) } else { 0 };
     let most = if bounded || give_back { slots } else { MOST_SLOTS };
     let options = most | if give_back { ACCOUNTS } else { 0 } | if bounded { BOUNDED } else { 0 };
-    shm::create::<SemaphoreBlock>(Kind::Semaphore, data, |block| {
+    shm::create_in::<SemaphoreBlock>(s, Kind::Semaphore, data, |block| {
         block.semaphore.reset(slots);
         block.options.store(options, Relaxed);
     })
@@ -65,12 +65,12 @@ impl SemaphoreBlock {
     }
 
     /// Takes a slot, waiting for one.
-    pub(crate) fn acquire(&self, timeout: i64) -> Result<()> {
+    pub(crate) fn acquire<T: Tree>(&self, tree: &T, timeout: i64) -> Result<()> {
         let deadline = Deadline::after(timeout);
         if !self.keeps_accounts() {
-            return if self.semaphore.acquire(&ThisTree, deadline) { Ok(()) } else { Err(timed_out()) };
+            return if self.semaphore.acquire(tree, deadline) { Ok(()) } else { Err(timed_out()) };
         }
-        match self.accounts()?.acquire(&ThisTree, deadline) {
+        match self.accounts()?.acquire(tree, deadline) {
             Ok(()) => Ok(()),
             Err(NoSlot::TimedOut) => Err(timed_out()),
             Err(NoSlot::TooManyHolders) => {
@@ -86,12 +86,12 @@ impl SemaphoreBlock {
     }
 
     /// Gives slots back, in one step.
-    pub(crate) fn release(&self, count: u64) -> Result<()> {
+    pub(crate) fn release<T: Tree>(&self, tree: &T, count: u64) -> Result<()> {
         if count == 0 {
             fail!(Invalid, "0 slots cannot be released");
         }
         if self.keeps_accounts() {
-            return self.release_accounted(count);
+            return self.release_accounted(tree, count);
         }
         match self.semaphore.release(count, self.most()) {
             true => Ok(()),
@@ -100,8 +100,8 @@ impl SemaphoreBlock {
     }
 
     #[cold]
-    fn release_accounted(&self, count: u64) -> Result<()> {
-        match self.accounts()?.release(&ThisTree, count) {
+    fn release_accounted<T: Tree>(&self, tree: &T, count: u64) -> Result<()> {
+        match self.accounts()?.release(tree, count) {
             Ok(()) => Ok(()),
             Err(NotTaken(has)) => fail!(NotOwner, "{count} slots are released, and this process has {has}"),
         }

@@ -51,6 +51,15 @@ pub(crate) fn lock_byte(fd: RawFd, at: u64) -> Result<(), Errno> {
     fcntl(fd, FcntlArg::F_SETLK(&record(at))).map(drop)
 }
 
+/// Gives it up.
+pub(crate) fn unlock_byte(fd: RawFd, at: u64) {
+    // SAFETY: as above.
+    let fd = unsafe { BorrowedFd::borrow_raw(fd) };
+    let unlock = libc::flock { l_type: libc::F_UNLCK as i16, ..record(at) };
+    // It can only fail where nothing was locked.
+    let _ = fcntl(fd, FcntlArg::F_SETLK(&unlock));
+}
+
 /// Whether another process holds the byte's lock. None: the question could not be put.
 pub(crate) fn byte_is_locked(fd: RawFd, at: u64) -> Option<bool> {
     let mut lock = record(at);

@@ -11,6 +11,7 @@ pub(crate) mod kept;
 pub(crate) mod lifeline;
 pub(crate) mod memory;
 pub(crate) mod modules;
+pub(crate) mod named;
 pub(crate) mod page;
 pub(crate) mod proc;
 pub(crate) mod signals;

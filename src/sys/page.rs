@@ -20,6 +20,8 @@ pub(crate) struct Page {
     pub(crate) private: Mutex,
     /// Guards which handles are free. Taken before `private` where both are.
     pub(crate) handles: Mutex,
+    /// Guards what named objects this process has open. Taken after `handles` and before `private`.
+    pub(crate) names: Mutex,
     /// Guards the list of descriptors that a child must not keep. Taken before `private` where both are.
     pub(crate) descriptors: Mutex,
 }
@@ -30,6 +32,7 @@ static NOT_JOINED: Page = Page {
     _apart: [0; 14],
     private: Mutex::new(),
     handles: Mutex::new(),
+    names: Mutex::new(),
     descriptors: Mutex::new(),
 };
 
@@ -86,6 +89,11 @@ pub(crate) struct MutexGuard<'a>(&'a Mutex);
 impl Mutex {
     pub(crate) const fn new() -> Self {
         Mutex { word: AtomicU32::new(0) }
+    }
+
+    /// In a child in which no other thread can hold it: free.
+    pub(crate) fn reset(&self) {
+        self.word.store(0, Ordering::Relaxed);
     }
 
     pub(crate) fn lock(&self) -> MutexGuard<'_> {

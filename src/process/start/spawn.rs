@@ -6,7 +6,7 @@ use super::Started;
 use crate::error::{Error, Result, Status, fail};
 use crate::park::{Owner, Tree};
 use crate::process::Method;
-use crate::process::codec::{self, Job, Papers};
+use crate::process::codec::{self, Job, Papers, Passed};
 use crate::shm::{self, Birth, BytesBlock, Entry, Kind, Object, Ref, ThisTree};
 use crate::sys::children::{self, End};
 use crate::sys::fd;
@@ -15,7 +15,7 @@ use crate::sys::spawn::{Image, spawn};
 use crate::sys::{lifeline, stdio};
 use crate::time::Deadline;
 use std::ffi::CString;
-use std::os::fd::{AsRawFd, OwnedFd};
+use std::os::fd::{AsRawFd, OwnedFd, RawFd};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 
@@ -51,6 +51,7 @@ pub(super) fn launch(child: Owner, job: Job<'_>, worker: bool, keep_stdin: bool)
     };
     let parents_end = Listed { list: &mut list, kept: parents_end };
     let lifeline = childs_end.as_ref().map(AsRawFd::as_raw_fd);
+    let named = named(&job);
     let executable = EXECUTABLE.lock().unwrap_or_else(PoisonError::into_inner).clone();
     let papers = Papers { lifeline, spawns: Method::default_one() == Method::Spawn, executable, job };
     let bytes = codec::encode(&papers)?;
@@ -67,13 +68,21 @@ pub(super) fn launch(child: Owner, job: Job<'_>, worker: bool, keep_stdin: bool)
     let (path, mut argv) =
         papers.executable.unwrap_or_else(|| (c"/proc/self/exe".to_owned(), vec![own_name()]));
     argv.push(CString::new(marker).unwrap_or_default());
-    let keep = [Some(segment), lifeline].into_iter().flatten().collect();
+    let keep = [Some(segment), lifeline].into_iter().flatten().chain(named).collect();
     let (pid, trace) = spawn(&Image { path, argv, keep, keep_stdin })?;
     shm::note_pid(child, pid);
     drop(held);
     let lifeline = parents_end.take();
     drop(childs_end);
     Ok(Started::new(pid, child, trace, lifeline, &mut list))
+}
+
+/// The descriptors of the objects with names that a child is given.
+fn named(job: &Job<'_>) -> Vec<RawFd> {
+    let Job::Process { args, .. } = job else { return Vec::new() };
+    let named =
+        args.iter().filter_map(|arg| if let Passed::Named(_, fd, ..) = arg { Some(*fd) } else { None });
+    named.collect()
 }
 
 /// What this process was called with, for `ps`.
