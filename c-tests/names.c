@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0
  *
- * Names that must not stay behind: all of /dev/shm, and what looks like libmp's in /tmp. */
+ * Names that must not stay behind: all of /dev/shm, and what looks like libmp's in /tmp. The names of
+ * objects in tests that still run, be they another runner's, do not stay yet. */
 #include "runner.h"
 
 #include <dirent.h>
@@ -51,6 +52,14 @@ void names_remove(names *n, const char *name)
             memmove(n->list[i], n->list[--n->count], sizeof *n->list);
 }
 
+/* "mp.0.test-1234-x" belongs to the test with that process. */
+static bool is_in_use(const char *name)
+{
+    long user, pid;
+
+    return sscanf(name, "mp.%ld.test-%ld-", &user, &pid) == 2 && !process_gone((pid_t)pid);
+}
+
 static void names_read(names *n, const char *folder, bool only_ours)
 {
     DIR *dir = opendir(folder);
@@ -61,7 +70,7 @@ static void names_read(names *n, const char *folder, bool only_ours)
         return;
     while ((e = readdir(dir)) != NULL) {
         if (strcmp(e->d_name, ".") == 0 || strcmp(e->d_name, "..") == 0 ||
-            (only_ours && !looks_like_ours(e->d_name)))
+            (only_ours && !looks_like_ours(e->d_name)) || is_in_use(e->d_name))
             continue;
         snprintf(path, sizeof path, "%s/%s", folder, e->d_name);
         names_add(n, path);

@@ -55,6 +55,8 @@ TEST(floor, status_names)
         ROW(MP_ERR_WORKER_DIED, -21),
         ROW(MP_ERR_CANCELLED, -22),
         ROW(MP_ERR_REMOTE, -23),
+        ROW(MP_ERR_EXISTS, -24),
+        ROW(MP_ERR_NOT_FOUND, -25),
 #undef ROW
     };
     size_t i;
@@ -65,7 +67,7 @@ TEST(floor, status_names)
         CHECK(mp_status_name(all[i].status) == mp_status_name(all[i].status));
     }
     CHECK(strcmp(mp_status_name(2), "unknown status") == 0);
-    CHECK(strcmp(mp_status_name(-24), "unknown status") == 0);
+    CHECK(strcmp(mp_status_name(-26), "unknown status") == 0);
     CHECK(strcmp(mp_status_name(INT_MIN), "unknown status") == 0);
     CHECK(strcmp(mp_status_name(INT_MAX), "unknown status") == 0);
 }
@@ -211,7 +213,7 @@ TEST(floor, buffer_of_absurd_length)
 
 TEST(floor, results_are_untouched_on_failure)
 {
-    mp_lock_options wrong = {0, false};
+    mp_lock_options wrong = {0, false, NULL, 0, 0};
     mp_value *v = flag_new();
     int64_t number = 77;
     double real = 7.5;

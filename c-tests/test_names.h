@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0
+ *
+ * Names of a test's own, and processes that are no relatives. */
+#ifndef TEST_NAMES_H
+#define TEST_NAMES_H
+
+#include "test_util.h"
+
+enum { NAME_SIZE = 64, PATH_SIZE = 128 };
+
+/* A name that no other test uses; the same for all processes of this one. */
+const char *name_of(const char *what);
+/* The file that the name is. */
+const char *name_path(const char *name);
+bool name_exists(const char *name);
+
+int name_open(mp_lock **l, const char *name, int how);
+mp_lock *name_lock(const char *name, int how);
+
+/* A process that shares nothing with this one but what it is told: it plays a role of
+ * test_names_roles.c. */
+typedef struct stranger {
+    pid_t pid;
+    int to, from;
+} stranger;
+
+stranger stranger_start(const char *role, const char *name, const char *more);
+/* Waits until it says that it is ready. */
+void stranger_ready(const stranger *s);
+/* Lets it go on; gives its exit code, or -N for signal N. */
+int stranger_end(stranger *s);
+void stranger_kill(stranger *s);
+
+#endif

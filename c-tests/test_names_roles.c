@@ -1,0 +1,198 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0
+ *
+ * Processes that are no relatives of a test: this program, run again in a session of its own. */
+#include "test_names.h"
+
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define ROLE "MP_TEST_STRANGER_ROLE"
+#define NAME "MP_TEST_STRANGER_NAME"
+#define MORE "MP_TEST_STRANGER_MORE"
+
+static pid_t first_process;
+
+__attribute__((constructor)) static void remember_first(void)
+{
+    first_process = getpid();
+}
+
+const char *name_of(const char *what)
+{
+    static char names[8][NAME_SIZE];
+    static int next;
+    char *name = names[next++ % 8];
+
+    snprintf(name, NAME_SIZE, "test-%ld-%s", (long)first_process, what);
+    return name;
+}
+
+const char *name_path(const char *name)
+{
+    static char paths[8][PATH_SIZE];
+    static int next;
+    char *path = paths[next++ % 8];
+
+    snprintf(path, PATH_SIZE, "/dev/shm/mp.%ld.%s", (long)geteuid(), name);
+    return path;
+}
+
+bool name_exists(const char *name)
+{
+    return access(name_path(name), F_OK) == 0;
+}
+
+int name_open(mp_lock **l, const char *name, int how)
+{
+    mp_lock_options o = MP_LOCK_OPTIONS;
+
+    o.name = name;
+    o.open = how;
+    return mp_lock_new(l, &o);
+}
+
+mp_lock *name_lock(const char *name, int how)
+{
+    mp_lock *l;
+
+    CHECK_OK(name_open(&l, name, how));
+    return l;
+}
+
+stranger stranger_start(const char *role, const char *name, const char *more)
+{
+    int to[2], from[2];
+    stranger s;
+
+    CHECK(pipe2(to, O_CLOEXEC) == 0 && pipe2(from, O_CLOEXEC) == 0);
+    s.pid = fork();
+    CHECK(s.pid >= 0);
+    if (s.pid == 0) {
+        setsid();
+        dup2(to[0], STDIN_FILENO);
+        dup2(from[1], STDOUT_FILENO);
+        setenv(ROLE, role, 1);
+        setenv(NAME, name, 1);
+        setenv(MORE, more, 1);
+        execl("/proc/self/exe", "run", "--run", "names.stranger", "--start", test_start_method(),
+              (char *)NULL);
+        _exit(99);
+    }
+    close(to[0]);
+    close(from[1]);
+    s.to = to[1];
+    s.from = from[0];
+    return s;
+}
+
+void stranger_ready(const stranger *s)
+{
+    char c;
+
+    CHECK(read(s->from, &c, 1) == 1);
+}
+
+static int stranger_wait(stranger *s)
+{
+    int status;
+
+    close(s->from);
+    CHECK_INT(waitpid(s->pid, &status, 0), s->pid);
+    return WIFSIGNALED(status) ? -WTERMSIG(status) : WEXITSTATUS(status);
+}
+
+int stranger_end(stranger *s)
+{
+    close(s->to);
+    return stranger_wait(s);
+}
+
+void stranger_kill(stranger *s)
+{
+    CHECK(kill(s->pid, SIGKILL) == 0);
+    close(s->to);
+    CHECK_INT(stranger_wait(s), -SIGKILL);
+}
+
+/* ---- what strangers do ---- */
+
+static void say_ready(void)
+{
+    char c = 'r';
+
+    CHECK(write(STDOUT_FILENO, &c, 1) == 1);
+}
+
+static void wait_for_end(void)
+{
+    char c;
+
+    while (read(STDIN_FILENO, &c, 1) > 0)
+        continue;
+}
+
+static void hold(const char *name, const char *how)
+{
+    mp_lock *l = name_lock(name, atoi(how));
+
+    CHECK_OK(mp_lock_acquire(l, MP_FOREVER));
+    say_ready();
+    wait_for_end();
+    CHECK_OK(mp_lock_release(l));
+    CHECK_OK(mp_lock_free(l));
+}
+
+/* Has it open, and does nothing with it. */
+static void keep_open(const char *name, const char *how)
+{
+    mp_lock *l = name_lock(name, atoi(how));
+
+    say_ready();
+    wait_for_end();
+    CHECK_OK(mp_lock_free(l));
+}
+
+/* Adds to a number in a file, in two steps that need the lock. */
+static void add(const char *name, const char *file)
+{
+    mp_lock *l = name_lock(name, MP_OPEN_OR_CREATE);
+    int fd = open(file, O_RDWR | O_CLOEXEC), i;
+    volatile long *number = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+
+    CHECK(number != MAP_FAILED);
+    close(fd);
+    say_ready();
+    for (i = 0; i < 20000; i++) {
+        long x;
+
+        CHECK_OK(mp_lock_acquire(l, MP_FOREVER));
+        x = *number;
+        *number = x + 1;
+        CHECK_OK(mp_lock_release(l));
+    }
+    CHECK_OK(mp_lock_free(l));
+    CHECK(munmap((void *)number, 4096) == 0);
+}
+
+TEST_COLD(names, stranger)
+{
+    const char *role = getenv(ROLE), *name = getenv(NAME), *more = getenv(MORE);
+    mp_lock *l;
+
+    if (role == NULL)
+        CHECK_STATUS(name_open(&l, name_of("nobody"), MP_OPEN_ATTACH), MP_ERR_NOT_FOUND);
+    else if (strcmp(role, "hold") == 0)
+        hold(name, more);
+    else if (strcmp(role, "keep") == 0)
+        keep_open(name, more);
+    else if (strcmp(role, "add") == 0)
+        add(name, more);
+    else
+        CHECK(!"a role");
+}
