@@ -230,3 +230,60 @@ TEST(names, a_named_handle_is_handed_to_a_child)
     /* This one its dead child was the last user of. */
     CHECK_STATUS(name_open(&l, second, MP_OPEN_ATTACH), MP_ERR_NOT_FOUND);
 }
+
+/* Opens, uses, closes and takes the name away until it is killed, wherever it is then. */
+static void use_until_killed(const char *name, int *begun)
+{
+    mp_lock *l;
+
+    for (;;) {
+        CHECK_OK(name_open(&l, name, MP_OPEN_OR_CREATE));
+        CHECK_OK(mp_lock_acquire(l, MP_FOREVER));
+        __atomic_store_n(begun, 1, __ATOMIC_RELEASE);
+        CHECK_OK(mp_lock_release(l));
+        CHECK_OK(mp_lock_free(l));
+        CHECK_CLEAN(mp_name_unlink(name));
+    }
+}
+
+static bool is_set(void *begun)
+{
+    return __atomic_load_n((int *)begun, __ATOMIC_ACQUIRE) != 0;
+}
+
+TEST_T(names, killed_anywhere_a_user_leaves_nothing_broken, 60)
+{
+    const char *name = name_of("anywhere");
+    int *begun = shared_new(sizeof *begun), round, i;
+    rng chance = rng_new();
+
+    for (round = 0; round < 150; round++) {
+        pid_t all[2];
+        mp_lock *l;
+
+        *begun = 0;
+        for (i = 0; i < 2; i++) {
+            all[i] = fork();
+            CHECK(all[i] >= 0);
+            if (all[i] == 0)
+                use_until_killed(name, begun);
+        }
+        CHECK(wait_until(is_set, begun));
+        usleep((useconds_t)rng_below(&chance, 1500));
+        for (i = 0; i < 2; i++)
+            CHECK(kill(all[i], SIGKILL) == 0);
+        if (round % 2 == 0)
+            for (i = 0; i < 2; i++)
+                CHECK_INT(waitpid(all[i], NULL, 0), all[i]);
+        CHECK_OK(name_open(&l, name, MP_OPEN_OR_CREATE));
+        CHECK_OK(mp_lock_acquire(l, MP_FOREVER));
+        CHECK_OK(mp_lock_release(l));
+        CHECK_OK(mp_lock_free(l));
+        if (round % 2 != 0)
+            for (i = 0; i < 2; i++)
+                CHECK_INT(waitpid(all[i], NULL, 0), all[i]);
+        CHECK_CLEAN(mp_name_unlink(name));
+    }
+    CHECK(!name_exists(name));
+    shared_free(begun, sizeof *begun);
+}

@@ -218,3 +218,42 @@ fn map_there(fd: Option<RawFd>, size: usize, at: Option<*mut u8>) -> Result<*mut
     unsafe { libc::madvise(got, size, libc::MADV_DONTDUMP) };
     Ok(got.cast())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sys::fd::identity;
+
+    /// Whoever has judged a file and is slow takes its name away, and not that of the next one.
+    #[test]
+    fn only_the_name_of_this_file_goes() {
+        let at = Place::of(format!("mp.{}.test-{}-unlink", own_user(), std::process::id()).as_bytes());
+        let (first, second) = (make(4096, 0o600).unwrap(), make(4096, 0o600).unwrap());
+        let file = |fd: &OwnedFd| identity(fd.as_raw_fd()).unwrap();
+        assert!(link(&first, &at).unwrap());
+        assert!(!link(&second, &at).unwrap(), "the name is taken");
+        assert!(leads_to(&at, file(&first)) && !leads_to(&at, file(&second)));
+        assert!(unlink(&at, first.as_raw_fd(), file(&first)).unwrap());
+        assert!(link(&second, &at).unwrap());
+        assert!(!unlink(&at, first.as_raw_fd(), file(&first)).unwrap());
+        assert!(leads_to(&at, file(&second)), "the second one kept its name");
+        assert!(unlink(&at, second.as_raw_fd(), file(&second)).unwrap());
+        assert!(look(&at).unwrap().is_none());
+    }
+
+    #[test]
+    fn who_is_alone_is_alone() {
+        let at = Place::of(format!("mp.{}.test-{}-flock", own_user(), std::process::id()).as_bytes());
+        let fd = make(4096, 0o640).unwrap();
+        assert!(link(&fd, &at).unwrap());
+        let seen = look(&at).unwrap().unwrap();
+        assert!(seen.is_regular() && seen.user() == own_user());
+        let (one, two) = (seen.open().unwrap(), seen.open().unwrap());
+        assert!(lock_shared(&one).unwrap() && lock_shared(&two).unwrap());
+        assert!(!lock_alone(&one).unwrap());
+        drop(two);
+        // The attempt may have cost the shared lock; nobody relies on it then.
+        assert!(lock_alone(&one).unwrap() && !lock_shared(&fd).unwrap());
+        assert!(unlink(&at, fd.as_raw_fd(), seen.identity()).unwrap());
+    }
+}
