@@ -117,7 +117,7 @@ int main(int argc, char **argv)
     bench_begin(argc, argv);
     page = bench_shared(sizeof *page);
     for (i = 0; i < 2; i++)
-        if (mp_event_new(&event[i]) < 0 || sem_init(&page->sem[i], 1, 0) != 0 || pipe(pipes[i]) != 0)
+        if (mp_event_new(&event[i], NULL) < 0 || sem_init(&page->sem[i], 1, 0) != 0 || pipe(pipes[i]) != 0)
             bench_die("setup");
     bench_head();
     barriers("barrier of 2", 2, 0.3);

@@ -11,7 +11,7 @@ static mp_event *event_new(void)
 {
     mp_event *e;
 
-    CHECK_OK(mp_event_new(&e));
+    CHECK_OK(mp_event_new(&e, NULL));
     return e;
 }
 

@@ -22,7 +22,7 @@ TEST(event, killed_waiters_do_no_harm)
     mp_event *e;
     int round, i;
 
-    CHECK_OK(mp_event_new(&e));
+    CHECK_OK(mp_event_new(&e, NULL));
     for (round = 0; round < 20; round++) {
         flag_set(there, 0);
         for (i = 0; i < WAITERS; i++)
@@ -61,7 +61,7 @@ TEST_T(event, killed_setters_do_no_harm, 60)
     rng r = rng_new();
     int round;
 
-    CHECK_OK(mp_event_new(&e));
+    CHECK_OK(mp_event_new(&e, NULL));
     for (round = 0; round < 40; round++) {
         mp_process *setter, *waiter;
 

@@ -244,7 +244,7 @@ static void *one_of(kind k)
     case ARRAY: CHECK_OK(mp_array_new((mp_array **)&h, MP_INT64, 4, NULL, NULL)); break;
     case MEMORY: CHECK_OK(mp_shared_memory_new((mp_shared_memory **)&h, 9, NULL)); break;
     case LIST: CHECK_OK(mp_shareable_list_new((mp_shareable_list **)&h, &item, 1, NULL)); break;
-    case EVENT: CHECK_OK(mp_event_new((mp_event **)&h)); break;
+    case EVENT: CHECK_OK(mp_event_new((mp_event **)&h, NULL)); break;
     case BARRIER: CHECK_OK(mp_barrier_new((mp_barrier **)&h, 2, NULL)); break;
     case CONDITION: CHECK_OK(mp_condition_new((mp_condition **)&h, NULL)); break;
     case PROCESS: CHECK_OK(mp_process_new((mp_process **)&h, no_process, NULL, NULL)); break;

@@ -57,8 +57,8 @@ TEST(floor, null_event_arguments)
     mp_event *e;
     size_t needed = 0;
 
-    CHECK_STATUS(mp_event_new(NULL), MP_ERR_INVALID);
-    CHECK_OK(mp_event_new(&e));
+    CHECK_STATUS(mp_event_new(NULL, NULL), MP_ERR_INVALID);
+    CHECK_OK(mp_event_new(&e, NULL));
     CHECK_STATUS(mp_event_is_set(e, NULL), MP_ERR_INVALID);
     CHECK_STATUS(mp_event_describe(e, NULL, 8, &needed), MP_ERR_INVALID);
     CHECK_STATUS(mp_event_describe(e, NULL, 0, NULL), MP_ERR_TOO_SMALL);

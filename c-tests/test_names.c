@@ -273,3 +273,43 @@ TEST(names, nothing_stays_of_what_was_freed)
     CHECK_INT(open_descriptors(), descriptors);
     CHECK_OK(mp_name_unlink(name));
 }
+
+TEST(names, strangers_wait_for_each_other)
+{
+    char name[NAME_SIZE], part[NAME_SIZE];
+    stranger s;
+    meeting m;
+    int i;
+
+    snprintf(name, sizeof name, "%s", name_of("meet"));
+    s = stranger_start("meet", name, "200");
+    m = meeting_open(name);
+    stranger_ready(&s);
+    for (i = 0; i < 200; i++)
+        meeting_round(&m, true);
+    CHECK_INT(stranger_end(&s), 0);
+    meeting_free(&m);
+    for (i = 0; i < 4; i++) {
+        snprintf(part, sizeof part, "%.50s-%d", name, i);
+        CHECK_OK(mp_name_unlink(part));
+    }
+}
+
+TEST(names, a_condition_with_a_name_has_a_lock_of_its_own)
+{
+    mp_condition_options o = MP_CONDITION_OPTIONS;
+    const char *name = name_of("given");
+    mp_lock *l = name_lock(name, MP_OPEN_CREATE), *plain;
+    mp_condition *c;
+
+    CHECK_OK(mp_lock_new(&plain, NULL));
+    o.lock = l;
+    CHECK_STATUS(mp_condition_new(&c, &o), MP_ERR_UNSUPPORTED);
+    o.lock = plain;
+    o.name = name_of("condition");
+    CHECK_STATUS(mp_condition_new(&c, &o), MP_ERR_UNSUPPORTED);
+    CHECK(!name_exists(o.name));
+    CHECK_OK(mp_lock_free(plain));
+    CHECK_OK(mp_lock_free(l));
+    CHECK_OK(mp_name_unlink(name));
+}

@@ -31,4 +31,16 @@ void stranger_ready(const stranger *s);
 int stranger_end(stranger *s);
 void stranger_kill(stranger *s);
 
+/* A barrier of two, a condition, an event and a semaphore. */
+typedef struct meeting {
+    mp_barrier *barrier;
+    mp_condition *condition;
+    mp_event *event;
+    mp_semaphore *semaphore;
+} meeting;
+
+meeting meeting_open(const char *name);
+void meeting_round(meeting *m, bool leads);
+void meeting_free(meeting *m);
+
 #endif

@@ -180,6 +180,73 @@ static void add(const char *name, const char *file)
     CHECK(munmap((void *)number, 4096) == 0);
 }
 
+/* Takes part in a barrier, an event and a condition with whoever has the same names. */
+static void meet(const char *name, const char *rounds)
+{
+    meeting m = meeting_open(name);
+    int i;
+
+    say_ready();
+    for (i = 0; i < atoi(rounds); i++)
+        meeting_round(&m, false);
+    meeting_free(&m);
+}
+
+meeting meeting_open(const char *name)
+{
+    mp_barrier_options b = MP_BARRIER_OPTIONS;
+    mp_condition_options c = MP_CONDITION_OPTIONS;
+    mp_event_options e = MP_EVENT_OPTIONS;
+    mp_semaphore_options s = MP_SEMAPHORE_OPTIONS;
+    char names[4][NAME_SIZE];
+    meeting m;
+    int i;
+
+    for (i = 0; i < 4; i++)
+        snprintf(names[i], NAME_SIZE, "%.50s-%d", name, i);
+    b.name = names[0];
+    c.name = names[1];
+    e.name = names[2];
+    s.name = names[3];
+    CHECK_OK(mp_barrier_new(&m.barrier, 2, &b));
+    CHECK_OK(mp_condition_new(&m.condition, &c));
+    CHECK_OK(mp_event_new(&m.event, &e));
+    CHECK_OK(mp_semaphore_new(&m.semaphore, 0, &s));
+    return m;
+}
+
+/* One side waits for the other at each of the four. */
+void meeting_round(meeting *m, bool leads)
+{
+    size_t index;
+
+    CHECK_OK(mp_barrier_wait(m->barrier, MP_FOREVER, &index));
+    CHECK(index < 2);
+    if (leads) {
+        CHECK_OK(mp_condition_acquire(m->condition, MP_FOREVER));
+        CHECK_OK(mp_semaphore_release(m->semaphore, 1));
+        CHECK_OK(mp_condition_wait(m->condition, MP_FOREVER));
+        CHECK_OK(mp_condition_release(m->condition));
+        CHECK_OK(mp_event_set(m->event));
+    } else {
+        CHECK_OK(mp_semaphore_acquire(m->semaphore, MP_FOREVER));
+        /* Whoever gets the lock now knows that the other one waits. */
+        CHECK_OK(mp_condition_acquire(m->condition, MP_FOREVER));
+        CHECK_OK(mp_condition_notify(m->condition, 1));
+        CHECK_OK(mp_condition_release(m->condition));
+        CHECK_OK(mp_event_wait(m->event, MP_FOREVER));
+        CHECK_OK(mp_event_clear(m->event));
+    }
+}
+
+void meeting_free(meeting *m)
+{
+    CHECK_OK(mp_barrier_free(m->barrier));
+    CHECK_OK(mp_condition_free(m->condition));
+    CHECK_OK(mp_event_free(m->event));
+    CHECK_OK(mp_semaphore_free(m->semaphore));
+}
+
 TEST_COLD(names, stranger)
 {
     const char *role = getenv(ROLE), *name = getenv(NAME), *more = getenv(MORE);
@@ -193,6 +260,8 @@ TEST_COLD(names, stranger)
         keep_open(name, more);
     else if (strcmp(role, "add") == 0)
         add(name, more);
+    else if (strcmp(role, "meet") == 0)
+        meet(name, more);
     else
         CHECK(!"a role");
 }

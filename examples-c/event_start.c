@@ -41,11 +41,11 @@ int main(int argc, char **argv)
     int i;
 
     if (mp_bootstrap(argc, argv) < 0 ||
-        mp_event_new(&start) < 0 ||
+        mp_event_new(&start, NULL) < 0 ||
         mp_barrier_new(&ready, 5 + 1, NULL) < 0)
         return failed();
     for (i = 0; i < 6; i++)
-        if (mp_event_new(&turn[i]) < 0)
+        if (mp_event_new(&turn[i], NULL) < 0)
             return failed();
     for (i = 0; i < 5; i++)
         if (mp_process_new(&child[i], task, NULL, NULL) < 0 ||

@@ -34,8 +34,8 @@ int main(int argc, char **argv)
     int code;
 
     if (mp_bootstrap(argc, argv) < 0 ||
-        mp_event_new(&stop) < 0 ||
-        mp_event_new(&running) < 0 ||
+        mp_event_new(&stop, NULL) < 0 ||
+        mp_event_new(&running, NULL) < 0 ||
         mp_process_new(&child, worker, NULL, NULL) < 0 ||
         mp_process_add_handle(child, stop) < 0 ||
         mp_process_add_handle(child, running) < 0 ||

@@ -826,10 +826,22 @@ typedef struct mp_condition_options {
      * where the last holder died. A given lock does as it was told when it was made.
      */
     bool report_owner_death;
+    /*
+     * What other processes, also such as are no relatives, open the same object by: see
+     * mp_name_unlink. NULL: it has no name, and goes with its last handle.
+     */
+    const char *name;
+    /* Of one with a name, an mp_open. */
+    int open;
+    /*
+     * Of one with a name that is created, who may open it, as for chmod: 0600 and what shall be
+     * added, 0: nobody but this user.
+     */
+    unsigned int mode;
 } mp_condition_options;
 
 /* The defaults: mp_condition_options o = MP_CONDITION_OPTIONS; */
-#define MP_CONDITION_OPTIONS { sizeof(mp_condition_options), NULL, NULL, false }
+#define MP_CONDITION_OPTIONS { sizeof(mp_condition_options), NULL, NULL, false, NULL, 0, 0 }
 
 /* MP_CONDITION_OPTIONS as a function. */
 mp_status mp_condition_options_init(mp_condition_options *options);
@@ -841,8 +853,11 @@ mp_status mp_condition_options_init(mp_condition_options *options);
  * condition: where the handle goes. options: NULL for the defaults.
  *
  * MP_ERR_INVALID: both a lock and an RLock are given.
- * MP_ERR_UNSUPPORTED: the given one has a name.
+ * MP_ERR_UNSUPPORTED: the given one has a name, or the condition shall have one: then it has a
+ *     lock of its own.
  * MP_ERR_NO_MEMORY: the shared segment is full.
+ * MP_ERR_INVALID, MP_ERR_EXISTS, MP_ERR_NOT_FOUND, MP_ERR_UNSUPPORTED, MP_ERR_TIMEOUT,
+ *     MP_ERR_OS: of one with a name, see mp_name_unlink.
  *
  * Fork: a child, also one that libmp did not make, uses the same condition through the same
  * handle.
@@ -1002,16 +1017,42 @@ mp_status mp_condition_free(mp_condition *condition);
 /* An event: a flag, set or not. */
 typedef struct mp_event mp_event;
 
+/* How an event shall be. */
+typedef struct mp_event_options {
+    /* sizeof(mp_event_options). */
+    size_t size;
+    /*
+     * What other processes, also such as are no relatives, open the same object by: see
+     * mp_name_unlink. NULL: it has no name, and goes with its last handle.
+     */
+    const char *name;
+    /* Of one with a name, an mp_open. */
+    int open;
+    /*
+     * Of one with a name that is created, who may open it, as for chmod: 0600 and what shall be
+     * added, 0: nobody but this user.
+     */
+    unsigned int mode;
+} mp_event_options;
+
+/* The defaults: mp_event_options o = MP_EVENT_OPTIONS; */
+#define MP_EVENT_OPTIONS { sizeof(mp_event_options), NULL, 0, 0 }
+
+/* MP_EVENT_OPTIONS as a function. */
+mp_status mp_event_options_init(mp_event_options *options);
+
 /*
  * Makes an event, not set. It costs 64 bytes of shared memory and no descriptor.
  *
- * event: where the handle goes.
+ * event: where the handle goes. options: NULL for the defaults.
  *
  * MP_ERR_NO_MEMORY: the shared segment is full.
+ * MP_ERR_INVALID, MP_ERR_EXISTS, MP_ERR_NOT_FOUND, MP_ERR_UNSUPPORTED, MP_ERR_TIMEOUT,
+ *     MP_ERR_OS: of one with a name, see mp_name_unlink.
  *
  * Fork: a child, also one that libmp did not make, uses the same event through the same handle.
  */
-mp_status mp_event_new(mp_event **event);
+mp_status mp_event_new(mp_event **event, const mp_event_options *options);
 
 /*
  * Sets the flag, and releases all who wait, also where it is cleared at once. Nothing changes
@@ -1090,10 +1131,22 @@ typedef struct mp_barrier_options {
     void *user;
     /* The most that any wait takes, in nanoseconds, whatever it asks for. */
     mp_timeout timeout;
+    /*
+     * What other processes, also such as are no relatives, open the same object by: see
+     * mp_name_unlink. NULL: it has no name, and goes with its last handle.
+     */
+    const char *name;
+    /* Of one with a name, an mp_open. */
+    int open;
+    /*
+     * Of one with a name that is created, who may open it, as for chmod: 0600 and what shall be
+     * added, 0: nobody but this user.
+     */
+    unsigned int mode;
 } mp_barrier_options;
 
 /* The defaults: mp_barrier_options o = MP_BARRIER_OPTIONS; */
-#define MP_BARRIER_OPTIONS { sizeof(mp_barrier_options), NULL, NULL, MP_FOREVER }
+#define MP_BARRIER_OPTIONS { sizeof(mp_barrier_options), NULL, NULL, MP_FOREVER, NULL, 0, 0 }
 
 /* MP_BARRIER_OPTIONS as a function. */
 mp_status mp_barrier_options_init(mp_barrier_options *options);
@@ -1107,6 +1160,8 @@ mp_status mp_barrier_options_init(mp_barrier_options *options);
  *
  * MP_ERR_INVALID: parties is something else.
  * MP_ERR_NO_MEMORY: the shared segment is full.
+ * MP_ERR_INVALID, MP_ERR_EXISTS, MP_ERR_NOT_FOUND, MP_ERR_UNSUPPORTED, MP_ERR_TIMEOUT,
+ *     MP_ERR_OS: of one with a name, see mp_name_unlink.
  * MP_ERR_UNKNOWN_TARGET: the action lies in no module, so that no other process could find it.
  *
  * Fork: a child, also one that libmp did not make, uses the same barrier through the same

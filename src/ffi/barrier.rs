@@ -5,13 +5,13 @@
 use super::guard::{guard, joined, options, out, write_to};
 use super::status::mp_status;
 use super::time::mp_timeout;
-use super::{handle, text};
+use super::{handle, name, text};
 use crate::error::{Result, Status, fail};
 use crate::park::Tree;
 use crate::process::{self, Target};
-use crate::shm::{BarrierBlock, ThisTree};
+use crate::shm::{BarrierBlock, Kind, ThisTree};
 use crate::{sync, time};
-use core::ffi::{c_char, c_int, c_void};
+use core::ffi::{c_char, c_int, c_uint, c_void};
 use std::cell::Cell;
 use std::sync::atomic::Ordering;
 
@@ -39,17 +39,28 @@ pub struct mp_barrier_options {
     pub user: *mut c_void,
     /// The most that any wait takes, in nanoseconds, whatever it asks for.
     pub timeout: mp_timeout,
+    /// What other processes, also such as are no relatives, open the same object by: see
+    /// mp_name_unlink. NULL: it has no name, and goes with its last handle.
+    pub name: *const c_char,
+    /// Of one with a name, an mp_open.
+    pub open: c_int,
+    /// Of one with a name that is created, who may open it, as for chmod: 0600 and what shall be
+    /// added, 0: nobody but this user.
+    pub mode: c_uint,
 }
 
 // mp.h:
 // /* The defaults: mp_barrier_options o = MP_BARRIER_OPTIONS; */
-// #define MP_BARRIER_OPTIONS { sizeof(mp_barrier_options), NULL, NULL, MP_FOREVER }
+// #define MP_BARRIER_OPTIONS { sizeof(mp_barrier_options), NULL, NULL, MP_FOREVER, NULL, 0, 0 }
 
 const DEFAULTS: mp_barrier_options = mp_barrier_options {
     size: size_of::<mp_barrier_options>(),
     action: None,
     user: std::ptr::null_mut(),
     timeout: time::FOREVER,
+    name: std::ptr::null(),
+    open: 0,
+    mode: 0,
 };
 
 /// MP_BARRIER_OPTIONS as a function.
@@ -70,6 +81,8 @@ pub unsafe extern "C" fn mp_barrier_options_init(options: *mut mp_barrier_option
 ///
 /// MP_ERR_INVALID: parties is something else.
 /// MP_ERR_NO_MEMORY: the shared segment is full.
+/// MP_ERR_INVALID, MP_ERR_EXISTS, MP_ERR_NOT_FOUND, MP_ERR_UNSUPPORTED, MP_ERR_TIMEOUT,
+///     MP_ERR_OS: of one with a name, see mp_name_unlink.
 /// MP_ERR_UNKNOWN_TARGET: the action lies in no module, so that no other process could find it.
 ///
 /// Fork: a child, also one that libmp did not make, uses the same barrier through the same
@@ -89,8 +102,10 @@ pub unsafe extern "C" fn mp_barrier_new(
             None => Vec::new(),
         };
         let user = options.user.expose_provenance() as u64;
-        let made = sync::barrier::create(parties as u64, options.timeout, &action, user)?;
-        place.write(handle::new_shared(made)?);
+        let create = |s| sync::barrier::create(s, parties as u64, options.timeout, &action, user);
+        // SAFETY: C's promise: a name is NULL or a text that is ended by a zero.
+        let object = unsafe { name::open(options.name, options.open, options.mode, Kind::Barrier, create) }?;
+        place.write(handle::new_shared(object)?);
         Ok(Status::Ok)
     })
 }
@@ -123,8 +138,8 @@ pub unsafe extern "C" fn mp_barrier_wait(
     index: *mut usize,
 ) -> mp_status {
     guard("mp_barrier_wait", || {
-        let block = handle::block(barrier)?;
-        let _pin = handle::pin_block(barrier)?;
+        let found = handle::find(barrier)?;
+        let block = found.block();
         let came = block.wait(timeout, || run(barrier, block))?;
         // SAFETY: C's promise: index is NULL or a place for the number.
         unsafe { write_to(index, came as usize) };
@@ -167,7 +182,7 @@ fn address_of_action(handle: usize, block: &BarrierBlock) -> Result<usize> {
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn mp_barrier_abort(barrier: *mut mp_barrier) -> mp_status {
     guard("mp_barrier_abort", || {
-        handle::block(barrier)?.abort();
+        handle::with(barrier, BarrierBlock::abort)?;
         Ok(Status::Ok)
     })
 }
@@ -176,7 +191,7 @@ pub unsafe extern "C" fn mp_barrier_abort(barrier: *mut mp_barrier) -> mp_status
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn mp_barrier_reset(barrier: *mut mp_barrier) -> mp_status {
     guard("mp_barrier_reset", || {
-        handle::block(barrier)?.reset();
+        handle::with(barrier, BarrierBlock::reset)?;
         Ok(Status::Ok)
     })
 }
@@ -189,7 +204,7 @@ pub unsafe extern "C" fn mp_barrier_parties(barrier: *const mp_barrier, parties:
     guard("mp_barrier_parties", || {
         // SAFETY: C's promise for its argument, as the header gives it.
         let place = unsafe { out(parties, "parties") }?;
-        place.write(handle::block(barrier)?.parties.load(Ordering::Relaxed) as usize);
+        place.write(handle::with(barrier, |block| block.parties.load(Ordering::Relaxed))? as usize);
         Ok(Status::Ok)
     })
 }
@@ -202,7 +217,7 @@ pub unsafe extern "C" fn mp_barrier_waiting(barrier: *const mp_barrier, waiting:
     guard("mp_barrier_waiting", || {
         // SAFETY: C's promise for its argument, as the header gives it.
         let place = unsafe { out(waiting, "waiting") }?;
-        place.write(handle::block(barrier)?.waiting() as usize);
+        place.write(handle::with(barrier, BarrierBlock::waiting)? as usize);
         Ok(Status::Ok)
     })
 }
@@ -215,7 +230,7 @@ pub unsafe extern "C" fn mp_barrier_broken(barrier: *const mp_barrier, broken: *
     guard("mp_barrier_broken", || {
         // SAFETY: C's promise for its argument, as the header gives it.
         let place = unsafe { out(broken, "broken") }?;
-        place.write(handle::block(barrier)?.is_broken());
+        place.write(handle::with(barrier, BarrierBlock::is_broken)?);
         Ok(Status::Ok)
     })
 }
@@ -236,7 +251,8 @@ pub unsafe extern "C" fn mp_barrier_describe(
     needed: *mut usize,
 ) -> mp_status {
     guard("mp_barrier_describe", || {
-        let block = handle::block(barrier)?;
+        let found = handle::find(barrier)?;
+        let block = found.block();
         let state = if block.is_broken() {
             "broken".into()
         } else {

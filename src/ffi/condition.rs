@@ -4,17 +4,18 @@
 //! a time that ran out, and not by a kill.
 
 use super::guard::{guard, joined, options, out};
+use super::handle::Found;
 use super::lock::mp_lock;
 use super::rlock::mp_rlock;
 use super::status::mp_status;
 use super::time::mp_timeout;
-use super::{handle, scope, slots, text};
+use super::{handle, name, scope, slots, text};
 use crate::error::{Result, Status, fail};
-use crate::shm::ConditionBlock;
+use crate::shm::{ConditionBlock, Kind};
 use crate::sync::condition;
 use crate::sync::guarding::{Guard, Guarding};
 use crate::time::{Deadline, FOREVER};
-use core::ffi::{c_char, c_void};
+use core::ffi::{c_char, c_int, c_uint, c_void};
 
 /// A condition, and its lock.
 pub struct mp_condition {
@@ -40,17 +41,28 @@ pub struct mp_condition_options {
     /// Of the condition's own RLock: acquire and wait answer MP_OWNER_DIED, instead of MP_OK,
     /// where the last holder died. A given lock does as it was told when it was made.
     pub report_owner_death: bool,
+    /// What other processes, also such as are no relatives, open the same object by: see
+    /// mp_name_unlink. NULL: it has no name, and goes with its last handle.
+    pub name: *const c_char,
+    /// Of one with a name, an mp_open.
+    pub open: c_int,
+    /// Of one with a name that is created, who may open it, as for chmod: 0600 and what shall be
+    /// added, 0: nobody but this user.
+    pub mode: c_uint,
 }
 
 // mp.h:
 // /* The defaults: mp_condition_options o = MP_CONDITION_OPTIONS; */
-// #define MP_CONDITION_OPTIONS { sizeof(mp_condition_options), NULL, NULL, false }
+// #define MP_CONDITION_OPTIONS { sizeof(mp_condition_options), NULL, NULL, false, NULL, 0, 0 }
 
 const DEFAULTS: mp_condition_options = mp_condition_options {
     size: size_of::<mp_condition_options>(),
     lock: std::ptr::null_mut(),
     rlock: std::ptr::null_mut(),
     report_owner_death: false,
+    name: std::ptr::null(),
+    open: 0,
+    mode: 0,
 };
 
 /// MP_CONDITION_OPTIONS as a function.
@@ -69,8 +81,11 @@ pub unsafe extern "C" fn mp_condition_options_init(options: *mut mp_condition_op
 /// condition: where the handle goes. options: NULL for the defaults.
 ///
 /// MP_ERR_INVALID: both a lock and an RLock are given.
-/// MP_ERR_UNSUPPORTED: the given one has a name.
+/// MP_ERR_UNSUPPORTED: the given one has a name, or the condition shall have one: then it has a
+///     lock of its own.
 /// MP_ERR_NO_MEMORY: the shared segment is full.
+/// MP_ERR_INVALID, MP_ERR_EXISTS, MP_ERR_NOT_FOUND, MP_ERR_UNSUPPORTED, MP_ERR_TIMEOUT,
+///     MP_ERR_OS: of one with a name, see mp_name_unlink.
 ///
 /// Fork: a child, also one that libmp did not make, uses the same condition through the same
 /// handle.
@@ -83,7 +98,12 @@ pub unsafe extern "C" fn mp_condition_new(
         // SAFETY: C's promise for its arguments, as the header gives it.
         let (place, options) = unsafe { (out(condition, "condition")?, self::options(options, DEFAULTS)?) };
         joined()?;
-        place.write(handle::new_shared(condition::create(guard_of(&options)?)?)?);
+        let guard = guard_of(&options)?;
+        let create = |s| condition::create(s, guard);
+        // SAFETY: C's promise: a name is NULL or a text that is ended by a zero.
+        let object =
+            unsafe { name::open(options.name, options.open, options.mode, Kind::Condition, create) }?;
+        place.write(handle::new_shared(object)?);
         Ok(Status::Ok)
     })
 }
@@ -109,8 +129,9 @@ fn guard_of(options: &mp_condition_options) -> Result<Guard> {
     Ok(Guard::Given(known.kind, known.r))
 }
 
-fn lock(condition: *const mp_condition) -> Result<Guarding> {
-    handle::block(condition)?.lock()
+/// The condition's lock, which stays for as long as the handle is kept.
+fn lock(condition: &Found<mp_condition>) -> Result<Guarding> {
+    condition.block().lock()
 }
 
 /// Acquires the condition's lock, as mp_rlock_acquire does, or mp_lock_acquire where the
@@ -127,10 +148,7 @@ pub unsafe extern "C" fn mp_condition_acquire(
     condition: *mut mp_condition,
     timeout: mp_timeout,
 ) -> mp_status {
-    guard("mp_condition_acquire", || {
-        let _pin = handle::pin_block(condition)?;
-        lock(condition)?.acquire(timeout)
-    })
+    guard("mp_condition_acquire", || lock(&handle::find(condition)?)?.acquire(timeout))
 }
 
 /// Releases the condition's lock, as mp_rlock_release does, or mp_lock_release where the
@@ -141,7 +159,7 @@ pub unsafe extern "C" fn mp_condition_acquire(
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn mp_condition_release(condition: *mut mp_condition) -> mp_status {
     guard("mp_condition_release", || {
-        lock(condition)?.release()?;
+        lock(&handle::find(condition)?)?.release()?;
         Ok(Status::Ok)
     })
 }
@@ -155,7 +173,7 @@ pub unsafe extern "C" fn mp_condition_locked(condition: *const mp_condition, loc
     guard("mp_condition_locked", || {
         // SAFETY: C's promise for its argument, as the header gives it.
         let place = unsafe { out(locked, "locked") }?;
-        place.write(lock(condition)?.is_held());
+        place.write(lock(&handle::find(condition)?)?.is_held());
         Ok(Status::Ok)
     })
 }
@@ -172,7 +190,8 @@ pub unsafe extern "C" fn mp_condition_recovered(
     guard("mp_condition_recovered", || {
         // SAFETY: C's promise for its argument, as the header gives it.
         let place = unsafe { out(recovered, "recovered") }?;
-        let lock = lock(condition)?;
+        let found = handle::find(condition)?;
+        let lock = lock(&found)?;
         place.write(lock.is_mine() && lock.is_recovered());
         Ok(Status::Ok)
     })
@@ -199,8 +218,8 @@ pub unsafe extern "C" fn mp_condition_recovered(
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn mp_condition_wait(condition: *mut mp_condition, timeout: mp_timeout) -> mp_status {
     guard("mp_condition_wait", || {
-        let block = handle::block(condition)?;
-        let _pin = handle::pin_block(condition)?;
+        let found = handle::find(condition)?;
+        let block = found.block();
         block.wait(Deadline::after(timeout))
     })
 }
@@ -229,8 +248,8 @@ pub unsafe extern "C" fn mp_condition_wait_for(
 ) -> mp_status {
     guard("mp_condition_wait_for", || {
         let Some(predicate) = predicate else { fail!(Invalid, "predicate is NULL") };
-        let block = handle::block(condition)?;
-        let _pin = handle::pin_block(condition)?;
+        let found = handle::find(condition)?;
+        let block = found.block();
         // SAFETY: called with what its type promises.
         block.wait_for(Deadline::after(timeout), || unsafe { predicate(condition, user) })
     })
@@ -269,7 +288,8 @@ pub unsafe extern "C" fn mp_condition_notify_all(condition: *mut mp_condition) -
 }
 
 fn notify(condition: *mut mp_condition, most: u64) -> Result<()> {
-    let block: &ConditionBlock = handle::block(condition)?;
+    let found = handle::find(condition)?;
+    let block: &ConditionBlock = found.block();
     block.notify(most)
 }
 
@@ -288,7 +308,7 @@ pub unsafe extern "C" fn mp_condition_describe(
     needed: *mut usize,
 ) -> mp_status {
     guard("mp_condition_describe", || {
-        let about = handle::block(condition)?.describe()?;
+        let about = handle::with(condition, ConditionBlock::describe)??;
         // SAFETY: C's promise for its arguments, as the header gives it.
         unsafe { text::write(text, size, needed, &about) }?;
         Ok(Status::Ok)

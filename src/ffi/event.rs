@@ -1,33 +1,75 @@
 //! Events between processes: a flag that any number of processes and threads wait for. Whoever is
 //! killed, before, in or after any of these calls, no other misses a set by it.
 
-use super::guard::{guard, joined, out};
+use super::guard::{guard, joined, options, out};
 use super::status::mp_status;
 use super::time::mp_timeout;
-use super::{handle, text};
+use super::{handle, name, text};
 use crate::error::Status;
+use crate::shm::{EventBlock, Kind};
 use crate::sync;
-use core::ffi::c_char;
+use core::ffi::{c_char, c_int, c_uint};
 
 /// An event: a flag, set or not.
 pub struct mp_event {
     _private: [u8; 0],
 }
 
+/// How an event shall be.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct mp_event_options {
+    /// sizeof(mp_event_options).
+    pub size: usize,
+    /// What other processes, also such as are no relatives, open the same object by: see
+    /// mp_name_unlink. NULL: it has no name, and goes with its last handle.
+    pub name: *const c_char,
+    /// Of one with a name, an mp_open.
+    pub open: c_int,
+    /// Of one with a name that is created, who may open it, as for chmod: 0600 and what shall be
+    /// added, 0: nobody but this user.
+    pub mode: c_uint,
+}
+
+// mp.h:
+// /* The defaults: mp_event_options o = MP_EVENT_OPTIONS; */
+// #define MP_EVENT_OPTIONS { sizeof(mp_event_options), NULL, 0, 0 }
+
+const DEFAULTS: mp_event_options =
+    mp_event_options { size: size_of::<mp_event_options>(), name: std::ptr::null(), open: 0, mode: 0 };
+
+/// MP_EVENT_OPTIONS as a function.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn mp_event_options_init(options: *mut mp_event_options) -> mp_status {
+    guard("mp_event_options_init", || {
+        // SAFETY: C's promise for its argument, as the header gives it.
+        unsafe { out(options, "options") }?.write(DEFAULTS);
+        Ok(Status::Ok)
+    })
+}
+
 /// Makes an event, not set. It costs 64 bytes of shared memory and no descriptor.
 ///
-/// event: where the handle goes.
+/// event: where the handle goes. options: NULL for the defaults.
 ///
 /// MP_ERR_NO_MEMORY: the shared segment is full.
+/// MP_ERR_INVALID, MP_ERR_EXISTS, MP_ERR_NOT_FOUND, MP_ERR_UNSUPPORTED, MP_ERR_TIMEOUT,
+///     MP_ERR_OS: of one with a name, see mp_name_unlink.
 ///
 /// Fork: a child, also one that libmp did not make, uses the same event through the same handle.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn mp_event_new(event: *mut *mut mp_event) -> mp_status {
+pub unsafe extern "C" fn mp_event_new(
+    event: *mut *mut mp_event,
+    options: *const mp_event_options,
+) -> mp_status {
     guard("mp_event_new", || {
-        // SAFETY: C's promise for its argument, as the header gives it.
-        let place = unsafe { out(event, "event") }?;
+        // SAFETY: C's promise for its arguments, as the header gives it.
+        let (place, options) = unsafe { (out(event, "event")?, self::options(options, DEFAULTS)?) };
         joined()?;
-        place.write(handle::new_shared(sync::event::create()?)?);
+        let create = sync::event::create;
+        // SAFETY: C's promise: a name is NULL or a text that is ended by a zero.
+        let object = unsafe { name::open(options.name, options.open, options.mode, Kind::Event, create) }?;
+        place.write(handle::new_shared(object)?);
         Ok(Status::Ok)
     })
 }
@@ -40,7 +82,7 @@ pub unsafe extern "C" fn mp_event_new(event: *mut *mut mp_event) -> mp_status {
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn mp_event_set(event: *mut mp_event) -> mp_status {
     guard("mp_event_set", || {
-        handle::block(event)?.set();
+        handle::with(event, EventBlock::set)?;
         Ok(Status::Ok)
     })
 }
@@ -49,7 +91,7 @@ pub unsafe extern "C" fn mp_event_set(event: *mut mp_event) -> mp_status {
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn mp_event_clear(event: *mut mp_event) -> mp_status {
     guard("mp_event_clear", || {
-        handle::block(event)?.clear();
+        handle::with(event, |block| block.clear())?;
         Ok(Status::Ok)
     })
 }
@@ -62,7 +104,7 @@ pub unsafe extern "C" fn mp_event_is_set(event: *const mp_event, set: *mut bool)
     guard("mp_event_is_set", || {
         // SAFETY: C's promise for its argument, as the header gives it.
         let place = unsafe { out(set, "set") }?;
-        place.write(handle::block(event)?.is_set());
+        place.write(handle::with(event, |block| block.is_set())?);
         Ok(Status::Ok)
     })
 }
@@ -78,13 +120,11 @@ pub unsafe extern "C" fn mp_event_is_set(event: *const mp_event, set: *mut bool)
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn mp_event_wait(event: *mut mp_event, timeout: mp_timeout) -> mp_status {
     guard("mp_event_wait", || {
-        let block = handle::block(event)?;
-        if block.is_set() {
+        if handle::block_quickly(event).is_some_and(|block| block.is_set()) {
             return Ok(Status::Ok);
         }
         // It may sleep: the handle must outlast it.
-        let _pin = handle::pin_block(event)?;
-        block.wait(timeout)?;
+        handle::find(event)?.block().wait(timeout)?;
         Ok(Status::Ok)
     })
 }
@@ -104,7 +144,7 @@ pub unsafe extern "C" fn mp_event_describe(
     needed: *mut usize,
 ) -> mp_status {
     guard("mp_event_describe", || {
-        let state = if handle::block(event)?.is_set() { "set" } else { "unset" };
+        let state = if handle::with(event, |block| block.is_set())? { "set" } else { "unset" };
         let line = format!("<Event at {:#x} {state}>", event.addr());
         // SAFETY: C's promise for its arguments, as the header gives it.
         unsafe { text::write(text, size, needed, &line) }?;

@@ -21,9 +21,12 @@ pub(super) fn choose(lock: *mut mp_lock, rlock: *mut mp_rlock, raw: bool, report
 }
 
 fn given<T: Shared>(lock: *mut T) -> Result<Guard> {
-    handle::block(lock)?;
-    let (kind, r) = slots::object(lock.addr() as u64)?;
-    Ok(Guard::Given(kind, r))
+    handle::find(lock)?;
+    let known = slots::known(lock.addr() as u64)?;
+    if known.entry.is_named() {
+        fail!(Unsupported, "a lock with a name cannot guard what has none");
+    }
+    Ok(Guard::Given(known.kind, known.r))
 }
 
 /// A handle of its own to the lock, if it is one of this kind.

@@ -122,6 +122,14 @@ pub(super) fn find<T: Shared>(handle: *const T) -> Result<Found<T>> {
     Ok(Found(slots::pin(handle.addr() as u64, T::KIND)?, PhantomData))
 }
 
+/// Does something with the block behind any good handle that takes no time.
+pub(super) fn with<T: Shared, R>(handle: *const T, what: impl FnOnce(&T::Block) -> R) -> Result<R> {
+    match block_quickly(handle) {
+        Some(block) => Ok(what(block)),
+        None => Ok(what(find(handle)?.block())),
+    }
+}
+
 /// A new handle for a block.
 pub(super) fn new_shared<T: Shared>(object: Object) -> Result<*mut T> {
     Ok(std::ptr::without_provenance_mut(slots::put_object(T::KIND, object)? as usize))

@@ -186,8 +186,8 @@ pub unsafe extern "C" fn mp_shareable_list_memory(
 
 /// Holds the block behind a good handle once more.
 fn hold(handle: usize) -> Result<Object> {
-    let (kind, r) = slots::object(handle as u64)?;
-    Ok(Object { r, entry: shm::hold(r, kind)? })
+    let known = slots::known(handle as u64)?;
+    Ok(Object { r: known.r, entry: shm::hold(known.r, known.kind)? })
 }
 
 /// How many items the list has.

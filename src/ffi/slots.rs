@@ -346,7 +346,7 @@ pub(super) fn put_object(kind: Kind, object: Object) -> Result<u64> {
     let note = u64::from(u16::try_from(super::handle::note(kind, address)).unwrap_or(0)) << NOTE_AT;
     let named = if object.entry.is_named() { NAMED } else { 0 };
     put(kind as u64 | named, address | note as usize, object.entry.bits(), object.r.generation())
-        .inspect_err(|_| shm::release(object.entry))
+        .inspect_err(|_| shm::let_go(object.entry))
 }
 
 /// A handle for an object of this process.
@@ -426,7 +426,7 @@ fn clean_up(slot: &'static Slot) {
         let discard: fn(usize) = unsafe { std::mem::transmute(entry as usize) };
         discard(data);
     } else {
-        shm::release(Entry::from_bits(entry));
+        shm::let_go(Entry::from_bits(entry));
     }
     slot.pins.fetch_and(!(CLOSED | CLEANING), Ordering::Release);
     if let Ok((_guard, free)) = free_list() {

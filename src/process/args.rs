@@ -107,7 +107,7 @@ impl Args {
     pub(super) fn clear(&mut self) {
         for arg in self.held.drain(..) {
             if let Held::Object(_, _, entry) = arg {
-                shm::release(entry);
+                shm::let_go(entry);
             }
         }
     }

@@ -70,7 +70,7 @@ pub(super) fn create(
     make: impl FnOnce() -> Result<Object>,
     lock_word: impl FnOnce(Ref) -> Option<&'static AtomicU64>,
 ) -> Result<Object> {
-    let lock = guard.prepare()?;
+    let lock = guard.prepare(&shm::TREE)?;
     let undo = |lock: Option<Object>| lock.into_iter().for_each(|lock| shm::release(lock.entry));
     let object = match make() {
         Ok(object) => object,

@@ -11,20 +11,23 @@ use super::ledger::{self, Entry, private};
 use super::objects::{self, Object, drop_ref, resolve, resolve_in};
 use super::queue_block::QueueBlock;
 use super::segment::{Segment, TREE};
+use super::tree::tree_of;
 use super::wait_blocks::ConditionBlock;
 use crate::error::Result;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 /// Hands a block from this process's ledger to a carrier: a word of a block that outlives the process.
+/// Both are in the same segment.
 pub(crate) fn carry(object: Object, carrier: &AtomicU64) {
-    let open = private(&TREE);
-    let mut books = books::open(&TREE);
+    let s = object.entry.segment();
+    let open = private(s);
+    let mut books = books::open(s);
     let mut tx = books.begin();
     tx.set(carrier, ledger::held(object.r));
     tx.set(object.entry.word(), 0);
     tx.commit();
     drop(books);
-    open.private.note_unused(&TREE, object.entry.word());
+    open.private.note_unused(s, object.entry.word());
 }
 
 /// The other way round: what the carrier holds is this process's from now on, and `word` becomes `value` in the
@@ -64,7 +67,7 @@ pub(crate) fn drop_carried(carrier: &AtomicU64) {
     if carrier.load(Ordering::Relaxed) == 0 {
         return;
     }
-    let mut books = books::open(&TREE);
+    let mut books = books::open(tree_of(carrier).0);
     if let ledger::Line::Held(r) = ledger::read(carrier) {
         drop_ref(&mut books, carrier, r);
     }

@@ -35,9 +35,9 @@ pub(crate) use layout::{
     ArrayBlock, BytesBlock, Kind, LockBlock, MemoryBlock, PoolBlock, Ref, SemaphoreBlock, ValueBlock,
 };
 pub(crate) use ledger::Entry;
-pub(crate) use names::{Naming, Opening, hold_again, open, passport, reap_all, receive, unlink};
+pub(crate) use names::{Naming, Opening, hold_again, let_go, open, passport, reap_all, receive, unlink};
 pub(crate) use objects::{
-    Data, Object, address, create, create_in, data, hold, hold_for, reference, release, resolve,
+    Data, Object, address, create, create_in, data, hold, hold_for, reference, release, resolve, resolve_in,
 };
 pub(crate) use own::{is_one as is_segment, ticket};
 pub(crate) use pool_area::{AHEAD, IN_BLOCK, INLINE, OUT_BLOCK, PoolArea, TARGETS, TaskSlot};
@@ -49,7 +49,7 @@ pub(crate) use table::{
     Birth, await_birth, claim_child, exit_status, give_up, leave_exit_status, note_normal_exit, note_pid,
     report_birth,
 };
-pub(crate) use tree::{In, ThisTree, enter_child, enter_image, join};
+pub(crate) use tree::{In, ThisTree, enter_child, enter_image, join, tree_of};
 pub(crate) use wait_blocks::{BarrierBlock, ConditionBlock, EventBlock};
 #[cfg(test)]
 mod tests;

@@ -376,9 +376,15 @@ pub(crate) fn hold_again(entry: Entry, r: Ref, kind: Kind) -> Result<Entry> {
     hold_there(s, r, kind)
 }
 
-/// One reference less; without any, nothing of the segment stays in this process.
-pub(super) fn let_go(s: &'static Segment) {
+/// What came from [`open`], [`receive`] or [`hold_again`], or is in the tree's segment, is held no longer. Without
+/// any reference nothing of a named segment stays in this process.
+pub(crate) fn let_go(entry: Entry) {
+    if !entry.is_named() {
+        return objects::release(entry);
+    }
+    let s = entry.segment();
     let _names = page().names.lock();
+    objects::release(entry);
     let left = s.users.load(Ordering::Relaxed).saturating_sub(1);
     s.users.store(left, Ordering::Relaxed);
     if left != 0 {

@@ -6,7 +6,6 @@ use super::carriers;
 use super::extents;
 use super::layout::{BlockHead, Extent, GRAIN, Kind, MAX_SMALL, Ref, UNIT, Words};
 use super::ledger::{self, Entry, private};
-use super::names;
 use super::redo::Transaction;
 use super::segment::{self, Segment, TREE};
 use super::table;
@@ -289,10 +288,6 @@ pub(crate) fn release(entry: Entry) {
         drop_ref(&mut books, word, r);
         drop(books);
         open.private.note_unused(s, word);
-        drop(open);
-        if entry.is_named() {
-            names::let_go(s);
-        }
     }
 }
 

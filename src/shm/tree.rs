@@ -1,7 +1,7 @@
 //! How a process becomes part of the program's tree.
 
 use super::ledger::{self, Entry};
-use super::segment::{Segment, TREE};
+use super::segment::{self, Segment, TREE};
 use super::sweep::sweep_in;
 use super::{own, table};
 use crate::error::Result;
@@ -14,7 +14,13 @@ use std::sync::atomic::{AtomicU64, Ordering};
 pub(crate) struct ThisTree;
 
 /// The same of those who use a given segment.
+#[derive(Clone, Copy)]
 pub(crate) struct In(pub(crate) &'static Segment);
+
+/// The same of those who use the segment that something shared lies in.
+pub(crate) fn tree_of<T>(shared: &T) -> In {
+    In(segment::of((&raw const *shared).addr()).unwrap_or(&TREE))
+}
 
 impl Tree for In {
     type Seat = Option<Entry>;

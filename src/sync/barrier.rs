@@ -2,23 +2,29 @@
 
 use crate::error::{Error, Result, Status, fail};
 use crate::park::{Failure, MOST_PARTIES};
-use crate::shm::{self, BarrierBlock, Kind, Object, ThisTree};
+use crate::shm::{self, BarrierBlock, Kind, Object, Segment};
 use crate::sys::exit::at_exit;
 use crate::time::Deadline;
 use std::sync::atomic::Ordering;
 
 /// Makes one. `action` names what the last party runs, for processes that find it by that; empty for nothing.
-pub(crate) fn create(parties: u64, timeout: i64, action: &[u8], user: u64) -> Result<Object> {
+pub(crate) fn create(
+    s: &'static Segment,
+    parties: u64,
+    timeout: i64,
+    action: &[u8],
+    user: u64,
+) -> Result<Object> {
     if !(1..=MOST_PARTIES).contains(&parties) {
         fail!(Invalid, "a barrier has 1 to {MOST_PARTIES} parties, and {parties} are asked for");
     }
     let rows = parties as usize * 16;
-    let object = shm::create::<BarrierBlock>(Kind::Barrier, rows + action.len(), |block| {
+    let object = shm::create_in::<BarrierBlock>(s, Kind::Barrier, rows + action.len(), |block| {
         block.parties.store(parties, Ordering::Relaxed);
         block.timeout.store(timeout as u64, Ordering::Relaxed);
         block.user.store(user, Ordering::Relaxed);
     })?;
-    let block = shm::resolve::<BarrierBlock>(object.r, Kind::Barrier);
+    let block = shm::resolve_in::<BarrierBlock>(s, object.r, Kind::Barrier);
     match block.and_then(|block| shm::data(&block.head)) {
         Some(data) => data.write(rows, action),
         None => return Err(overwritten()),
@@ -42,8 +48,8 @@ impl BarrierBlock {
         // Who has taken part and exits in good order is not missed. Once for each program is enough.
         at_exit(note_exit);
         let deadline = Deadline::after(timeout.min(self.timeout.load(Ordering::Relaxed) as i64));
-        self.barrier().ok_or_else(overwritten)?.wait(&ThisTree, deadline, action).map_err(|failure| {
-            match failure {
+        self.barrier().ok_or_else(overwritten)?.wait(&shm::tree_of(self), deadline, action).map_err(
+            |failure| match failure {
                 Failure::Broken => Error::new(Status::BrokenBarrier, "the barrier is broken"),
                 Failure::TooLate => Error::new(
                     Status::BrokenBarrier,
@@ -51,16 +57,16 @@ impl BarrierBlock {
                 ),
                 Failure::NotIn => Error::new(Status::Timeout, "the parties are complete without this call"),
                 Failure::Action(error) => error,
-            }
-        })
+            },
+        )
     }
 
     pub(crate) fn abort(&self) {
-        self.barrier().inspect(|barrier| barrier.abort(&ThisTree));
+        self.barrier().inspect(|barrier| barrier.abort(&shm::tree_of(self)));
     }
 
     pub(crate) fn reset(&self) {
-        self.barrier().inspect(|barrier| barrier.reset(&ThisTree));
+        self.barrier().inspect(|barrier| barrier.reset(&shm::tree_of(self)));
     }
 
     pub(crate) fn is_broken(&self) -> bool {

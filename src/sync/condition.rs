@@ -3,14 +3,18 @@
 use super::guarding::{self, Guard, Guarding};
 use crate::error::{Error, Result, Status, fail};
 use crate::park::Nodes;
-use crate::shm::{self, BytesBlock, ConditionBlock, Kind, Object, ThisTree};
+use crate::shm::{self, BytesBlock, ConditionBlock, Kind, Object, Segment};
 use crate::time::Deadline;
 
 /// Makes one.
-pub(crate) fn create(guard: Guard) -> Result<Object> {
-    let lock = guard.prepare()?;
-    let made = shm::create::<ConditionBlock>(Kind::Condition, 0, |_| {});
-    match made.as_ref().ok().and_then(|object| shm::resolve::<ConditionBlock>(object.r, Kind::Condition)) {
+pub(crate) fn create(s: &'static Segment, guard: Guard) -> Result<Object> {
+    let lock = guard.prepare(s)?;
+    let made = shm::create_in::<ConditionBlock>(s, Kind::Condition, 0, |_| {});
+    match made
+        .as_ref()
+        .ok()
+        .and_then(|object| shm::resolve_in::<ConditionBlock>(s, object.r, Kind::Condition))
+    {
         Some(block) => guarding::attach(lock, &block.carriers[0]),
         None => {
             lock.inspect(|lock| shm::release(lock.entry));
@@ -35,10 +39,11 @@ impl ConditionBlock {
 
     /// Gives the lock up, waits until notified, and takes the lock again. OWNER_DIED where that reports it.
     pub(crate) fn wait(&self, deadline: Deadline) -> Result<Status> {
+        let tree = &shm::tree_of(self);
         let lock = self.held_lock()?;
         let mut nodes = self.nodes();
         let seat = loop {
-            match nodes.sit(&ThisTree) {
+            match nodes.sit(tree) {
                 Some(seat) => break seat,
                 None => nodes = self.make_room(nodes)?,
             }
@@ -52,7 +57,7 @@ impl ConditionBlock {
             }
         };
         // Others may have made room meanwhile: the table is looked up anew each time.
-        let notified = seat.sleep(&ThisTree, deadline, || self.nodes().bury_the_granted(&ThisTree));
+        let notified = seat.sleep(tree, deadline, || self.nodes().bury_the_granted(tree));
         let taken = lock.take_back(depth);
         if notified {
             seat.leave();
@@ -65,7 +70,7 @@ impl ConditionBlock {
     /// More nodes, or those of the dead. By the lock's holder.
     fn make_room(&self, nodes: Nodes<'_>) -> Result<Nodes<'_>> {
         let before = nodes.free();
-        nodes.bury_waiters(&ThisTree);
+        nodes.bury_waiters(&shm::tree_of(self));
         if nodes.free() > before {
             return Ok(self.nodes());
         }
@@ -73,7 +78,7 @@ impl ConditionBlock {
             fail!(NoMemory, "as many wait for the condition as it has room for");
         };
         let bytes = ConditionBlock::part_size(part) * 8;
-        let object = shm::create::<BytesBlock>(Kind::Bytes, bytes, |_| {})?;
+        let object = shm::create_in::<BytesBlock>(shm::tree_of(self).0, Kind::Bytes, bytes, |_| {})?;
         shm::carry(object, &self.carriers[part]);
         Ok(self.nodes())
     }
@@ -98,7 +103,7 @@ impl ConditionBlock {
     /// Releases the `most` who have waited longest.
     pub(crate) fn notify(&self, most: u64) -> Result<()> {
         self.held_lock()?;
-        self.nodes().notify(&ThisTree, most);
+        self.nodes().notify(&shm::tree_of(self), most);
         Ok(())
     }
 

@@ -4,7 +4,7 @@
 use super::rlock::{self, not_owner};
 use crate::error::{Result, Status, fail};
 use crate::park::{Owner, Tree};
-use crate::shm::{self, Kind, LockBlock, Object, Ref, ThisTree};
+use crate::shm::{self, In, Kind, LockBlock, Object, Ref, Segment};
 use std::sync::atomic::AtomicU64;
 
 /// What an object shall be guarded by.
@@ -24,13 +24,17 @@ pub(crate) struct Guarding {
     block: &'static LockBlock,
     kind: Kind,
     r: Ref,
+    tree: In,
 }
 
 impl Guard {
     /// Makes or takes the lock; this process holds it until it is with a carrier.
-    pub(crate) fn prepare(self) -> Result<Option<Object>> {
+    pub(crate) fn prepare(self, s: &'static Segment) -> Result<Option<Object>> {
         Ok(match self {
-            Guard::Own(report) => Some(rlock::create(&shm::TREE, report)?),
+            Guard::Own(report) => Some(rlock::create(s, report)?),
+            Guard::Given(..) if !s.is_tree() => {
+                fail!(Unsupported, "an object with a name has a lock of its own: none can be given")
+            }
             Guard::Given(kind, r) => Some(Object { r, entry: shm::hold(r, kind)? }),
             Guard::None => None,
         })
@@ -47,9 +51,10 @@ pub(crate) fn attach(lock: Option<Object>, carrier: &AtomicU64) {
 /// The lock that a carrier holds, if any.
 pub(crate) fn find(carrier: &AtomicU64) -> Option<Guarding> {
     let r = shm::carried_ref(carrier)?;
+    let tree = shm::tree_of(carrier);
     [Kind::RLock, Kind::Lock].into_iter().find_map(|kind| {
-        let block = shm::resolve::<LockBlock>(r, kind)?;
-        Some(Guarding { block, kind, r })
+        let block = shm::resolve_in::<LockBlock>(tree.0, r, kind)?;
+        Some(Guarding { block, kind, r, tree })
     })
 }
 
@@ -68,29 +73,29 @@ impl Guarding {
 
     pub(crate) fn acquire(&self, timeout: i64) -> Result<Status> {
         if self.is_recursive() {
-            self.block.acquire_again(&ThisTree, timeout)
+            self.block.acquire_again(&self.tree, timeout)
         } else {
-            self.block.acquire(&ThisTree, timeout)
+            self.block.acquire(&self.tree, timeout)
         }
     }
 
     /// The same if it takes no time; false leaves everything as it was, also where the holder is dead.
     pub(crate) fn acquire_quickly(&self) -> bool {
         match self.is_recursive() {
-            true => self.block.acquire_again_quickly(),
-            false => self.block.lock.try_quickly(ThisTree.me()),
+            true => self.block.acquire_again_quickly(&self.tree),
+            false => self.block.lock.try_quickly(self.tree.me()),
         }
     }
 
     pub(crate) fn release(&self) -> Result<()> {
-        if self.is_recursive() { self.block.release_once(&ThisTree) } else { self.block.release(&ThisTree) }
+        if self.is_recursive() { self.block.release_once(&self.tree) } else { self.block.release(&self.tree) }
     }
 
     /// Whether the caller holds it: this thread an RLock, this process a Lock.
     pub(crate) fn is_mine(&self) -> bool {
         match self.is_recursive() {
-            true => self.block.is_this_threads(&ThisTree),
-            false => self.owner() == Some(ThisTree.me()),
+            true => self.block.is_this_threads(&self.tree),
+            false => self.owner() == Some(self.tree.me()),
         }
     }
 
@@ -110,7 +115,7 @@ impl Guarding {
     }
 
     pub(crate) fn is_recovered(&self) -> bool {
-        self.block.lock.is_recovered(ThisTree.me())
+        self.block.lock.is_recovered(self.tree.me())
     }
 
     pub(crate) fn owner(&self) -> Option<Owner> {
@@ -125,24 +130,28 @@ impl Guarding {
     /// Gives it back wholly, for a while; answers what `take_back` needs.
     pub(crate) fn give_up(&self) -> Result<u64> {
         if self.is_recursive() {
-            return self.block.release_wholly(&ThisTree);
+            return self.block.release_wholly(&self.tree);
         }
         self.check_mine()?;
-        self.block.release(&ThisTree)?;
+        self.block.release(&self.tree)?;
         Ok(1)
     }
 
     /// Takes it again as it was, without limit. OWNER_DIED where it reports that.
     pub(crate) fn take_back(&self, depth: u64) -> Result<Status> {
         if self.is_recursive() {
-            Ok(self.block.take_back(&ThisTree, depth))
+            Ok(self.block.take_back(&self.tree, depth))
         } else {
-            self.block.acquire(&ThisTree, i64::MAX)
+            self.block.acquire(&self.tree, i64::MAX)
         }
     }
 
     /// Who has it, and how often, as Python tells it.
     pub(crate) fn describe(&self) -> String {
-        if self.is_recursive() { self.block.describe_recursive() } else { self.block.describe() }
+        if self.is_recursive() {
+            self.block.describe_recursive(&self.tree)
+        } else {
+            self.block.describe(&self.tree)
+        }
     }
 }
