@@ -133,8 +133,7 @@ sabotage! {
         "    uint64_t owner_deaths;\n    uint64_t rescued;", "offset owner_deaths of mp_stats";
     field_too_many: "    uint64_t sweeps;" => "    uint64_t sweeps, naps;", "mp_stats";
     field_too_many_in_padding:
-        "    bool report_owner_death;\n} mp_lock_options;" =>
-        "    bool report_owner_death, more;\n} mp_lock_options;", "mp_lock_options";
+        "    bool give_back;" => "    bool give_back, more;", "mp_semaphore_options";
     struct_size: "} mp_bytes;" => "} __attribute__((aligned(32))) mp_bytes;", "mp_bytes size";
     struct_align:
         "} mp_pool_options;" => "} __attribute__((packed)) mp_pool_options;", "mp_pool_options align";
