@@ -7,7 +7,7 @@
 //! | `error`, `time` | leaves that anyone may use |
 //! | `sys` | the only room that calls the kernel and the C library |
 //! | `park` | sleeping, and the lock word that a dead owner cannot keep |
-//! | `shm` | the tree's segment: process table, blocks, ledgers, books |
+//! | `shm` | segments, the tree's and those with names: process table, blocks, ledgers, books |
 //! | `sync` | the lock |
 //! | `process`, `queue`, `shared` | processes and their arguments; the queue; values and arrays |
 //! | `pool` | workers, tasks, map |

@@ -1,5 +1,5 @@
-//! The tree's segment: one nameless shared file that begins with a table of the program's processes and holds
-//! every shared object.
+//! Segments: shared files that begin with a table of the processes that use them. The tree has one without a name,
+//! which holds every anonymous object; each object with a name has one of its own ([`names`]).
 //!
 //! Three rules keep it whole when a process is killed between two stores:
 //! (a) the whole transition is one word ([`crate::park::OwnerLock`], the states in [`table`]);
