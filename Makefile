@@ -40,7 +40,7 @@ export CC CXX LD AR OBJCOPY READELF STRIP CARGO CFLAGS LDFLAGS C_TEST_FLAGS PKG_
 
 .DELETE_ON_ERROR:
 .PRECIOUS: build/benches/%.o
-.PHONY: all header demo check bench examples c-tests install install-strip uninstall clean help
+.PHONY: all header demo check models bench examples c-tests install install-strip uninstall clean help
 
 all: $(LIBRARY) build/lib/libmp.a ## the library, in build/lib
 
@@ -128,6 +128,9 @@ c-tests: build/c-tests/run ## the C test suite; run it by build/c-tests/run
 
 check: ## everything that has to hold before a change goes in
 	@tests/check.sh
+
+models: ## the models of src/park in more ways than make check has time for: half an hour and more
+	MP_MODELS=long $(CARGO) test --locked -p libmp-models -- --nocapture
 
 install: $(LIBRARY) build/lib/libmp.a build/rust/libs-private ## into DESTDIR/PREFIX
 	install -d $(DESTDIR)$(LIBDIR)/pkgconfig $(DESTDIR)$(INCLUDEDIR)

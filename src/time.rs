@@ -1,6 +1,7 @@
 //! Timeouts become one monotonic deadline at the border.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
+pub(crate) use std::time::Instant;
 
 /// Wait without limit.
 pub(crate) const FOREVER: i64 = i64::MAX;

@@ -72,6 +72,7 @@ close() {
 # Without the library no other step means anything.
 step build env MAKEFLAGS= "${MAKE:-make}" -s -j2 all examples c-tests || close
 step rust "${CARGO:-cargo}" test --locked --quiet --no-fail-fast || true
+step models "${CARGO:-cargo}" test --locked --quiet -p libmp-models || true
 step header tests/header.sh || true
 step abi tests/abi.sh || true
 step exports tests/exports.sh || true

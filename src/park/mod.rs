@@ -32,7 +32,8 @@ pub(crate) use spot::{Spot, Wait};
 
 use crate::sys::atomic::{AtomicU64, Ordering};
 use crate::sys::cpu;
-use std::time::{Duration, Instant};
+use crate::time::Instant;
+use std::time::Duration;
 
 /// What sleepers need to know of the program's other processes.
 pub(crate) trait Tree {

@@ -40,9 +40,6 @@ impl Spot {
     /// before its fence; so either we see the sleeper here, or its look behind the fence sees the new state.
     #[inline(always)]
     pub(crate) fn notify_swapped(&self, count: i32) {
-        // The model checker knows less of SeqCst accesses than of fences.
-        #[cfg(loom)]
-        fence(Ordering::SeqCst);
         if self.sleepers.load(Ordering::SeqCst) != 0 {
             self.wake(count);
         }

@@ -1,0 +1,144 @@
+//! Conditions: a notification releases as many as it says, whoever gives up, and those of the dead reach others.
+
+use super::explore::{Body, Counter, End, Model, Process};
+use super::park::{ConditionWords, Nodes, OwnerLock};
+use crate::time::Deadline;
+use loom::cell::UnsafeCell;
+
+pub(super) const MODELS: &[(&str, fn())] = &[
+    ("condition_two", two),
+    ("condition_all", all),
+    ("condition_timeout", timeout),
+    ("condition_kill", kill),
+];
+
+#[derive(Default)]
+struct Shared {
+    lock: OwnerLock,
+    words: ConditionWords,
+    /// How many wait, or did, without a limit.
+    waiting: Counter,
+    /// How many came to their ends.
+    over: Counter,
+    /// How many were notified and have the lock again.
+    guarded: UnsafeCell<usize>,
+}
+
+// SAFETY: the checker sees to it that the guarded cell is used by one at a time.
+unsafe impl Sync for Shared {}
+
+impl Shared {
+    fn nodes(&self) -> Nodes<'_> {
+        self.words.with(Default::default())
+    }
+
+    /// By the lock's holder.
+    fn change(&self, what: impl FnOnce(&mut usize)) {
+        // SAFETY: the caller holds the lock.
+        self.guarded.with_mut(|at| what(unsafe { &mut *at }));
+    }
+
+    fn look(&self) -> usize {
+        // SAFETY: the caller holds the lock, or all processes are gone.
+        self.guarded.with(|at| unsafe { *at })
+    }
+
+    fn acquire(&self, process: &Process) {
+        self.lock.acquire(process, || Deadline::Never).expect("without a limit");
+    }
+
+    /// As `ConditionBlock::wait` does it.
+    fn wait(&self, process: &Process, deadline: Deadline) -> bool {
+        self.acquire(process);
+        let seat = self.nodes().sit(process).expect("there is room");
+        if matches!(deadline, Deadline::Never) {
+            self.waiting.add();
+        }
+        self.lock.release(process);
+        let notified = seat.sleep(process, deadline, || self.nodes().bury_the_granted(process));
+        self.acquire(process);
+        if notified {
+            self.change(|guarded| *guarded += 1);
+            seat.leave();
+        }
+        self.lock.release(process);
+        notified
+    }
+
+    /// By somebody who knows that so many wait.
+    fn notify(&self, process: &Process, count: u64) {
+        self.acquire(process);
+        let told = self.nodes().notify(process, count);
+        assert_eq!(told, count, "notifications");
+        self.lock.release(process);
+    }
+}
+
+fn wait(process: &Process, shared: &Shared) {
+    assert!(shared.wait(process, Deadline::Never));
+}
+
+fn notify(process: &Process, shared: &Shared) {
+    shared.waiting.await_count(1, || false);
+    shared.notify(process, 1);
+}
+
+fn model(interruptions: usize, processes: &'static [Body<Shared>], end: fn(&Shared, End)) -> Model<Shared> {
+    let mourn = |process: &Process, shared: &Shared, dead| shared.nodes().note_death(process, dead);
+    Model { new: Shared::default, processes, mourn, end, interruptions }
+}
+
+/// All have come back.
+fn ended(shared: &Shared, released: usize) {
+    assert_eq!(shared.look(), released, "notifications");
+    assert_eq!(shared.nodes().count(), 0, "nobody waits any more");
+}
+
+fn two() {
+    model(3, &[wait, notify], |shared, _| ended(shared, 1)).run();
+}
+
+fn all() {
+    let notify: Body<Shared> = |process, shared| {
+        shared.waiting.await_count(2, || false);
+        shared.notify(process, 2);
+    };
+    model(2, Box::leak(Box::new([wait, wait, notify])), |shared, _| ended(shared, 2)).run();
+}
+
+/// One gives up at any moment. The notification releases the other one, or it, but never nobody and never both.
+fn timeout() {
+    let in_time: Body<Shared> = |process, shared| {
+        if shared.wait(process, Deadline::Strike) {
+            // It had what the other one waits for.
+            shared.notify(process, 1);
+        }
+    };
+    let processes = [in_time, |process, _| process.strike(), wait, notify];
+    model(1, Box::leak(Box::new(processes)), |shared, _| assert!(shared.look() >= 1, "notifications")).run();
+}
+
+/// The one who has waited longest is killed, notified or not: unless it had the lock again, the other one has its
+/// notification.
+fn kill() {
+    let longest: Body<Shared> = |process, shared| {
+        wait(process, shared);
+        shared.over.add();
+    };
+    let next: Body<Shared> = |process, shared| {
+        shared.waiting.await_count(1, || process.other_is_dead(0));
+        wait(process, shared);
+    };
+    let notify: Body<Shared> = |process, shared| {
+        shared.waiting.await_count(2, || process.other_is_dead(0) && shared.waiting.count() == 1);
+        shared.notify(process, 1);
+        shared.over.await_count(1, || process.other_is_dead(0));
+        shared.acquire(process);
+        // Not where the dead one had nothing of it.
+        if shared.look() == 1 && shared.nodes().count() == 1 {
+            shared.nodes().notify(process, 1);
+        }
+        shared.lock.release(process);
+    };
+    model(1, Box::leak(Box::new([longest, next, notify])), |_, _| {}).kill(&[0]);
+}

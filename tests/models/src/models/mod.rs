@@ -1,0 +1,45 @@
+//! What the processes of each model do, and what must be true of it. Compiled for src/park as it is, and again for
+//! each mutant.
+
+mod barrier;
+mod condition;
+mod event;
+mod explore;
+mod lock;
+mod rlock;
+mod semaphore;
+mod spot;
+
+use super::park;
+
+/// The models of src/park, by name.
+pub fn all() -> Vec<(&'static str, fn())> {
+    [
+        spot::MODELS,
+        lock::MODELS,
+        rlock::MODELS,
+        semaphore::MODELS,
+        event::MODELS,
+        condition::MODELS,
+        barrier::MODELS,
+    ]
+    .concat()
+}
+
+/// Tries everything that can happen in one of them, and panics where it should not.
+///
+/// # Panics
+///
+/// Where there is no such model too.
+pub fn check(name: &str) {
+    find(&all(), name)();
+}
+
+pub(crate) fn find(models: &[(&str, fn())], name: &str) -> fn() {
+    models.iter().find(|(known, _)| *known == name).unwrap_or_else(|| panic!("there is no model {name}")).1
+}
+
+/// In how many ways models went so far.
+pub fn runs() -> usize {
+    explore::RUNS.load(std::sync::atomic::Ordering::Relaxed)
+}

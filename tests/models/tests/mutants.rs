@@ -1,0 +1,25 @@
+//! The models find what is wrong with each mutant, and say what.
+
+#[path = "../src/list.rs"]
+mod list;
+
+use libmp_models::mutants;
+use std::panic::catch_unwind;
+
+/// What is wrong with the model, if anything.
+fn missed(mutant: &list::Mutant) -> Option<String> {
+    let list::Mutant { name, model, says, .. } = mutant;
+    let Err(why) = catch_unwind(|| mutants::check(name, model)) else {
+        return Some(format!("{name} passes {model}"));
+    };
+    let said = why.downcast_ref::<String>().map(String::as_str);
+    let said = said.or_else(|| why.downcast_ref::<&str>().copied()).unwrap_or_default();
+    (!said.contains(says)).then(|| format!("{name}: {model} does not say {says:?}, but:\n{said}"))
+}
+
+#[test]
+fn each_is_found() {
+    let missed: Vec<_> = list::MUTANTS.iter().filter_map(missed).collect();
+    assert!(missed.is_empty(), "{}", missed.join("\n"));
+    println!("{} mutants were found", list::MUTANTS.len());
+}
