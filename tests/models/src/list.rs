@@ -295,7 +295,7 @@ pub const MUTANTS: &[Mutant] = &[
             "{\n                    self.0.store(0, Ordering::Release);\n                    return false;",
         )],
         model: "condition_timeout",
-        says: "notifications",
+        says: LOST,
     },
     Mutant {
         name: "condition_grants_without_comparison",
@@ -305,7 +305,7 @@ pub const MUTANTS: &[Mutant] = &[
             "word.store(bits(GRANTED, next, node.owner), Ordering::Release); let done = true;",
         )],
         model: "condition_timeout",
-        says: "notifications",
+        says: LOST,
     },
     Mutant {
         name: "condition_wakes_nobody",
@@ -335,7 +335,7 @@ pub const MUTANTS: &[Mutant] = &[
             "} else {\n                    grant(tree, word, node, next);\n                    left -= 1;",
         )],
         model: "condition_timeout",
-        says: "notifications",
+        says: LOST,
     },
     Mutant {
         name: "condition_forgets_grants_of_the_dead",
@@ -369,7 +369,7 @@ pub const MUTANTS: &[Mutant] = &[
             "compare_exchange(from, to, Ordering::Relaxed, Ordering::Relaxed)",
         )],
         model: "barrier_two",
-        says: RACE,
+        says: LOST,
     },
     Mutant {
         name: "barrier_ignores_the_dead",

@@ -138,7 +138,7 @@ fn two() {
 }
 
 fn two_cycles() {
-    model(2, || new(2, false), &[party_twice, party_twice], all_pass).run();
+    model(1, || new(2, false), &[party_twice, party_twice], all_pass).run();
 }
 
 fn three() {
@@ -150,12 +150,12 @@ fn action() {
 }
 
 fn timeout() {
-    model(2, || new(2, false), &[party_in_time, party, strike], all_agree).run();
+    model(1, || new(2, false), &[party_in_time, party, strike], all_agree).run();
 }
 
 fn abort() {
     let abort: Body<Shared> = |process, shared| shared.barrier().abort(process);
-    model(2, || new(2, false), Box::leak(Box::new([party, party, abort])), |_, _| {}).run();
+    model(1, || new(2, false), Box::leak(Box::new([party, party, abort])), |_, _| {}).run();
 }
 
 /// Both are in one cycle, or one of them is in vain, and the other in the next one: then it breaks.
@@ -165,14 +165,14 @@ fn reset() {
         process.strike();
     };
     let end = |shared: &Shared, _: End| assert!(shared.barrier().waiting() == 0, "somebody still waits");
-    model(2, || new(2, false), Box::leak(Box::new([party_in_time, party_in_time, reset])), end).run();
+    model(1, || new(2, false), Box::leak(Box::new([party_in_time, party_in_time, reset])), end).run();
 }
 
 fn kill() {
-    model(2, || new(2, false), &[party, party], |_, _| {}).kill(&[0]);
-    model(2, || new(2, true), &[party, party], |_, _| {}).kill(&[0]);
+    model(1, || new(2, false), &[party, party], |_, _| {}).kill(&[0]);
+    model(1, || new(2, true), &[party, party], |_, _| {}).kill(&[0]);
 }
 
 fn kill_of_three() {
-    model(1, || new(3, false), &[party, party, party], all_agree).kill(&[0]);
+    model(0, || new(3, false), &[party, party, party], all_agree).kill(&[0]);
 }

@@ -16,8 +16,10 @@ pub(super) const MODELS: &[(&str, fn())] = &[
 struct Shared {
     lock: OwnerLock,
     words: ConditionWords,
-    /// How many wait, or did, without a limit.
+    /// How many wait, or did; those for whom another one waits.
     waiting: Counter,
+    /// The others.
+    first: Counter,
     /// How many came to their ends.
     over: Counter,
     /// How many were notified and have the lock again.
@@ -48,12 +50,10 @@ impl Shared {
     }
 
     /// As `ConditionBlock::wait` does it.
-    fn wait(&self, process: &Process, deadline: Deadline) -> bool {
+    fn wait(&self, process: &Process, deadline: Deadline, told: &Counter) -> bool {
         self.acquire(process);
         let seat = self.nodes().sit(process).expect("there is room");
-        if matches!(deadline, Deadline::Never) {
-            self.waiting.add();
-        }
+        told.add();
         self.lock.release(process);
         let notified = seat.sleep(process, deadline, || self.nodes().bury_the_granted(process));
         self.acquire(process);
@@ -75,7 +75,7 @@ impl Shared {
 }
 
 fn wait(process: &Process, shared: &Shared) {
-    assert!(shared.wait(process, Deadline::Never));
+    assert!(shared.wait(process, Deadline::Never, &shared.waiting));
 }
 
 fn notify(process: &Process, shared: &Shared) {
@@ -103,34 +103,44 @@ fn all() {
         shared.waiting.await_count(2, || false);
         shared.notify(process, 2);
     };
-    model(2, Box::leak(Box::new([wait, wait, notify])), |shared, _| ended(shared, 2)).run();
+    model(1, Box::leak(Box::new([wait, wait, notify])), |shared, _| ended(shared, 2)).run();
 }
 
-/// One gives up at any moment. The notification releases the other one, or it, but never nobody and never both.
+/// One gives up, before the notification or after it. That releases the other one, or it, but never nobody.
 fn timeout() {
     let in_time: Body<Shared> = |process, shared| {
-        if shared.wait(process, Deadline::Strike) {
+        if shared.wait(process, Deadline::Strike, &shared.first) {
             // It had what the other one waits for.
             shared.notify(process, 1);
         }
     };
-    let processes = [in_time, |process, _| process.strike(), wait, notify];
-    model(1, Box::leak(Box::new(processes)), |shared, _| assert!(shared.look() >= 1, "notifications")).run();
+    let notify_late: Body<Shared> = |process, shared| {
+        process.strike();
+        notify(process, shared);
+    };
+    let notify_early: Body<Shared> = |process, shared| {
+        notify(process, shared);
+        process.strike();
+    };
+    for notify in [notify_late, notify_early] {
+        let end = |shared: &Shared, _| assert!(shared.look() >= 1, "notifications");
+        model(1, Box::leak(Box::new([in_time, wait, notify])), end).run();
+    }
 }
 
 /// The one who has waited longest is killed, notified or not: unless it had the lock again, the other one has its
 /// notification.
 fn kill() {
     let longest: Body<Shared> = |process, shared| {
-        wait(process, shared);
+        shared.wait(process, Deadline::Never, &shared.first);
         shared.over.add();
     };
     let next: Body<Shared> = |process, shared| {
-        shared.waiting.await_count(1, || process.other_is_dead(0));
+        shared.first.await_count(1, || process.other_is_dead(0));
         wait(process, shared);
     };
     let notify: Body<Shared> = |process, shared| {
-        shared.waiting.await_count(2, || process.other_is_dead(0) && shared.waiting.count() == 1);
+        shared.waiting.await_count(1, || false);
         shared.notify(process, 1);
         shared.over.await_count(1, || process.other_is_dead(0));
         shared.acquire(process);
@@ -140,5 +150,5 @@ fn kill() {
         }
         shared.lock.release(process);
     };
-    model(1, Box::leak(Box::new([longest, next, notify])), |_, _| {}).kill(&[0]);
+    model(0, Box::leak(Box::new([longest, next, notify])), |_, _| {}).kill(&[0]);
 }

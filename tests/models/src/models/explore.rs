@@ -107,10 +107,6 @@ impl Counter {
         futex::wake(&self.0, i32::MAX);
     }
 
-    pub(super) fn count(&self) -> u32 {
-        self.0.seen_by_kernel()
-    }
-
     /// Until there are so many, or it is in vain.
     pub(super) fn await_count(&self, count: u32, in_vain: impl Fn() -> bool) {
         loop {
