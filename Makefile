@@ -40,7 +40,7 @@ export CC CXX LD AR OBJCOPY READELF STRIP CARGO CFLAGS LDFLAGS C_TEST_FLAGS PKG_
 
 .DELETE_ON_ERROR:
 .PRECIOUS: build/benches/%.o
-.PHONY: all header demo check models bench examples c-tests install install-strip uninstall clean help
+.PHONY: all header demo check models hammer bench examples c-tests install install-strip uninstall clean help
 
 all: $(LIBRARY) build/lib/libmp.a ## the library, in build/lib
 
@@ -131,6 +131,9 @@ check: ## everything that has to hold before a change goes in
 
 models: ## the models of src/park in more ways than make check has time for: half an hour and more
 	MP_MODELS=long $(CARGO) test --locked -p libmp-models -- --nocapture
+
+hammer: build/c-tests/run ## kill eight processes 10,000 times at each primitive: half an hour
+	MP_HAMMER=10000 build/c-tests/run --filter hammer. --jobs 1 --timeout-scale 30
 
 install: $(LIBRARY) build/lib/libmp.a build/rust/libs-private ## into DESTDIR/PREFIX
 	install -d $(DESTDIR)$(LIBDIR)/pkgconfig $(DESTDIR)$(INCLUDEDIR)

@@ -165,7 +165,7 @@ fn reset() {
         process.strike();
     };
     let end = |shared: &Shared, _: End| assert!(shared.barrier().waiting() == 0, "somebody still waits");
-    model(1, || new(2, false), Box::leak(Box::new([party_in_time, party_in_time, reset])), end).run();
+    model(0, || new(2, false), Box::leak(Box::new([party_in_time, party_in_time, reset])), end).run();
 }
 
 fn kill() {

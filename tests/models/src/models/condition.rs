@@ -122,9 +122,9 @@ fn timeout() {
         notify(process, shared);
         process.strike();
     };
-    for notify in [notify_late, notify_early] {
+    for (notify, interruptions) in [(notify_late, 1), (notify_early, 0)] {
         let end = |shared: &Shared, _| assert!(shared.look() >= 1, "notifications");
-        model(1, Box::leak(Box::new([in_time, wait, notify])), end).run();
+        model(interruptions, Box::leak(Box::new([in_time, wait, notify])), end).run();
     }
 }
 

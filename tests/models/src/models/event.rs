@@ -62,7 +62,7 @@ fn pulse() {
 
 fn two_setters() {
     model(
-        2,
+        1,
         &[wait, set_again, |process, shared| {
             set_again(process, shared);
             shared.event.clear();

@@ -4,14 +4,17 @@ use super::park::{Owner, Spot, Tree};
 use crate::sys::atomic::{AtomicU32, Ordering};
 use crate::sys::futex;
 use crate::world::{self, Kill};
+use std::cell::Cell;
 use std::sync::Arc;
 use std::time::Duration;
 
 /// More than any process of a model has steps.
 const MOST_STEPS: usize = 200;
 
-/// Runs so far, of all models.
-pub(super) static RUNS: std::sync::atomic::AtomicUsize = std::sync::atomic::AtomicUsize::new(0);
+thread_local! {
+    /// Runs so far.
+    pub(super) static RUNS: Cell<usize> = const { Cell::new(0) };
+}
 
 /// A process of a model, and what it knows of the others.
 pub(super) struct Process {
@@ -166,7 +169,7 @@ impl<S: Send + Sync + 'static> Model<S> {
         checker.max_branches = 10_000;
         checker.check(move || {
             world::begin(processes.len(), kill);
-            RUNS.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+            RUNS.set(RUNS.get() + 1);
             let shared = Arc::new(new());
             let threads: Vec<_> = processes
                 .iter()

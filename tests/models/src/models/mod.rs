@@ -39,7 +39,7 @@ pub(crate) fn find(models: &[(&str, fn())], name: &str) -> fn() {
     models.iter().find(|(known, _)| *known == name).unwrap_or_else(|| panic!("there is no model {name}")).1
 }
 
-/// In how many ways models went so far.
+/// In how many ways models went so far, in this thread.
 pub fn runs() -> usize {
-    explore::RUNS.load(std::sync::atomic::Ordering::Relaxed)
+    explore::RUNS.get()
 }
