@@ -40,8 +40,10 @@ typedef struct primitive {
     /* With all workers gone, of whom so many were killed: the counts, and the primitive still works. */
     void (*check)(int kills);
     void (*end)(void);
-    /* After a kill, with the next worker there. */
+    /* At times, while they work. */
     void (*mend)(void);
+    /* This one was killed just now, and has no successor yet. */
+    void (*killed)(int victim);
 } primitive;
 
 static board *b;
@@ -118,6 +120,8 @@ static void kill_one(const primitive *p, pid_t *workers, int victim)
     CHECK(kill(workers[victim], SIGKILL) == 0);
     CHECK_INT(reap(workers[victim]), -SIGKILL);
     __atomic_fetch_and(&b->inside, ~bits, __ATOMIC_SEQ_CST);
+    if (p->killed != NULL)
+        p->killed(victim);
     workers[victim] = start_worker(p, victim);
     if (p->mend != NULL)
         p->mend();
@@ -536,14 +540,17 @@ static void make_barrier(void)
     CHECK_OK(mp_barrier_new(&barrier, WORKERS, NULL));
 }
 
+/* b->first counts the resets; b->taken has the number, one higher, of the last after which this one has passed. */
 static void barrier_round(int me)
 {
+    int64_t resets = b->first;
     size_t index;
     int s = mp_barrier_wait(barrier, MP_SEC(60), &index);
 
     if (s == MP_OK) {
         CHECK(index < WORKERS);
         __atomic_fetch_add(&b->index[index], 1, __ATOMIC_SEQ_CST);
+        b->taken[me] = resets + 1;
         b->count[me]++;
     } else {
         CHECK_INT(s, MP_ERR_BROKEN_BARRIER);
@@ -556,8 +563,26 @@ static void mend_barrier(void)
     bool broken;
 
     CHECK_OK(mp_barrier_broken(barrier, &broken));
-    if (broken)
+    if (broken) {
         CHECK_OK(mp_barrier_reset(barrier));
+        b->first++;
+    }
+}
+
+static bool is_broken(void *nothing)
+{
+    bool broken;
+
+    (void)nothing;
+    CHECK_OK(mp_barrier_broken(barrier, &broken));
+    return broken;
+}
+
+/* It had taken part, so the others find out that it is missing. That takes a moment; so not each time. */
+static void killed_party(int victim)
+{
+    if (b->taken[victim] == b->first + 1 && b->recoveries++ % 8 == 0)
+        CHECK(wait_until(is_broken, NULL));
 }
 
 static void stop_barrier(void)
@@ -584,7 +609,8 @@ static void end_barrier(void)
 }
 
 PRIMITIVE(barrier, .make = make_barrier, .round = barrier_round, .stop = stop_barrier,
-          .check = check_barrier, .end = end_barrier, .mend = mend_barrier)
+          .check = check_barrier, .end = end_barrier, .mend = mend_barrier,
+          .killed = killed_party)
 
 /* ---- value ---- */
 

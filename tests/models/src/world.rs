@@ -171,7 +171,7 @@ fn step() {
     let id = thread::current().id();
     let dies = WORLD.with_borrow_mut(|world| {
         let kill = world.kill;
-        let Some(process) = world.processes.iter_mut().find(|p| p.id == id) else { return None };
+        let process = world.processes.iter_mut().find(|p| p.id == id)?;
         process.steps += 1;
         let dies = kill == Some(Kill { process: process.number, step: process.steps });
         dies.then_some(process.number)

@@ -16,13 +16,15 @@ thread_local! {
     pub(super) static RUNS: Cell<usize> = const { Cell::new(0) };
 }
 
+type Mourn = dyn Fn(&Process, Owner);
+
 /// A process of a model, and what it knows of the others.
 pub(super) struct Process {
     number: usize,
     /// Several may be threads of one.
     owner: Owner,
     /// What is to be done about a dead process.
-    mourn: Arc<dyn Fn(&Process, Owner)>,
+    mourn: Arc<Mourn>,
 }
 
 impl Process {
