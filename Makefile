@@ -129,10 +129,10 @@ c-tests: build/c-tests/run ## the C test suite; run it by build/c-tests/run
 check: ## everything that has to hold before a change goes in
 	@tests/check.sh
 
-models: ## the models of src/park in more ways than make check has time for: half an hour and more
+models: ## the models of src/park in more ways than make check has time for
 	MP_MODELS=long $(CARGO) test --locked -p libmp-models -- --nocapture
 
-hammer: build/c-tests/run ## kill eight processes 10,000 times at each primitive: half an hour
+hammer: build/c-tests/run ## 10,000 kills at each primitive: some ten minutes
 	MP_HAMMER=10000 build/c-tests/run --filter hammer. --jobs 1 --timeout-scale 30
 
 install: $(LIBRARY) build/lib/libmp.a build/rust/libs-private ## into DESTDIR/PREFIX
