@@ -11,7 +11,7 @@ static mp_event *event;
 
 static void make_event(void)
 {
-    CHECK_OK(mp_event_new(&event));
+    CHECK_OK(mp_event_new(&event, NULL));
 }
 
 /* Half of them set it and clear it at once, and as long as they do, each wait ends. The last of them, and whoever

@@ -148,7 +148,7 @@ static void *waits_for_event(void *arg)
 
 static void make_event_and_waiter(void)
 {
-    CHECK_OK(mp_event_new(&event));
+    CHECK_OK(mp_event_new(&event, NULL));
     start_waiter(waits_for_event);
 }
 
@@ -178,7 +178,7 @@ OPERATION(event_set, make_event_and_waiter, let_it_sleep, set_event, event_was_s
 
 static void make_event(void)
 {
-    CHECK_OK(mp_event_new(&event));
+    CHECK_OK(mp_event_new(&event, NULL));
 }
 
 static int wait_in_vain(void)
@@ -337,7 +337,7 @@ static int make_and_free(void)
         (status = CHECK_CLEAN(mp_semaphore_new(&s, 5, NULL))) == MP_OK &&
         (status = CHECK_CLEAN(mp_semaphore_new(&counted, 5, &o))) == MP_OK &&
         (status = CHECK_CLEAN(mp_condition_new(&c, NULL))) == MP_OK &&
-        (status = CHECK_CLEAN(mp_event_new(&e))) == MP_OK)
+        (status = CHECK_CLEAN(mp_event_new(&e, NULL))) == MP_OK)
         status = CHECK_CLEAN(mp_barrier_new(&b, 5, NULL));
     CHECK_OK(mp_barrier_free(b));
     CHECK_OK(mp_event_free(e));

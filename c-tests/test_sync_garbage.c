@@ -19,7 +19,7 @@ static volatile uint64_t *block_with(size_t at, uint64_t word)
     mp_array *a;
     void *data;
 
-    CHECK_OK(mp_array_new(&a, MP_INT64, 1, NULL));
+    CHECK_OK(mp_array_new(&a, MP_INT64, 1, NULL, NULL));
     CHECK_OK(mp_array_data(a, &data, &bytes));
     place = (char *)((uintptr_t)data & ~(uintptr_t)(BLOCK - 1)) - (1 << 20);
     for (end = place + (2 << 20); place < end; place += BLOCK)

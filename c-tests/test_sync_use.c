@@ -92,7 +92,7 @@ static void hammer(mp_process_fn fn, const void *handle)
     mp_array *a;
     size_t i;
 
-    CHECK_OK(mp_array_new(&a, MP_INT64, 1, NULL));
+    CHECK_OK(mp_array_new(&a, MP_INT64, 1, NULL, NULL));
     for (i = 0; i < COUNT(p); i++)
         p[i] = CHILD_START(fn, handle, a);
     for (i = 0; i < COUNT(p); i++)
@@ -177,7 +177,7 @@ TEST_T(semaphore, kill_60, 120)
     mp_array *a;
     int i;
 
-    CHECK_OK(mp_array_new(&a, MP_INT64, PROCESSES, NULL));
+    CHECK_OK(mp_array_new(&a, MP_INT64, PROCESSES, NULL, NULL));
     for (i = 0; i < PROCESSES; i++)
         p[i] = start_user(s, a, stop, i);
     for (i = 0; i < KILLS; i++) {

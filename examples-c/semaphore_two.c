@@ -57,7 +57,7 @@ int main(int argc, char **argv)
     int i, pause;
 
     if (mp_bootstrap(argc, argv) < 0 || mp_semaphore_new(&semaphore, SLOTS, NULL) < 0 ||
-        mp_value_new(&inside, MP_INT64, NULL) < 0 || mp_value_new(&most, MP_INT64, NULL) < 0)
+        mp_value_new(&inside, MP_INT64, NULL, NULL) < 0 || mp_value_new(&most, MP_INT64, NULL, NULL) < 0)
         return failed();
     for (i = 0; i < CHILDREN; i++) {
         pause = 20 + rand() % 100;
