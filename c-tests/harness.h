@@ -39,7 +39,7 @@ void test_register(test *t);
 /* The library has not been used in this process when the body begins. */
 #define TEST_COLD(noun, name) TEST_DEFINE(noun, name, 30, true)
 
-/* The start method under test: "fork" or "spawn". */
+/* The start method under test: "fork", "spawn" or "forkserver". */
 const char *test_start_method(void);
 
 /* ---- checks: a failure is printed and ends the process with 1, in children and threads too ---- */

@@ -204,6 +204,8 @@ static int run_body(const test *t)
     }
     descriptors_take(&before);
     t->body();
+    if (t->cold && strcmp(run_start, "forkserver") == 0)
+        CHECK_OK(mp_forkserver_stop());
     descriptors_take(&after);
     bad = descriptors_compare(&before, &after, t->cold) + children_left();
     if (!t->cold)
@@ -230,8 +232,12 @@ int run_inside(const char *name, int argc, char **argv)
     atexit(ended_early);
     if (strcmp(run_start, "spawn") == 0)
         CHECK_OK(mp_set_start_method(MP_START_SPAWN, false));
+    if (strcmp(run_start, "forkserver") == 0)
+        CHECK_OK(mp_set_start_method(MP_START_FORKSERVER, false));
     if (!t->cold)
         CHECK_OK(mp_bootstrap(argc, argv));
+    if (!t->cold && strcmp(run_start, "forkserver") == 0)
+        CHECK_OK(mp_forkserver_start());
     code = run_body(t);
     finished = true;
     return code;

@@ -58,6 +58,23 @@ size_t proc_list(proc_info *out, size_t max)
     return n;
 }
 
+/* The children that a fork server has made for a process are that process's as well; the server itself is none
+ * that anybody asked for. */
+static bool is_server(const proc_info *p)
+{
+    return strcmp(p->comm, "mp-forkserver") == 0;
+}
+
+static bool is_child(const proc_info *p, pid_t parent)
+{
+    proc_info server;
+
+    if (is_server(p) || p->state == 'Z' || p->state == 'X')
+        return false;
+    return p->ppid == parent ||
+           (proc_read(p->ppid, &server) && is_server(&server) && server.ppid == parent);
+}
+
 size_t children_of(pid_t parent, pid_t *out, size_t max)
 {
     enum { MANY = 4096 };
@@ -67,7 +84,7 @@ size_t children_of(pid_t parent, pid_t *out, size_t max)
     CHECK(all != NULL);
     count = proc_list(all, MANY);
     for (i = 0; i < count && n < max; i++)
-        if (all[i].ppid == parent && all[i].state != 'Z' && all[i].state != 'X')
+        if (is_child(&all[i], parent))
             out[n++] = all[i].pid;
     free(all);
     return n;
@@ -89,7 +106,7 @@ bool signal_child(pid_t child, int signal_number)
     if (fd < 0)
         return false;
     /* The descriptor pins the process, so what is read now stays true. */
-    sent = proc_read(child, &info) && info.ppid == getpid() && info.state != 'Z' &&
+    sent = proc_read(child, &info) && is_child(&info, getpid()) &&
            syscall(SYS_pidfd_send_signal, fd, signal_number, NULL, 0) == 0;
     close(fd);
     return sent;

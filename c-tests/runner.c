@@ -15,7 +15,7 @@
 #define FILTERS_MAX 64
 
 /* A later start method is one more line. */
-static const char *const start_methods[] = {"fork", "spawn"};
+static const char *const start_methods[] = {"fork", "spawn", "forkserver"};
 
 static int jobs_wanted = 2;
 static bool list_only;

@@ -109,6 +109,9 @@ static void victim(const operation *op)
     if (ptrace(PTRACE_TRACEME, 0, NULL, NULL) < 0)
         _exit(NO_PTRACE);
     raise(SIGSTOP);
+    /* The server is there before the first child that matters: it is not what this is about. */
+    if (op->leaves_children && strcmp(test_start_method(), "forkserver") == 0)
+        CHECK_OK(mp_forkserver_start());
     if (op->prepare != NULL)
         op->prepare();
     if (op->other != NULL)

@@ -135,7 +135,14 @@ TEST(floor, macros_are_functions_too)
     CHECK(lock2.size == sizeof lock2 && lock2.size == lock.size);
     CHECK(lock2.report_owner_death == lock.report_owner_death);
     CHECK(process2.size == sizeof process2 && process2.size == process.size);
-    CHECK(process2.keep_stdin == process.keep_stdin);
+    CHECK(process2.start_method == process.start_method && process2.name == process.name);
+    CHECK(process2.daemon == process.daemon && process2.stdin_fd == process.stdin_fd);
+    CHECK(process2.stdout_fd == process.stdout_fd && process2.stderr_fd == process.stderr_fd);
+    CHECK(process2.environment == process.environment && process2.directory == process.directory);
+    CHECK(process2.cpus == process.cpus && process2.cpu_count == process.cpu_count);
+    CHECK(process2.process_group == process.process_group);
+    CHECK(process2.keep_arguments == process.keep_arguments);
+    CHECK(process2.context == process.context && pool2.context == pool.context);
     CHECK(pool2.size == sizeof pool2 && pool2.size == pool.size && pool2.workers == pool.workers);
     CHECK(map2.size == sizeof map2 && map2.size == map.size && map2.chunk == map.chunk);
     CHECK(map2.timeout == map.timeout && map2.run_all == map.run_all);

@@ -87,7 +87,7 @@ TEST(process, stdin_is_kept)
     CHECK(saved >= 0 && pipe(ends) == 0);
     CHECK(write(ends[1], "y", 1) == 1);
     CHECK(dup2(ends[0], STDIN_FILENO) == STDIN_FILENO);
-    o.keep_stdin = true;
+    o.stdin_fd = MP_STREAM_SAME;
     CHECK_OK(mp_process_new(&p, reads_stdin, NULL, &o));
     CHECK_OK(mp_process_start(p));
     CHECK_INT(child_end(p), 0);
@@ -165,10 +165,18 @@ static int exitcode(const mp_process *p)
     return code;
 }
 
+/* Its children are the server's, so their parent has nothing to reap. */
+static void not_under_the_fork_server(void)
+{
+    if (strcmp(test_start_method(), "forkserver") == 0)
+        SKIP("the children are the server's, so there is nothing to reap for their parent");
+}
+
 TEST(process, host_reaps_first)
 {
     int i, status;
 
+    not_under_the_fork_server();
     for (i = 0; i < 20; i++) {
         mp_process *p = start(returns_5);
 
@@ -181,9 +189,11 @@ TEST(process, host_reaps_first)
 
 TEST(process, host_reaps_a_killed_child_first)
 {
-    mp_process *p = start(sleeps);
+    mp_process *p;
     int code, status;
 
+    not_under_the_fork_server();
+    p = start(sleeps);
     CHECK(kill(child_pid(p), SIGKILL) == 0);
     CHECK_INT(waitpid(-1, &status, 0), child_pid(p));
     CHECK_OK(mp_process_join(p, MP_FOREVER));
@@ -237,6 +247,7 @@ TEST(process, sigchld_handler_stays)
 {
     struct sigaction mine, now;
 
+    not_under_the_fork_server();
     memset(&mine, 0, sizeof mine);
     mine.sa_handler = on_sigchld;
     CHECK(sigaction(SIGCHLD, &mine, NULL) == 0);
@@ -293,7 +304,7 @@ TEST(process, start_with_few_descriptors)
             /* Nothing was started, and it may be tried again. */
             CHECK_STATUS(status, MP_ERR_OS);
             CHECK_INT(mp_last_errno(), EMFILE);
-            CHECK_INT(waitpid(-1, NULL, WNOHANG), -1);
+            CHECK(waitpid(-1, NULL, WNOHANG) <= 0);
             CHECK_OK(mp_process_start(p));
             CHECK_OK(mp_process_join(p, MP_FOREVER));
         }

@@ -5,6 +5,7 @@
 
 #include <signal.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -205,12 +206,17 @@ TEST_COLD(limits, no_room_for_a_task)
 static void nearly_full_pool(void)
 {
     mp_pool_options o = MP_POOL_OPTIONS;
+    int64_t in[20] = {0}, out[20];
     mp_pool *pool;
 
     o.workers = 3;
     if (CHECK_CLEAN(mp_pool_new(&pool, &o)) != MP_OK)
         return;
-    check_squares(pool, 20, NULL);
+    in[19] = 7;
+    /* That there was room for the pool does not mean that there is room for what it is given. */
+    if (CHECK_CLEAN(mp_pool_map_array(pool, square, NULL, in, sizeof *in, 20, out, sizeof *out, NULL)) ==
+        MP_OK)
+        CHECK_INT(out[19], 49);
     CHECK_OK(mp_pool_free(pool));
 }
 
@@ -269,5 +275,7 @@ static int fills_nearly(void *size)
 /* Whatever stage of a pool, a process or a queue finds no room: a status, and nothing is left. */
 TEST_COLD(limits, room_for_a_part)
 {
+    if (strcmp(test_start_method(), "forkserver") == 0)
+        SKIP("the server takes some of the room that is counted here");
     CHECK_INT(in_fork(fills_nearly, "2M"), 0);
 }

@@ -136,7 +136,7 @@ static int without_streams(void *closed)
             close(fd);
     if (spawn_run(has_null_as_stdin) != 9)
         return 1;
-    o.keep_stdin = true;
+    o.stdin_fd = MP_STREAM_SAME;
     o.start_method = MP_START_SPAWN;
     if (mp_process_new(&p, which & 1U ? has_no_stdin : spawn_returns_5, NULL, &o) < 0 ||
         mp_process_start(p) < 0)

@@ -138,21 +138,26 @@ static int says_its_method(mp_child *self, void *user)
 
 TEST(spawn, start_method_is_set_once)
 {
-    bool spawns = strcmp(test_start_method(), "spawn") == 0;
-    static const int garbage[] = {MP_START_DEFAULT, -1, 3, 1 << 30};
+    bool forks = strcmp(test_start_method(), "fork") == 0;
+    int first = forks                                        ? MP_START_FORK
+                : strcmp(test_start_method(), "spawn") == 0 ? MP_START_SPAWN
+                                                             : MP_START_FORKSERVER;
+    static const int garbage[] = {MP_START_DEFAULT, -1, 4, 1 << 30};
     mp_process_options o = MP_PROCESS_OPTIONS;
     mp_process *p;
     size_t i;
 
-    CHECK_INT(mp_get_start_method(), spawns ? MP_START_SPAWN : MP_START_FORK);
-    if (!spawns)
+    CHECK_INT(mp_get_start_method(), first);
+    if (forks)
         CHECK_OK(mp_set_start_method(MP_START_FORK, false));
     CHECK_STATUS(mp_set_start_method(MP_START_SPAWN, false), MP_ERR_STATE);
-    CHECK_INT(mp_get_start_method(), spawns ? MP_START_SPAWN : MP_START_FORK);
+    CHECK_INT(mp_get_start_method(), first);
     for (i = 0; i < COUNT(garbage); i++) {
-        CHECK_STATUS(mp_set_start_method(garbage[i], true), MP_ERR_INVALID);
-        if (garbage[i] == MP_START_DEFAULT)
+        if (garbage[i] == MP_START_DEFAULT) {
+            CHECK_STATUS(mp_set_start_method(garbage[i], false), MP_ERR_INVALID);
             continue;
+        }
+        CHECK_STATUS(mp_set_start_method(garbage[i], true), MP_ERR_INVALID);
         o.start_method = garbage[i];
         p = NULL;
         CHECK_STATUS(mp_process_new(&p, stranger, NULL, &o), MP_ERR_INVALID);

@@ -294,6 +294,7 @@ static int join_what_may_be_freed(void)
 
 static void reap(void)
 {
+    CHECK_OK(mp_forkserver_stop());
     while (waitpid(-1, NULL, 0) > 0)
         continue;
 }

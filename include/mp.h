@@ -224,6 +224,15 @@ typedef enum mp_start_method {
      * parent's size.
      */
     MP_START_SPAWN = 2,
+    /*
+     * As a copy of a server, which is a fresh run of the program that has one thread and is
+     * started with the first such child. The child has its parent's environment, directory,
+     * limits, stdout and stderr, as by fork; its memory is the server's. It costs about as much
+     * as a fork of a small program, whatever the parent's size. The server is a child of the
+     * process that first used it, takes no part in the terminal's Ctrl-C, and ends with the last
+     * process that can reach it; one that dies is replaced, and its children run on.
+     */
+    MP_START_FORKSERVER = 3,
 } mp_start_method;
 
 /* A function of any type, to be cast to its own before it is called. */
@@ -233,16 +242,47 @@ typedef void (*mp_function)(void);
  * Sets the start method of those that name none: once, near the beginning of main. A child has
  * its parent's.
  *
- * method: MP_START_FORK or MP_START_SPAWN.
+ * method: an mp_start_method; with force also MP_START_DEFAULT, as if none had been set.
  * force: set it also where it was set before.
  *
  * MP_ERR_STATE: it has been set already.
- * MP_ERR_INVALID: method is neither of the two.
+ * MP_ERR_INVALID: there is no such method, or it is MP_START_DEFAULT without force.
  */
 mp_status mp_set_start_method(int method, bool force);
 
-/* The start method of those that name none: MP_START_FORK or MP_START_SPAWN. */
+/* The start method of those that name none: MP_START_FORK, if none was set. */
 int mp_get_start_method(void);
+
+/*
+ * Has the fork server run a function before it makes its first child, so that what the function
+ * prepares is there in all of them. Before the first child is started by the fork server, which
+ * finds the function as a spawned child finds its target; one that it does not find is left out.
+ *
+ * function: a function without arguments.
+ *
+ * MP_ERR_INVALID: function is NULL.
+ * MP_ERR_STATE: the fork server was started already.
+ */
+mp_status mp_forkserver_preload(mp_function function);
+
+/*
+ * Starts the fork server now, which is otherwise done with the first child that needs it. Nothing
+ * is done if there is one.
+ *
+ * MP_ERR_NOT_INITIALIZED: main does not begin with mp_bootstrap.
+ * MP_ERR_OS: no process or descriptor is to be had, or the executable cannot run.
+ * MP_ERR_NO_MEMORY: the segment has no room for a process more.
+ */
+mp_status mp_forkserver_start(void);
+
+/*
+ * Gives up the fork server, which ends when nobody else uses it: neither a child that it made and
+ * that still runs, nor the process that first used it. The next child that needs one has a new
+ * one started. A process does this by itself at its normal end.
+ *
+ * If this process has started the server, the call waits for its end, for at most a second.
+ */
+mp_status mp_forkserver_stop(void);
 
 /*
  * Names a function, so that spawned children find it by this name. Without a name it is found
@@ -268,6 +308,71 @@ mp_status mp_register_target(const char *name, mp_function function);
  *     NULL for the path alone.
  */
 mp_status mp_set_executable(const char *path, const char *const *argv);
+
+/* ---- context ------------------------------------------------------------------------------------
+ *
+ * Contexts: a start method to hand on, so that a library need not touch the program's default.
+ */
+
+/*
+ * A start method for the options of whatever starts processes. Any object may go to a child of
+ * any context.
+ */
+typedef struct mp_context mp_context;
+
+/*
+ * Makes a context.
+ *
+ * context: where the handle goes.
+ * method: an mp_start_method; MP_START_DEFAULT for whatever the default is when a process is
+ *     started.
+ *
+ * MP_ERR_INVALID: there is no such method.
+ */
+mp_status mp_context_new(mp_context **context, int method);
+
+/*
+ * The context's start method.
+ *
+ * method: where it goes; MP_START_DEFAULT for a context that follows the default.
+ *
+ * MP_ERR_STATE: the context belongs to another process.
+ */
+mp_status mp_context_start_method(const mp_context *context, int *method);
+
+/*
+ * Frees a context. What was made with it stays as it is. NULL is fine.
+ *
+ * MP_ERR_STATE: it belongs to another process.
+ */
+mp_status mp_context_free(mp_context *context);
+
+/*
+ * Every start method of this system, the library's default first.
+ *
+ * methods: they go here, as many as fit; may be NULL where capacity is 0.
+ * capacity: how many fit.
+ * count: how many there are goes here; may be NULL.
+ *
+ * MP_ERR_TOO_SMALL: there are more; none was written.
+ * MP_ERR_INVALID: methods is NULL, and capacity is not 0.
+ */
+mp_status mp_get_all_start_methods(int *methods, size_t capacity, size_t *count);
+
+/*
+ * A start method's name: "fork", "spawn" or "forkserver"; NULL with mp_last_error() for a number
+ * that is none of theirs. The text is static.
+ */
+const char *mp_start_method_name(int method);
+
+/*
+ * The start method of this name.
+ *
+ * name: "fork", "spawn" or "forkserver". method: where the mp_start_method goes.
+ *
+ * MP_ERR_INVALID: there is none of this name.
+ */
+mp_status mp_start_method_from_name(const char *name, int *method);
 
 /* ---- buffer -------------------------------------------------------------------------------------
  *
@@ -2514,30 +2619,97 @@ mp_status mp_queue_free(mp_queue *queue);
  * its own.
  */
 
-/* A child process, before, while and after it runs. */
+/*
+ * A child process, before, while and after it runs; or the process itself, or its parent: see
+ * mp_current_process.
+ */
 typedef struct mp_process mp_process;
 
 /* What a child's function is given: the way to its arguments. Good while the child lives. */
 typedef struct mp_child mp_child;
 
 /*
- * What a child runs. Its result is the exit code, of which the system keeps the low 8 bits. An
- * exception must not leave it.
+ * What a child runs. Its result is the exit code, of which the system keeps the low 8 bits. A
+ * C++ exception that leaves it ends the child with a report on its stderr and exit code 1.
  */
 typedef int (*mp_process_fn)(mp_child *child, void *user);
 
-/* How a process shall be. */
+/* Where one of a child's standard streams leads, where it is no descriptor. */
+typedef enum mp_stream {
+    /*
+     * stdin to /dev/null, so that the child does not take the parent's input; stdout and stderr
+     * where the parent's lead.
+     */
+    MP_STREAM_DEFAULT = -1,
+    /* Where the parent's leads. */
+    MP_STREAM_SAME = -2,
+    /* To /dev/null. */
+    MP_STREAM_NULL = -3,
+} mp_stream;
+
+/*
+ * Whether a process is a daemon: one that does not keep its parent from ending, and dies with
+ * it, however that dies.
+ */
+typedef enum mp_daemon {
+    /* As the process that makes it. */
+    MP_DAEMON_INHERIT = -1,
+    /* No: at its normal end the parent waits for it. */
+    MP_DAEMON_NO = 0,
+    /* Yes. */
+    MP_DAEMON_YES = 1,
+} mp_daemon;
+
+/* A child's process group, where it is no group's number. */
+typedef enum mp_group {
+    /* The parent's. */
+    MP_GROUP_INHERIT = -1,
+    /* One of its own, which has its number. */
+    MP_GROUP_NEW = 0,
+} mp_group;
+
+/* How a process shall be. What it points to is copied by mp_process_new. */
 typedef struct mp_process_options {
     /* sizeof(mp_process_options). */
     size_t size;
-    /* The child reads the parent's stdin; otherwise its stdin is /dev/null. */
-    bool keep_stdin;
     /* An mp_start_method; 0 for the default one at the start. */
     int start_method;
+    /*
+     * What it is called; NULL for Process-N, N being the number of the child in its parent, or
+     * Process-P:N in a process whose own number is P.
+     */
+    const char *name;
+    /* An mp_daemon; true and false will do. */
+    int daemon;
+    /* An mp_stream or a descriptor, which must be open at the start. */
+    int stdin_fd;
+    /* An mp_stream or a descriptor. */
+    int stdout_fd;
+    /* An mp_stream or a descriptor. */
+    int stderr_fd;
+    /*
+     * The child's whole environment as "NAME=value", ended by NULL; NULL for the parent's as it
+     * is at the start.
+     */
+    const char *const *environment;
+    /* Its working directory; NULL for the parent's. */
+    const char *directory;
+    /* The numbers of the CPUs that it may run on; NULL for the parent's. */
+    const size_t *cpus;
+    /* How many there are. */
+    size_t cpu_count;
+    /* An mp_group, or the number of a group to join. */
+    int process_group;
+    /* The arguments stay with the object after the start, for mp_process_again. */
+    bool keep_arguments;
+    /* Instead of start_method; NULL for none. */
+    const mp_context *context;
 } mp_process_options;
 
 /* The defaults: mp_process_options o = MP_PROCESS_OPTIONS; */
-#define MP_PROCESS_OPTIONS { sizeof(mp_process_options), false, MP_START_DEFAULT }
+#define MP_PROCESS_OPTIONS { sizeof(mp_process_options), MP_START_DEFAULT, NULL,                  \
+    MP_DAEMON_INHERIT, MP_STREAM_DEFAULT, MP_STREAM_DEFAULT, MP_STREAM_DEFAULT, NULL, NULL, NULL, \
+    0, MP_GROUP_INHERIT, false, NULL }
 /* The exit code of a child that somebody else reaped and that could not leave its own. */
 #define MP_EXITCODE_UNKNOWN INT32_MIN
 
@@ -2554,6 +2726,10 @@ int mp_exitcode_unknown(void);
  * target: what the child runs; NULL for a child that does nothing and exits with 0.
  * user: handed to target. The child has a copy of the parent's memory, as it was at the start.
  * options: NULL for the defaults.
+ *
+ * MP_ERR_INVALID: a member of options is out of its range, an environment string has no '=', a
+ *     CPU's number is over 65,535, or there are a context and a start method.
+ * MP_ERR_BAD_HANDLE: the context is none.
  */
 mp_status mp_process_new(mp_process **process,
                          mp_process_fn target,
@@ -2590,7 +2766,8 @@ mp_status mp_process_add_handle(mp_process *process, const void *handle);
  * the call returns when the child has found its target.
  *
  * MP_ERR_STATE: it was started before, or belongs to another process.
- * MP_ERR_OS: no process or descriptor is to be had, or the executable cannot run; nothing was
+ * MP_ERR_OS: no process or descriptor is to be had, the executable cannot run, or the child
+ *     cannot have the streams, the directory, the CPUs or the group of the options; nothing was
  *     started, and it may be tried again.
  * MP_ERR_NO_MEMORY: the segment has no room for a process more, or for its arguments. By spawn
  *     also:
@@ -2647,11 +2824,245 @@ mp_status mp_process_pid(const mp_process *process, int *pid);
 mp_status mp_process_is_alive(const mp_process *process, bool *alive);
 
 /*
- * Frees the handle of a process that was not started or has ended. NULL is fine.
+ * Frees the handle of a process that was not started or has ended. NULL is fine. Of several
+ * handles for one process all but the last may be freed while it runs.
  *
- * MP_ERR_STATE: it still runs: join it first; or it belongs to another process.
+ * MP_ERR_STATE: it still runs: join it first; it is the calling process or its parent; or it
+ *     belongs to another process.
  */
 mp_status mp_process_free(mp_process *process);
+
+/* ---- control ------------------------------------------------------------------------------------
+ *
+ * Processes: names, signals, results. What can be asked of a process, and done to it.
+ */
+
+/*
+ * What the process is called. NULL with mp_last_error() for a bad handle. The text is good as
+ * long as the handle, also when the name is changed. Names need not be unique.
+ *
+ * MP_ERR_STATE: the handle is a parent's.
+ */
+const char *mp_process_name(const mp_process *process);
+
+/*
+ * Changes the name, at any time. A child that was started already does not learn of it.
+ *
+ * name: copied.
+ *
+ * MP_ERR_INVALID: name is NULL.
+ * MP_ERR_STATE: the process is the caller's parent, or belongs to another process.
+ */
+mp_status mp_process_set_name(mp_process *process, const char *name);
+
+/*
+ * Whether the process is a daemon: see mp_daemon.
+ *
+ * daemon: where the answer goes.
+ *
+ * MP_ERR_STATE: it belongs to another process.
+ */
+mp_status mp_process_daemon(const mp_process *process, bool *daemon);
+
+/*
+ * Makes the process a daemon, or not, before its start.
+ *
+ * MP_ERR_STATE: it was started, is no child of the caller's, or belongs to another process.
+ */
+mp_status mp_process_set_daemon(mp_process *process, bool daemon);
+
+/*
+ * A descriptor for poll, select and epoll that is readable from the process's end on. It is the
+ * library's: do not read from it, and do not close it. It is good until mp_process_free.
+ *
+ * fd: where the number goes.
+ *
+ * MP_ERR_STATE: the process was not started, had ended before the first call, is the caller
+ *     itself, or belongs to another process; or the host program has closed the descriptor.
+ *
+ * Fork: a forked child has no use for it.
+ */
+mp_status mp_process_sentinel(mp_process *process, int *fd);
+
+/*
+ * Sends the child SIGTERM, and does not wait. Its own children stay, but daemons die with it.
+ * Locks that it holds go on to the next who wants them. Nothing happens if it has ended.
+ *
+ * MP_ERR_STATE: it was not started, is no child of the caller's, or belongs to another process.
+ * MP_ERR_OS: the caller may not signal it, because it runs as another user now.
+ */
+mp_status mp_process_terminate(mp_process *process);
+
+/*
+ * Sends the child SIGKILL, which it can neither catch nor ignore. Otherwise as
+ * mp_process_terminate.
+ */
+mp_status mp_process_kill(mp_process *process);
+
+/* Sends the child SIGINT, as Ctrl-C does. Otherwise as mp_process_terminate. */
+mp_status mp_process_interrupt(mp_process *process);
+
+/*
+ * Sends the child any signal. Otherwise as mp_process_terminate.
+ *
+ * signal_number: from 1 to 64.
+ *
+ * MP_ERR_INVALID: it is not.
+ */
+mp_status mp_process_signal(mp_process *process, int signal_number);
+
+/*
+ * What the child has left by mp_child_return, in a new buffer at each call; or, of a process
+ * that was not started, what its last run in place has.
+ *
+ * result: where the buffer goes.
+ *
+ * MP_ERR_STATE: it has not ended, or not run, is no child of the caller's, or belongs to another
+ *     process.
+ * MP_ERR_EMPTY: it has left nothing.
+ * MP_ERR_NO_MEMORY: there is no memory for the buffer.
+ *
+ * Kill: what a child left before it was killed is there.
+ */
+mp_status mp_process_result(mp_process *process, mp_buffer **result);
+
+/*
+ * Runs the target here and now, in the calling thread, with copies of the arguments. The process
+ * stays as it is, and can still be started.
+ *
+ * code: what the target returned goes here; may be NULL.
+ *
+ * MP_ERR_STATE: it was started, is no child of the caller's, or belongs to another process.
+ * MP_ERR_NO_MEMORY: there is no memory for the arguments.
+ */
+mp_status mp_process_run(mp_process *process, int *code);
+
+/*
+ * Makes one more process with the same target, options and arguments, which is not started. It
+ * gets a new name if this one has its by itself.
+ *
+ * again: where the handle goes.
+ *
+ * MP_ERR_STATE: this one was started, and its options did not say keep_arguments; it is no child
+ *     of the caller's, or belongs to another process.
+ * MP_ERR_NO_MEMORY: there is no memory for the arguments.
+ */
+mp_status mp_process_again(const mp_process *process, mp_process **again);
+
+/*
+ * The process in one line: `<Process name='Process-1' pid=16853 parent=16849 started>`. The
+ * states are initial, started, and stopped with the exit code, by the signal's name where one
+ * killed it; a daemon says so. A parent's state is unknown.
+ *
+ * text: where it goes, ended by a zero; may be NULL where size is 0. size: bytes.
+ * needed: the bytes that it takes, the zero included, go here also where they do not fit; may be
+ *     NULL.
+ *
+ * MP_ERR_TOO_SMALL: size is less than that; nothing was written to text.
+ * MP_ERR_STATE: it belongs to another process.
+ */
+mp_status mp_process_describe(const mp_process *process, char *text, size_t size, size_t *needed);
+
+/* ---- family -------------------------------------------------------------------------------------
+ *
+ * The tree: the process itself, its parent, its children, and what runs at a process's end.
+ */
+
+/* What runs at a moment of a process's life. An exception must not leave it. */
+typedef void (*mp_hook_fn)(void *user);
+
+/*
+ * The calling process: the same handle at each call. It has a name, a number and a description,
+ * is alive, and can neither be started nor joined. mp_process_free answers MP_ERR_STATE. NULL
+ * with mp_last_error() where the process cannot use libmp.
+ *
+ * Fork: a forked child has a handle of its own.
+ */
+mp_process *mp_current_process(void);
+
+/*
+ * The process that started the calling one, by libmp: the same handle at each call. It has a
+ * name, a number and a description; mp_process_is_alive, mp_process_join and
+ * mp_process_sentinel tell of its end; mp_process_free answers MP_ERR_STATE. NULL in a main
+ * process, one that libmp has not started.
+ */
+mp_process *mp_parent_process(void);
+
+/* Whether the calling process is a main process: one that libmp has not started. */
+bool mp_is_main_process(void);
+
+/*
+ * The children that were started and have not ended. Those that have are reaped by this call;
+ * their handles still tell their exit codes.
+ *
+ * children: handles go here, as many as fit, in no order; to be freed like others, which may be
+ *     done while they run. NULL where capacity is 0.
+ * capacity: how many fit.
+ * count: how many children there are goes here; may be NULL.
+ *
+ * MP_ERR_TOO_SMALL: there are more than fit; no handle was made.
+ * MP_ERR_INVALID: children is NULL, and capacity is not 0.
+ */
+mp_status mp_active_children(mp_process **children, size_t capacity, size_t *count);
+
+/*
+ * Has a function called at the normal end of this process: once, and only in this process. A
+ * child that libmp started ends when its target returns or by mp_exit; another process when
+ * main returns or by exit. Functions with a priority of 0 and more run first; then daemons are
+ * terminated, and the other children joined; then the rest run. The highest priority runs first,
+ * and of those the latest.
+ *
+ * user: handed to function.
+ *
+ * MP_ERR_INVALID: function is NULL.
+ *
+ * Fork: a child does not have its parent's. Kill: a process that is killed, or calls _exit, runs
+ * none.
+ */
+mp_status mp_at_exit(mp_hook_fn function, void *user, int priority);
+
+/*
+ * Has a function called in every child that this process, or one of its children in turn, starts
+ * by fork, before the target. In the order in which they were given.
+ *
+ * user: handed to function.
+ *
+ * MP_ERR_INVALID: function is NULL.
+ *
+ * Fork: a child that the program forks itself does not run it.
+ */
+mp_status mp_after_fork(mp_hook_fn function, void *user);
+
+/*
+ * Ends the process from wherever it is called. A child that libmp started flushes its streams,
+ * runs what mp_at_exit was given, ends its daemons and joins its other children, as it does when
+ * its target returns; nothing is unwound, and the parent's atexit functions do not run. Another
+ * process calls exit.
+ *
+ * code: the exit code, of which the system keeps the low 8 bits.
+ */
+void mp_exit(int code);
+
+/*
+ * The key by which connections and managers of this program prove themselves: 32 random bytes,
+ * unless mp_set_authkey was called. Children have their parent's.
+ *
+ * key: where it goes. size: bytes of room.
+ * len: how long it is goes here; may be NULL.
+ *
+ * MP_ERR_TOO_SMALL: it is longer than size; nothing was written to key.
+ * MP_ERR_INVALID: key is NULL, and size is not 0.
+ */
+mp_status mp_get_authkey(void *key, size_t size, size_t *len);
+
+/*
+ * Sets the key of this process and of the children that it will start.
+ *
+ * key: copied. len: from 1 to 65,536 bytes.
+ *
+ * MP_ERR_INVALID: it has no such length.
+ */
+mp_status mp_set_authkey(const void *key, size_t len);
 
 /* ---- child --------------------------------------------------------------------------------------
  *
@@ -2670,6 +3081,18 @@ size_t mp_child_count(const mp_child *child);
  * len: the number of bytes goes here; may be NULL.
  */
 const void *mp_child_bytes(mp_child *child, size_t index, size_t *len);
+
+/*
+ * Leaves bytes for the parent, which has them from mp_process_result. Those of an earlier call
+ * are given up.
+ *
+ * data: may be NULL where len is 0; copied. len: bytes.
+ *
+ * MP_ERR_NO_MEMORY: the shared segment has no room for them; those of an earlier call stay.
+ *
+ * Kill: what was left before the child was killed is there.
+ */
+mp_status mp_child_return(mp_child *child, const void *data, size_t len);
 
 /*
  * An argument that is a lock: this process's own handle, the same at each call, which need not
@@ -2743,6 +3166,8 @@ typedef struct mp_pool_options {
     size_t workers;
     /* An mp_start_method; 0 for the default one. */
     int start_method;
+    /* Instead of start_method; NULL for none. */
+    const mp_context *context;
 } mp_pool_options;
 
 /* How a map shall run. */
@@ -2765,7 +3190,7 @@ typedef struct mp_map_options {
 } mp_map_options;
 
 /* The defaults: mp_pool_options o = MP_POOL_OPTIONS; mp_map_options m = MP_MAP_OPTIONS; */
-#define MP_POOL_OPTIONS { sizeof(mp_pool_options), 0, MP_START_DEFAULT }
+#define MP_POOL_OPTIONS { sizeof(mp_pool_options), 0, MP_START_DEFAULT, NULL }
 #define MP_MAP_OPTIONS { sizeof(mp_map_options), 0, MP_FOREVER, false, NULL, NULL }
 
 /* MP_POOL_OPTIONS as a function. */
@@ -2784,7 +3209,8 @@ mp_status mp_map_options_init(mp_map_options *options);
  *
  * pool: where the handle goes. options: NULL for the defaults.
  *
- * MP_ERR_INVALID: more than 4096 workers.
+ * MP_ERR_INVALID: more than 4096 workers, or a context and a start method.
+ * MP_ERR_BAD_HANDLE: the context is none.
  * MP_ERR_NO_MEMORY: the shared segment has no room for the pool.
  * MP_ERR_NOT_INITIALIZED: by spawn, and main does not begin with mp_bootstrap.
  * MP_ERR_OS: no process or descriptor is to be had; none is left over. Each worker takes two

@@ -4,7 +4,7 @@ use super::array::mp_array;
 use super::barrier::mp_barrier;
 use super::condition::mp_condition;
 use super::event::mp_event;
-use super::guard::guard_or;
+use super::guard::{self, guard, guard_or};
 use super::handle::{self, Shared};
 use super::lock::mp_lock;
 use super::process::mp_child;
@@ -14,28 +14,44 @@ use super::semaphore::mp_semaphore;
 use super::shareable_list::mp_shareable_list;
 use super::shared_memory::mp_shared_memory;
 use super::slots::{self, Kind};
+use super::status::mp_status;
 use super::value::mp_value;
-use crate::error::{Result, fail};
+use crate::error::{Result, Status, fail};
 use crate::process::{Arg, Child};
 use core::ffi::c_void;
 use std::sync::{Mutex, PoisonError};
 
 /// The arguments, and the handles that were made for them.
 pub(super) struct Context {
-    args: Vec<Arg>,
+    child: Child,
     handles: Mutex<Vec<u64>>,
 }
 
 impl Context {
     pub(super) fn new(child: Child) -> Self {
         let handles = Mutex::new(vec![0; child.args.len()]);
-        Context { args: child.args, handles }
+        Context { child, handles }
     }
 
     fn arg(&self, index: usize) -> Result<&Arg> {
-        match self.args.get(index) {
+        match self.child.args.get(index) {
             Some(arg) => Ok(arg),
-            None => fail!(Invalid, "argument {index} is out of range: there are {}", self.args.len()),
+            None => fail!(Invalid, "argument {index} is out of range: there are {}", self.child.args.len()),
+        }
+    }
+
+    /// After a run in the parent itself: what was made for it goes.
+    pub(super) fn end(&self) {
+        let handles = self.handles.lock().unwrap_or_else(PoisonError::into_inner);
+        for (arg, &handle) in self.child.args.iter().zip(handles.iter()) {
+            match arg {
+                Arg::Object(kind, Some(_)) if handle != 0 => {
+                    // The function may have freed it itself.
+                    let _ = Kind::of_block(*kind).map(|kind| slots::free(handle, kind));
+                }
+                Arg::Object(_, Some(object)) => crate::shm::release(object.entry),
+                _ => {}
+            }
         }
     }
 
@@ -66,7 +82,7 @@ fn object<T: Shared>(call: &'static str, child: *mut mp_child, index: usize) -> 
 /// How many arguments there are; 0 with mp_last_error() for a bad handle.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn mp_child_count(child: *const mp_child) -> usize {
-    guard_or("mp_child_count", 0, || Ok(handle::object(child)?.args.len()))
+    guard_or("mp_child_count", 0, || Ok(handle::object(child)?.child.args.len()))
 }
 
 /// An argument's bytes, good while the child lives; NULL with mp_last_error() where there is no
@@ -90,6 +106,23 @@ pub unsafe extern "C" fn mp_child_bytes(
         // SAFETY: C's promise: len is NULL or a place for the number.
         unsafe { super::guard::write_to(len, bytes.len()) };
         Ok(bytes.as_ptr().cast())
+    })
+}
+
+/// Leaves bytes for the parent, which has them from mp_process_result. Those of an earlier call
+/// are given up.
+///
+/// data: may be NULL where len is 0; copied. len: bytes.
+///
+/// MP_ERR_NO_MEMORY: the shared segment has no room for them; those of an earlier call stay.
+///
+/// Kill: what was left before the child was killed is there.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn mp_child_return(child: *mut mp_child, data: *const c_void, len: usize) -> mp_status {
+    guard("mp_child_return", || {
+        // SAFETY: C's promise for its arguments, as the header gives it.
+        handle::object(child)?.child.leave(unsafe { guard::bytes(data, len) }?)?;
+        Ok(Status::Ok)
     })
 }
 

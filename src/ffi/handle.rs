@@ -44,8 +44,9 @@ nouns! {
     super::barrier::mp_barrier, Barrier, Shared: Block = BarrierBlock;
     super::condition::mp_condition, Condition, Shared: Block = ConditionBlock;
     super::buffer::mp_buffer, Buffer, Boxed: Object = Box<[u8]>;
-    super::process::mp_process, Process, Boxed: Object = crate::process::Process;
+    super::process::mp_process, Process, Boxed: Object = std::sync::Arc<crate::process::Process>;
     super::process::mp_child, Child, Boxed: Object = super::child::Context;
+    super::context::mp_context, Context, Boxed: Object = super::context::Chosen;
     super::pool::mp_pool, Pool, Boxed: Object = crate::pool::Pool;
     super::pool::mp_task, Task, Boxed: Object = super::task::Current;
 }

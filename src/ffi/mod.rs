@@ -7,12 +7,14 @@ mod guarded; // not in the header
 mod handle; // not in the header
 mod scope; // not in the header
 mod slots; // not in the header
+mod strings; // not in the header
 mod text; // not in the header
 
 pub mod status;
 pub mod library;
 pub mod time;
 pub mod start;
+pub mod context;
 pub mod buffer;
 pub mod name;
 pub mod lock;
@@ -29,6 +31,8 @@ pub mod shared_memory;
 pub mod shareable_list;
 pub mod queue;
 pub mod process;
+pub mod control;
+pub mod family;
 pub mod child;
 pub mod pool;
 pub mod task;

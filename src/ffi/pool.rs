@@ -3,11 +3,12 @@
 //! pool may use it.
 
 use super::buffer::{self, mp_buffer, mp_bytes};
+use super::context::{self, mp_context};
 use super::guard::{self, guard, joined, options, out};
 use super::handle;
 use super::status::mp_status;
+use super::task;
 use super::time::mp_timeout;
-use super::{start, task};
 use crate::error::{Result, Status, fail};
 use crate::pool::{MapOptions, Pool, Work};
 use crate::shm::Data;
@@ -44,6 +45,8 @@ pub struct mp_pool_options {
     pub workers: usize,
     /// An mp_start_method; 0 for the default one.
     pub start_method: c_int,
+    /// Instead of start_method; NULL for none.
+    pub context: *const mp_context,
 }
 
 /// How a map shall run.
@@ -67,11 +70,15 @@ pub struct mp_map_options {
 
 // mp.h:
 // /* The defaults: mp_pool_options o = MP_POOL_OPTIONS; mp_map_options m = MP_MAP_OPTIONS; */
-// #define MP_POOL_OPTIONS { sizeof(mp_pool_options), 0, MP_START_DEFAULT }
+// #define MP_POOL_OPTIONS { sizeof(mp_pool_options), 0, MP_START_DEFAULT, NULL }
 // #define MP_MAP_OPTIONS { sizeof(mp_map_options), 0, MP_FOREVER, false, NULL, NULL }
 
-const POOL_DEFAULTS: mp_pool_options =
-    mp_pool_options { size: size_of::<mp_pool_options>(), workers: 0, start_method: 0 };
+const POOL_DEFAULTS: mp_pool_options = mp_pool_options {
+    size: size_of::<mp_pool_options>(),
+    workers: 0,
+    start_method: 0,
+    context: std::ptr::null(),
+};
 const MAP_DEFAULTS: mp_map_options = mp_map_options {
     size: size_of::<mp_map_options>(),
     chunk: 0,
@@ -110,7 +117,8 @@ pub unsafe extern "C" fn mp_map_options_init(options: *mut mp_map_options) -> mp
 ///
 /// pool: where the handle goes. options: NULL for the defaults.
 ///
-/// MP_ERR_INVALID: more than 4096 workers.
+/// MP_ERR_INVALID: more than 4096 workers, or a context and a start method.
+/// MP_ERR_BAD_HANDLE: the context is none.
 /// MP_ERR_NO_MEMORY: the shared segment has no room for the pool.
 /// MP_ERR_NOT_INITIALIZED: by spawn, and main does not begin with mp_bootstrap.
 /// MP_ERR_OS: no process or descriptor is to be had; none is left over. Each worker takes two
@@ -125,7 +133,7 @@ pub unsafe extern "C" fn mp_pool_new(pool: *mut *mut mp_pool, options: *const mp
         // SAFETY: C's promise for its arguments, as the header gives it.
         let (place, options) = unsafe { (out(pool, "pool")?, self::options(options, POOL_DEFAULTS)?) };
         joined()?;
-        let method = start::method(options.start_method)?;
+        let (method, _) = context::chosen(options.context, options.start_method)?;
         place.write(handle::new_boxed(Pool::new(options.workers, task::call, method)?)?);
         Ok(Status::Ok)
     })

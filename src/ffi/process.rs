@@ -2,18 +2,22 @@
 //! its own.
 
 use super::child::Context;
+use super::context::{self, mp_context};
 use super::guard::{self, guard, joined, options, out};
 use super::handle;
 use super::status::mp_status;
 use super::time::mp_timeout;
-use super::{slots, start};
-use crate::error::{Status, fail};
-use crate::process::{Body, Child, EXIT_UNKNOWN, Plan, Process};
+use super::{slots, strings};
+use crate::error::{Result, Status, fail};
+use crate::process::{Body, Child, EXIT_UNKNOWN, Method, Plan, Process};
+use crate::sys::outermost;
+use crate::sys::setup::{Setup, Stream};
 use crate::time::Deadline;
-use core::ffi::{c_int, c_void};
+use core::ffi::{c_char, c_int, c_void};
 use std::sync::Arc;
 
-/// A child process, before, while and after it runs.
+/// A child process, before, while and after it runs; or the process itself, or its parent: see
+/// mp_current_process.
 pub struct mp_process {
     _private: [u8; 0],
 }
@@ -23,31 +27,107 @@ pub struct mp_child {
     _private: [u8; 0],
 }
 
-/// What a child runs. Its result is the exit code, of which the system keeps the low 8 bits. An
-/// exception must not leave it.
+/// What a child runs. Its result is the exit code, of which the system keeps the low 8 bits. A
+/// C++ exception that leaves it ends the child with a report on its stderr and exit code 1.
 pub type mp_process_fn =
     Option<unsafe extern "C-unwind" fn(child: *mut mp_child, user: *mut c_void) -> c_int>;
 
-/// How a process shall be.
+/// Where one of a child's standard streams leads, where it is no descriptor.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum mp_stream {
+    /// stdin to /dev/null, so that the child does not take the parent's input; stdout and stderr
+    /// where the parent's lead.
+    MP_STREAM_DEFAULT = -1,
+    /// Where the parent's leads.
+    MP_STREAM_SAME = -2,
+    /// To /dev/null.
+    MP_STREAM_NULL = -3,
+}
+
+/// Whether a process is a daemon: one that does not keep its parent from ending, and dies with
+/// it, however that dies.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum mp_daemon {
+    /// As the process that makes it.
+    MP_DAEMON_INHERIT = -1,
+    /// No: at its normal end the parent waits for it.
+    MP_DAEMON_NO = 0,
+    /// Yes.
+    MP_DAEMON_YES = 1,
+}
+
+/// A child's process group, where it is no group's number.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum mp_group {
+    /// The parent's.
+    MP_GROUP_INHERIT = -1,
+    /// One of its own, which has its number.
+    MP_GROUP_NEW = 0,
+}
+
+/// How a process shall be. What it points to is copied by mp_process_new.
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub struct mp_process_options {
     /// sizeof(mp_process_options).
     pub size: usize,
-    /// The child reads the parent's stdin; otherwise its stdin is /dev/null.
-    pub keep_stdin: bool,
     /// An mp_start_method; 0 for the default one at the start.
     pub start_method: c_int,
+    /// What it is called; NULL for Process-N, N being the number of the child in its parent, or
+    /// Process-P:N in a process whose own number is P.
+    pub name: *const c_char,
+    /// An mp_daemon; true and false will do.
+    pub daemon: c_int,
+    /// An mp_stream or a descriptor, which must be open at the start.
+    pub stdin_fd: c_int,
+    /// An mp_stream or a descriptor.
+    pub stdout_fd: c_int,
+    /// An mp_stream or a descriptor.
+    pub stderr_fd: c_int,
+    /// The child's whole environment as "NAME=value", ended by NULL; NULL for the parent's as it
+    /// is at the start.
+    pub environment: *const *const c_char,
+    /// Its working directory; NULL for the parent's.
+    pub directory: *const c_char,
+    /// The numbers of the CPUs that it may run on; NULL for the parent's.
+    pub cpus: *const usize,
+    /// How many there are.
+    pub cpu_count: usize,
+    /// An mp_group, or the number of a group to join.
+    pub process_group: c_int,
+    /// The arguments stay with the object after the start, for mp_process_again.
+    pub keep_arguments: bool,
+    /// Instead of start_method; NULL for none.
+    pub context: *const mp_context,
 }
 
 // mp.h:
 // /* The defaults: mp_process_options o = MP_PROCESS_OPTIONS; */
-// #define MP_PROCESS_OPTIONS { sizeof(mp_process_options), false, MP_START_DEFAULT }
+// #define MP_PROCESS_OPTIONS { sizeof(mp_process_options), MP_START_DEFAULT, NULL,                  \
+//     MP_DAEMON_INHERIT, MP_STREAM_DEFAULT, MP_STREAM_DEFAULT, MP_STREAM_DEFAULT, NULL, NULL, NULL, \
+//     0, MP_GROUP_INHERIT, false, NULL }
 // /* The exit code of a child that somebody else reaped and that could not leave its own. */
 // #define MP_EXITCODE_UNKNOWN INT32_MIN
 
-const DEFAULTS: mp_process_options =
-    mp_process_options { size: size_of::<mp_process_options>(), keep_stdin: false, start_method: 0 };
+const DEFAULTS: mp_process_options = mp_process_options {
+    size: size_of::<mp_process_options>(),
+    start_method: 0,
+    name: std::ptr::null(),
+    daemon: mp_daemon::MP_DAEMON_INHERIT as c_int,
+    stdin_fd: mp_stream::MP_STREAM_DEFAULT as c_int,
+    stdout_fd: mp_stream::MP_STREAM_DEFAULT as c_int,
+    stderr_fd: mp_stream::MP_STREAM_DEFAULT as c_int,
+    environment: std::ptr::null(),
+    directory: std::ptr::null(),
+    cpus: std::ptr::null(),
+    cpu_count: 0,
+    process_group: mp_group::MP_GROUP_INHERIT as c_int,
+    keep_arguments: false,
+    context: std::ptr::null(),
+};
 
 /// MP_PROCESS_OPTIONS as a function.
 #[unsafe(no_mangle)]
@@ -71,6 +151,10 @@ pub unsafe extern "C" fn mp_exitcode_unknown() -> c_int {
 /// target: what the child runs; NULL for a child that does nothing and exits with 0.
 /// user: handed to target. The child has a copy of the parent's memory, as it was at the start.
 /// options: NULL for the defaults.
+///
+/// MP_ERR_INVALID: a member of options is out of its range, an environment string has no '=', a
+///     CPU's number is over 65,535, or there are a context and a start method.
+/// MP_ERR_BAD_HANDLE: the context is none.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn mp_process_new(
     process: *mut *mut mp_process,
@@ -85,26 +169,119 @@ pub unsafe extern "C" fn mp_process_new(
         let address = target.map(|t| t as usize);
         let user_number = user as usize;
         let body: Body = Arc::new(move |child| run_target(address, user_number, child));
+        let (method, by_context) = context::chosen(options.context, options.start_method)?;
         let plan = Plan {
             body,
             address,
             has_user: !user.is_null(),
-            keep_stdin: options.keep_stdin,
-            method: start::method(options.start_method)?,
+            method,
+            type_name: method.filter(|_| by_context).map_or("Process", Method::process_type),
+            // SAFETY: C's promise: NULL or a string.
+            name: unsafe { strings::optional(options.name) },
+            daemon: daemon(options.daemon)?,
+            keep_arguments: options.keep_arguments,
+            // SAFETY: C's promise for the members of the options.
+            setup: unsafe { setup(&options) }?,
         };
-        place.write(handle::new_boxed(Process::new(plan))?);
+        place.write(new_handle(Arc::new(Process::new(plan)))?);
         Ok(Status::Ok)
     })
 }
 
-/// In the child: calls the target with its context.
+/// A handle for the program.
+pub(super) fn new_handle(process: Arc<Process>) -> Result<*mut mp_process> {
+    process.note_handle();
+    handle::new_boxed(process)
+}
+
+fn daemon(number: c_int) -> Result<Option<bool>> {
+    match number {
+        -1 => Ok(None),
+        0 => Ok(Some(false)),
+        1 => Ok(Some(true)),
+        _ => fail!(Invalid, "daemon is {number}: MP_DAEMON_INHERIT, true or false is expected"),
+    }
+}
+
+fn stream(number: c_int, default: Stream, name: &str) -> Result<Stream> {
+    match number {
+        0.. => Ok(Stream::Fd(number)),
+        -1 => Ok(default),
+        -2 => Ok(Stream::Same),
+        -3 => Ok(Stream::Null),
+        _ => fail!(Invalid, "{name} is {number}: an mp_stream or a descriptor is expected"),
+    }
+}
+
+/// # Safety
+/// What the options point to is what the header asks for.
+unsafe fn setup(options: &mp_process_options) -> Result<Setup> {
+    const MOST_CPUS: usize = 65_536;
+    // SAFETY: the caller's promise.
+    let environment = unsafe { strings::array(options.environment) };
+    if let Some(bad) = environment.iter().flatten().find(|s| !s.as_bytes().iter().skip(1).any(|&b| b == b'='))
+    {
+        fail!(Invalid, "{bad:?} is no part of an environment: NAME=value is expected");
+    }
+    let group = match options.process_group {
+        -1 => None,
+        group @ 0.. => Some(group),
+        bad => fail!(Invalid, "process_group is {bad}: an mp_group or a group's number is expected"),
+    };
+    if options.cpus.is_null() && options.cpu_count > 0 {
+        fail!(Invalid, "cpus is NULL, and cpu_count is {}", options.cpu_count);
+    }
+    if options.cpu_count > MOST_CPUS {
+        fail!(Invalid, "{} are more CPUs than there can be", options.cpu_count);
+    }
+    let mut cpus = Vec::new();
+    for i in 0..options.cpu_count {
+        // SAFETY: the caller's promise: so many numbers.
+        let cpu = unsafe { options.cpus.add(i).read() };
+        if cpu >= MOST_CPUS {
+            fail!(Invalid, "{cpu} is no CPU's number");
+        }
+        if cpus.len() <= cpu / 64 {
+            cpus.resize(cpu / 64 + 1, 0u64);
+        }
+        cpus[cpu / 64] |= 1 << (cpu % 64);
+    }
+    Ok(Setup {
+        streams: [
+            stream(options.stdin_fd, Stream::Null, "stdin_fd")?,
+            stream(options.stdout_fd, Stream::Same, "stdout_fd")?,
+            stream(options.stderr_fd, Stream::Same, "stderr_fd")?,
+        ],
+        // SAFETY: the caller's promise.
+        directory: unsafe { strings::optional(options.directory) },
+        cpus,
+        group,
+        environment,
+    })
+}
+
+/// In the child: calls the target with its context. In the parent, for a run in place: the same, and what was
+/// made for it goes again.
 pub(super) fn run_target(address: Option<usize>, user: usize, child: Child) -> c_int {
     // SAFETY: the address is that of the target that the caller of mp_process_new gave, in this process.
     let target: mp_process_fn = unsafe { std::mem::transmute(address.unwrap_or(0)) };
     let Some(target) = target else { return 0 };
+    let is_here = child.is_here();
     match handle::new_boxed::<mp_child>(Context::new(child)) {
-        // SAFETY: called with what its type promises.
-        Ok(context) => unsafe { target(context, user as *mut c_void) },
+        Ok(context) => {
+            if !is_here {
+                // SAFETY: pointers and numbers are passed alike; the function is the target with its arguments.
+                let target: outermost::Function = unsafe { std::mem::transmute(target) };
+                return outermost::call(target, context.addr(), user);
+            }
+            // SAFETY: called with what its type promises.
+            let code = unsafe { target(context, user as *mut c_void) };
+            if let Ok(c) = handle::object(context) {
+                c.end();
+                let _ = handle::free_boxed(context);
+            }
+            code
+        }
         Err(_) => 255,
     }
 }
@@ -154,7 +331,8 @@ pub unsafe extern "C" fn mp_process_add_handle(process: *mut mp_process, handle:
 /// the call returns when the child has found its target.
 ///
 /// MP_ERR_STATE: it was started before, or belongs to another process.
-/// MP_ERR_OS: no process or descriptor is to be had, or the executable cannot run; nothing was
+/// MP_ERR_OS: no process or descriptor is to be had, the executable cannot run, or the child
+///     cannot have the streams, the directory, the CPUs or the group of the options; nothing was
 ///     started, and it may be tried again.
 /// MP_ERR_NO_MEMORY: the segment has no room for a process more, or for its arguments. By spawn
 ///     also:
@@ -202,10 +380,7 @@ pub unsafe extern "C" fn mp_process_exitcode(process: *const mp_process, code: *
     guard("mp_process_exitcode", || {
         // SAFETY: C's promise for its argument, as the header gives it.
         let place = unsafe { out(code, "code") }?;
-        match handle::object(process)?.exit_code() {
-            Some(code) => place.write(code),
-            None => fail!(State, "the process has not ended"),
-        };
+        place.write(handle::object(process)?.exit_code()?);
         Ok(Status::Ok)
     })
 }
@@ -243,14 +418,16 @@ pub unsafe extern "C" fn mp_process_is_alive(process: *const mp_process, alive: 
     })
 }
 
-/// Frees the handle of a process that was not started or has ended. NULL is fine.
+/// Frees the handle of a process that was not started or has ended. NULL is fine. Of several
+/// handles for one process all but the last may be freed while it runs.
 ///
-/// MP_ERR_STATE: it still runs: join it first; or it belongs to another process.
+/// MP_ERR_STATE: it still runs: join it first; it is the calling process or its parent; or it
+///     belongs to another process.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn mp_process_free(process: *mut mp_process) -> mp_status {
     guard("mp_process_free", || {
-        if !process.is_null() && handle::object(process)?.is_alive() {
-            fail!(State, "the process still runs: join it first");
+        if !process.is_null() {
+            handle::object(process)?.drop_handle()?;
         }
         handle::free_boxed(process)
     })

@@ -47,6 +47,7 @@ pub(super) enum Kind {
     Condition,
     SharedMemory,
     ShareableList,
+    Context,
 }
 
 impl Kind {
@@ -69,6 +70,7 @@ impl Kind {
             Kind::Condition => "a condition",
             Kind::SharedMemory => "shared memory",
             Kind::ShareableList => "a shareable list",
+            Kind::Context => "a context",
         }
     }
 
@@ -91,9 +93,15 @@ impl Kind {
             Condition,
             SharedMemory,
             ShareableList,
+            Context,
         ]
         .into_iter()
         .find(|&k| k as u64 == bits)
+    }
+
+    /// The kind of handle that stands for a block of this kind.
+    pub(super) fn of_block(block: shm::Kind) -> Option<Self> {
+        (1..=63).filter_map(Self::from_bits).find(|k| k.block() == Some(block))
     }
 
     /// Whether it stands for a block of the segment, which a forked child can take over.

@@ -2,10 +2,10 @@
 
 use super::guard::{guard, guard_or};
 use super::status::mp_status;
+use super::strings;
 use crate::error::{Result, Status, fail};
 use crate::process::{self, Method};
 use core::ffi::{CStr, c_char, c_int};
-use std::ffi::CString;
 
 /// How a child comes into being.
 #[repr(C)]
@@ -20,6 +20,13 @@ pub enum mp_start_method {
     /// stdin if asked for, stdout and stderr. It costs about a millisecond, whatever the
     /// parent's size.
     MP_START_SPAWN = 2,
+    /// As a copy of a server, which is a fresh run of the program that has one thread and is
+    /// started with the first such child. The child has its parent's environment, directory,
+    /// limits, stdout and stderr, as by fork; its memory is the server's. It costs about as much
+    /// as a fork of a small program, whatever the parent's size. The server is a child of the
+    /// process that first used it, takes no part in the terminal's Ctrl-C, and ends with the last
+    /// process that can reach it; one that dies is replaced, and its children run on.
+    MP_START_FORKSERVER = 3,
 }
 
 /// A function of any type, to be cast to its own before it is called.
@@ -31,33 +38,82 @@ pub(super) fn method(number: c_int) -> Result<Option<Method>> {
         0 => Ok(None),
         1 => Ok(Some(Method::Fork)),
         2 => Ok(Some(Method::Spawn)),
-        _ => fail!(Invalid, "{number} is no start method: MP_START_FORK and MP_START_SPAWN are"),
+        3 => Ok(Some(Method::Forkserver)),
+        _ => fail!(Invalid, "{number} is no mp_start_method"),
     }
 }
 
 /// Sets the start method of those that name none: once, near the beginning of main. A child has
 /// its parent's.
 ///
-/// method: MP_START_FORK or MP_START_SPAWN.
+/// method: an mp_start_method; with force also MP_START_DEFAULT, as if none had been set.
 /// force: set it also where it was set before.
 ///
 /// MP_ERR_STATE: it has been set already.
-/// MP_ERR_INVALID: method is neither of the two.
+/// MP_ERR_INVALID: there is no such method, or it is MP_START_DEFAULT without force.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn mp_set_start_method(method: c_int, force: bool) -> mp_status {
     guard("mp_set_start_method", || {
-        let Some(method) = self::method(method)? else {
+        let method = self::method(method)?;
+        if method.is_none() && !force {
             fail!(Invalid, "MP_START_DEFAULT names no method");
-        };
-        method.set_default(force)?;
+        }
+        Method::set_default(method, force)?;
         Ok(Status::Ok)
     })
 }
 
-/// The start method of those that name none: MP_START_FORK or MP_START_SPAWN.
+/// The start method of those that name none: MP_START_FORK, if none was set.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn mp_get_start_method() -> c_int {
-    guard_or("mp_get_start_method", 1, || Ok(if Method::default_one() == Method::Spawn { 2 } else { 1 }))
+    guard_or("mp_get_start_method", 1, || Ok(Method::default_one() as c_int))
+}
+
+/// Has the fork server run a function before it makes its first child, so that what the function
+/// prepares is there in all of them. Before the first child is started by the fork server, which
+/// finds the function as a spawned child finds its target; one that it does not find is left out.
+///
+/// function: a function without arguments.
+///
+/// MP_ERR_INVALID: function is NULL.
+/// MP_ERR_STATE: the fork server was started already.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn mp_forkserver_preload(function: mp_function) -> mp_status {
+    guard("mp_forkserver_preload", || {
+        let Some(function) = function else { fail!(Invalid, "function is NULL") };
+        super::guard::joined()?;
+        process::preload(function as usize)?;
+        Ok(Status::Ok)
+    })
+}
+
+/// Starts the fork server now, which is otherwise done with the first child that needs it. Nothing
+/// is done if there is one.
+///
+/// MP_ERR_NOT_INITIALIZED: main does not begin with mp_bootstrap.
+/// MP_ERR_OS: no process or descriptor is to be had, or the executable cannot run.
+/// MP_ERR_NO_MEMORY: the segment has no room for a process more.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn mp_forkserver_start() -> mp_status {
+    guard("mp_forkserver_start", || {
+        super::guard::joined()?;
+        process::run_server()?;
+        Ok(Status::Ok)
+    })
+}
+
+/// Gives up the fork server, which ends when nobody else uses it: neither a child that it made and
+/// that still runs, nor the process that first used it. The next child that needs one has a new
+/// one started. A process does this by itself at its normal end.
+///
+/// If this process has started the server, the call waits for its end, for at most a second.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn mp_forkserver_stop() -> mp_status {
+    guard("mp_forkserver_stop", || {
+        super::guard::joined()?;
+        process::stop_server();
+        Ok(Status::Ok)
+    })
 }
 
 /// Names a function, so that spawned children find it by this name. Without a name it is found
@@ -99,29 +155,22 @@ pub unsafe extern "C" fn mp_set_executable(path: *const c_char, argv: *const *co
             return Ok(Status::Ok);
         }
         // SAFETY: C's promise: strings that are ended by zeros, in an array that is ended by NULL.
-        let (path, argv) = unsafe { (CStr::from_ptr(path).to_owned(), strings(argv)) };
-        let argv = if argv.is_empty() { vec![path.clone()] } else { argv };
+        let (path, argv) = unsafe { (CStr::from_ptr(path).to_owned(), strings::array(argv)) };
+        let argv = argv.filter(|a| !a.is_empty()).unwrap_or_else(|| vec![path.clone()]);
         process::set_executable(Some((path, argv)));
         Ok(Status::Ok)
     })
 }
 
-/// Copies an array of strings.
-///
-/// # Safety `from` is NULL or points to pointers to strings, the last pointer being NULL.
-unsafe fn strings(from: *const *const c_char) -> Vec<CString> {
-    let mut copies = Vec::new();
-    if from.is_null() {
-        return copies;
-    }
-    loop {
-        // SAFETY: the caller's promise: no NULL was met so far, so there is one more pointer.
-        let next = unsafe { *from.add(copies.len()) };
-        if next.is_null() {
-            return copies;
-        }
-        // SAFETY: as above: a string.
-        copies.push(unsafe { CStr::from_ptr(next) }.to_owned());
+/// Runs a hook that is preloaded.
+fn hook(address: usize) {
+    // SAFETY: the address is that of the hook that the caller of mp_forkserver_preload gave, in this process.
+    let hook: mp_function = unsafe { std::mem::transmute(address) };
+    if let Some(hook) = hook {
+        // SAFETY: called as its type is in the header.
+        let hook: unsafe extern "C-unwind" fn() = hook;
+        // SAFETY: as above.
+        unsafe { hook() };
     }
 }
 
@@ -145,6 +194,11 @@ pub(super) unsafe fn run_if_child(argc: c_int, argv: *mut *mut c_char) {
     // SAFETY: the caller's promise.
     let last = unsafe { last_argument(argc, argv) };
     let Some(newborn) = last.as_deref().and_then(process::newborn) else { return };
+    execute(newborn);
+}
+
+/// Runs what a child was started for, and ends it; the fork server returns its exit code.
+fn execute(newborn: process::Newborn) -> i32 {
     match newborn.job {
         process::Job::Process { target, args } => {
             let address = target.map(|t| t.address()).transpose().unwrap_or_else(|e| process::refuse(&e));
@@ -153,6 +207,10 @@ pub(super) unsafe fn run_if_child(argc: c_int, argv: *mut *mut c_char) {
         }
         process::Job::Worker { pool, number, owner } => {
             newborn.life.run(|| crate::pool::serve(pool, number, owner, super::task::call))
+        }
+        process::Job::Server { requests, preload } => {
+            let calls = process::Calls::new(hook, execute);
+            newborn.life.run(|| process::serve(requests, &preload, &calls))
         }
     }
 }

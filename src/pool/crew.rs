@@ -90,7 +90,10 @@ pub(super) fn dismiss(area: PoolArea, crew: &mut Vec<Option<Hired>>) {
     let mut signal = None;
     for wait in [Duration::from_millis(20), GRACE, 10 * GRACE] {
         if let Some(signal) = signal {
-            left.iter().for_each(|w| w.process.signal(signal));
+            for worker in &left {
+                // One that cannot be reached is gone, or its lifeline ends it.
+                let _ = worker.process.signal(signal);
+            }
         }
         let begun = Instant::now();
         while !left.is_empty() && begun.elapsed() < wait {

@@ -1,11 +1,10 @@
 //! What a child is given: bytes, copied when they are added, and shared objects.
 
+use super::Child;
 use super::codec::{Blob, Passed};
-use super::start::spawn;
 use crate::error::{Error, Result, Status, fail};
 use crate::park::Owner;
 use crate::shm::{self, Entry, Kind, Object, Ref};
-use crate::sys::fd::Identity;
 use std::borrow::Cow;
 
 /// More arguments than this are taken for a mistake.
@@ -54,7 +53,7 @@ impl Args {
     /// An object that the caller holds by `held`.
     pub(super) fn add_object(&mut self, kind: Kind, r: Ref, held: Entry) -> Result<()> {
         self.reserve()?;
-        let entry = if held.is_named() { shm::hold_again(held, r, kind)? } else { shm::hold(r, kind)? };
+        let entry = hold(kind, r, held)?;
         self.held.push(Held::Object(kind, r, entry));
         Ok(())
     }
@@ -100,7 +99,33 @@ impl Args {
                 Arg::Object(kind, entry.map(|entry| Object { r, entry }))
             }
         });
-        Child { args: args.collect() }
+        Child::new(args.collect())
+    }
+
+    /// The same once more.
+    pub(super) fn again(&self) -> Result<Self> {
+        let mut again = Args::default();
+        for arg in &self.held {
+            match arg {
+                Held::Bytes(bytes) => again.add_bytes(bytes)?,
+                Held::Object(kind, r, entry) => again.add_object(*kind, *r, *entry)?,
+            }
+        }
+        Ok(again)
+    }
+
+    /// For a run in this process: copies, with references of their own.
+    pub(super) fn child_here(&self) -> Result<Child> {
+        let mut args = Vec::with_capacity(self.held.len());
+        for arg in &self.held {
+            args.push(match arg {
+                Held::Bytes(bytes) => Arg::Bytes(copy(bytes)?),
+                Held::Object(kind, r, entry) => {
+                    Arg::Object(*kind, Some(Object { r: *r, entry: hold(*kind, *r, *entry)? }))
+                }
+            });
+        }
+        Ok(Child::here(args))
     }
 
     /// In the parent: what the child has now, the parent holds no longer on its behalf.
@@ -111,6 +136,11 @@ impl Args {
             }
         }
     }
+}
+
+/// Holds an object once more that this process holds by `held`.
+fn hold(kind: Kind, r: Ref, held: Entry) -> Result<Entry> {
+    if held.is_named() { shm::hold_again(held, r, kind) } else { shm::hold(r, kind) }
 }
 
 impl Drop for Args {
@@ -132,27 +162,4 @@ pub(crate) enum Arg {
     Bytes(Vec<u8>),
     /// An object that the child's ledger holds already.
     Object(Kind, Option<Object>),
-}
-
-/// What the child's function is given.
-pub(crate) struct Child {
-    pub(crate) args: Vec<Arg>,
-}
-
-impl Child {
-    /// In a fresh image: from what the parent has it told.
-    pub(crate) fn received(args: Vec<Passed<'_>>) -> Self {
-        let receive = |arg| match arg {
-            Passed::Bytes(Blob(bytes)) => Arg::Bytes(bytes.into_owned()),
-            Passed::Named(kind, fd, device, inode) => match Kind::from_bits(kind) {
-                Some(kind) => Arg::Object(kind, shm::receive(fd, Identity { device, inode }, kind).ok()),
-                None => Arg::Bytes(Vec::new()),
-            },
-            Passed::Object(kind, r, entry) => match Kind::from_bits(kind) {
-                Some(kind) => Arg::Object(kind, Some(spawn::object(r, entry))),
-                None => Arg::Bytes(Vec::new()),
-            },
-        };
-        Child { args: args.into_iter().map(receive).collect() }
-    }
 }

@@ -1,8 +1,11 @@
 //! What a fresh image is told by its parent, and the only file that knows how that is encoded. Both run the
 //! same build of libmp, as the layout hash has made sure before anything is decoded.
 
+use super::own::Origin;
 use super::target::Target;
 use crate::error::{Error, Result, Status};
+use crate::sys::caller::Caller;
+use crate::sys::setup::Told;
 use bincode::enc::write::Writer;
 use bincode::error::EncodeError;
 use serde::{Deserialize, Serialize};
@@ -18,12 +21,25 @@ const LIMIT: usize = super::args::MOST_BYTES + (16 << 20);
 pub(crate) struct Papers<'a> {
     /// The end of the lifeline, in a child that must not outlive its parent.
     pub(crate) lifeline: Option<i32>,
-    /// Whether the parent's default start method is spawn: the child's is the same.
-    pub(crate) spawns: bool,
+    /// Whether it is a pool's.
+    pub(crate) worker: bool,
+    /// The default start method that somebody has set in the parent, 0: nobody has. The child's is the same.
+    pub(crate) method: u8,
     /// What the parent's children run, with its arguments; None for the parent's own executable. The same for
     /// the child's children.
     pub(crate) executable: Option<(CString, Vec<CString>)>,
+    /// Who it is.
+    pub(crate) origin: Origin,
+    /// For a child of the fork server: what it would have had from the process that asked for it.
+    pub(crate) asked: Option<Asked>,
     pub(crate) job: Job<'a>,
+}
+
+/// What a child of the fork server is besides.
+#[derive(Serialize, Deserialize)]
+pub(crate) struct Asked {
+    pub(crate) caller: Caller,
+    pub(crate) setup: Told,
 }
 
 /// What a fresh image runs.
@@ -33,6 +49,23 @@ pub(crate) enum Job<'a> {
     Process { target: Option<Target>, args: Vec<Passed<'a>> },
     /// A worker of the pool with this reference.
     Worker { pool: u64, number: u16, owner: u32 },
+    /// The fork server: where requests come from, and what it runs before the first.
+    Server { requests: i32, preload: Vec<Target> },
+}
+
+impl Job<'_> {
+    /// The descriptors that the image inherits for it: of the server its requests, of a process those of the objects
+    /// with names that it is given.
+    pub(super) fn descriptors(&self) -> Vec<i32> {
+        match self {
+            Job::Server { requests, .. } => vec![*requests],
+            Job::Process { args, .. } => {
+                let fd = |arg: &Passed<'_>| if let Passed::Named(_, fd, ..) = arg { Some(*fd) } else { None };
+                args.iter().filter_map(fd).collect()
+            }
+            Job::Worker { .. } => Vec::new(),
+        }
+    }
 }
 
 /// One argument.
@@ -125,8 +158,11 @@ mod tests {
         let args = vec![Passed::Bytes(Blob(Cow::Borrowed(&b"abc"[..]))), Passed::Object(2, u64::MAX >> 2, 7)];
         Papers {
             lifeline: Some(5),
-            spawns: true,
+            worker: true,
+            method: 2,
             executable: Some((c"/bin/x".to_owned(), vec![c"x".to_owned()])),
+            origin: Origin { name: c"a name".to_owned(), path: "3:1".to_owned(), ..Origin::default() },
+            asked: None,
             job: Job::Process { target: Some(Target::Name(b"f".to_vec())), args },
         }
     }
@@ -136,14 +172,18 @@ mod tests {
         let bytes = encode(&papers()).unwrap();
         let Papers {
             lifeline: Some(5),
-            spawns: true,
+            worker: true,
+            method: 2,
             executable: Some(executable),
+            origin,
+            asked: None,
             job: Job::Process { target: Some(Target::Name(name)), args },
         } = decode(&bytes).unwrap()
         else {
             panic!("something else")
         };
         assert_eq!(executable, (c"/bin/x".to_owned(), vec![c"x".to_owned()]));
+        assert_eq!((&*origin.name, &origin.path[..]), (c"a name", "3:1"));
         assert_eq!((&name[..], args.len()), (&b"f"[..], 2));
         assert!(matches!(&args[0], Passed::Bytes(Blob(b)) if **b == *b"abc"));
         assert!(matches!(args[1], Passed::Object(2, r, 7) if r == u64::MAX >> 2));
@@ -167,7 +207,9 @@ mod tests {
     #[test]
     fn a_hostile_length_allocates_nothing() {
         // An argument of bytes that says it has u64::MAX of them.
-        let hostile = [&[0, 0, 0, 0, 0, 1, 0, 253][..], &[0xFF; 8]].concat();
+        let good = encode(&papers()).unwrap();
+        let at = good.windows(4).rposition(|w| w == b"\x03abc").unwrap();
+        let hostile = [&good[..at], &[253], &[0xFF; 8]].concat();
         assert!(decode::<Papers>(&hostile).is_err());
     }
 }

@@ -69,8 +69,8 @@ pub(crate) struct ProcessSlot {
     /// State (8 bits), generation (16), and the parent as an owner or the own pid (31).
     pub(crate) word: AtomicU64,
     pub(crate) pid: AtomicU64,
-    /// Start time in clock ticks since boot, 0: not known.
-    pub(crate) start: AtomicU64,
+    /// When it was there, in clock ticks since boot; 0: not known.
+    pub(crate) seen: AtomicU64,
     /// First chunk of the ledger, as a reference's bits; 0: none.
     pub(crate) ledger: AtomicU64,
     /// The block that the process is just claiming; 0: none.
@@ -84,7 +84,9 @@ pub(crate) struct ProcessSlot {
     /// Of each size class the unit that the process claims blocks in, 0: none. Nobody else makes that unit into
     /// something else. Changed by the process itself, under the books.
     pub(crate) claims_in: [AtomicU32; CLASSES],
-    _room: [AtomicU64; 19],
+    /// Carries the block that the process leaves for its parent; 0: none.
+    pub(crate) result: AtomicU64,
+    _room: [AtomicU64; 18],
 }
 
 /// One entry of the unit table.

@@ -20,6 +20,7 @@ mod own;
 mod pool_area;
 mod queue_block;
 mod redo;
+mod result;
 mod segment;
 mod stats;
 mod sweep;
@@ -42,6 +43,7 @@ pub(crate) use objects::{
 pub(crate) use own::{is_one as is_segment, ticket};
 pub(crate) use pool_area::{AHEAD, IN_BLOCK, INLINE, OUT_BLOCK, PoolArea, TARGETS, TaskSlot};
 pub(crate) use queue_block::{LARGE, QueueBlock, Side};
+pub(crate) use result::{leave_result, refuse_result, take_result};
 pub(crate) use segment::{Segment, TREE};
 pub(crate) use stats::stats;
 pub(crate) use sweep::sweep;

@@ -6,6 +6,7 @@ use super::books;
 use super::layout::State;
 use super::ledger::{self, Line};
 use super::objects::{drop_ref, erase};
+use super::result;
 use super::segment::{Segment, TREE};
 use super::table::{Stage, Tenancy, left_normally};
 use super::units;
@@ -35,7 +36,8 @@ pub(super) fn sweep_in(s: &'static Segment, owner: Owner) -> bool {
         }
     }
     while !work_off(s, owner) {}
-    true
+    let now = Tenancy::of(slot);
+    now.stage == Stage::Free || now.generation != owner.generation()
 }
 
 /// One batch; true when all is done. Everything happens with the books open, so two sweepers take turns.
@@ -104,6 +106,12 @@ fn work_off(s: &'static Segment, owner: Owner) -> bool {
     for unit in &slot.claims_in {
         let unit = unit.swap(0, Ordering::Relaxed);
         units::give_back_if_empty(&mut books, unit);
+    }
+    if result::is_awaited(s, slot, was) {
+        return true;
+    }
+    if let Line::Held(r) = ledger::read(&slot.result) {
+        drop_ref(&mut books, &slot.result, r);
     }
     s.header().sweeps.fetch_add(1, Ordering::Relaxed);
     // Last: only a slot that is swept clean is free for the next process.

@@ -3,14 +3,14 @@
 //! A process holds a record lock on its slot's byte while it lives; the kernel drops it at death, fork does
 //! not inherit it, and neither pid reuse nor pid namespaces confuse it. It has two holes: closing any
 //! descriptor of the file drops it, and so does exec, which keeps pid and start time. So when the lock is
-//! gone a process still counts as alive if its pid exists with that start time, is no zombie, and has the
+//! gone a process still counts as alive if its pid exists and had started by then, is no zombie, and has the
 //! segment mapped.
 
 use super::layout::ProcessSlot;
 use super::segment::{Segment, TREE};
 use super::sweep::{sweep, sweep_in};
 use super::tree::ThisTree;
-use crate::error::{Result, Status, fail};
+use crate::error::{Result, fail};
 use crate::park::{Owner, Wait};
 use crate::sys::page::page;
 use crate::sys::{fd, proc};
@@ -141,7 +141,7 @@ fn claim_ready(s: &'static Segment, stage: Stage, creator: u32) -> Option<Owner>
         if was.change(slot, now) {
             cursor.store(u64::from(number % ready), Ordering::Relaxed);
             // The last tenant's; its sweep took care of ledger and claim.
-            for word in [&slot.pid, &slot.start, &slot.exit, &slot.born] {
+            for word in [&slot.pid, &slot.seen, &slot.exit, &slot.born] {
                 word.store(0, Ordering::Relaxed);
             }
             return Some(Owner::new(number, now.generation));
@@ -191,8 +191,8 @@ fn lives(s: &'static Segment, owner: Owner, slot: &ProcessSlot) -> bool {
         return true;
     }
     let pid = slot.pid.load(Ordering::Relaxed) as u32;
-    let start = slot.start.load(Ordering::Relaxed);
-    proc::lives_with(pid, start, s.identity())
+    let seen = slot.seen.load(Ordering::Relaxed);
+    proc::lives_with(pid, seen, s.identity())
         // Its own death between the questions is the likeliest reason for a lock that is gone.
         && Tenancy::of(slot).generation == owner.generation()
 }
@@ -206,7 +206,7 @@ pub(super) fn go_live(s: &'static Segment, owner: Owner) -> Result<()> {
         fail!(State, "{given_up}");
     }
     slot.pid.store(std::process::id().into(), Ordering::Relaxed);
-    slot.start.store(proc::own_start(), Ordering::Relaxed);
+    slot.seen.store(proc::now(), Ordering::Relaxed);
     if let Some(fd) = s.descriptor() {
         // Without the lock (none to be had) the second question has to do.
         let _ = fd::lock_byte(fd, owner.slot().into());
@@ -275,12 +275,12 @@ pub(super) fn bury_all(s: &'static Segment) -> bool {
 
 const BORN: u64 = 1 << 63;
 
-/// By a fresh image: it is ready to run its function, or why it is not.
-pub(crate) fn report_birth(status: Status, errno: i32) {
+/// By a child whose parent waits for its word: it is ready to run its function (0), or why it is not: a
+/// status, or a number that the two have agreed on.
+pub(crate) fn report_birth(status: i32, errno: i32) {
     let me = Owner::joined(page().me.load(Ordering::Relaxed));
     let slot = TREE.slot(me.slot());
-    slot.born
-        .store(BORN | u64::from(status as i32 as u16) << 32 | u64::from(errno as u32), Ordering::Release);
+    slot.born.store(BORN | u64::from(status as u16) << 32 | u64::from(errno as u32), Ordering::Release);
     slot.cradle.notify(i32::MAX);
 }
 

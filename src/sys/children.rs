@@ -33,18 +33,6 @@ pub(crate) fn exit_now(code: i32) -> ! {
     unsafe { libc::_exit(code) }
 }
 
-/// The child's stdin reads nothing: two readers of one terminal would steal each other's lines.
-pub(crate) fn close_stdin() -> Result<()> {
-    let null = nix::fcntl::open("/dev/null", nix::fcntl::OFlag::O_RDONLY, nix::sys::stat::Mode::empty())
-        .map_err(os("cannot open /dev/null"))?;
-    nix::unistd::dup2_stdin(&null).map_err(os("cannot replace stdin"))?;
-    if null.as_raw_fd() == 0 {
-        // stdin was closed, so /dev/null was opened right onto it.
-        std::mem::forget(null);
-    }
-    Ok(())
-}
-
 /// A descriptor of a child that was just forked. Should its number be somebody else's by now, `ended` notices,
 /// because it asks for a child of ours.
 pub(crate) fn open_pidfd(pid: u32) -> Trace {
@@ -57,6 +45,9 @@ pub(crate) fn open_pidfd(pid: u32) -> Trace {
     let fd = unsafe { OwnedFd::from_raw_fd(fd as i32) };
     above_stdio(fd).map_or(Trace::Number, Trace::Descriptor)
 }
+
+/// The errno where the table of descriptors is full.
+pub(crate) const NO_DESCRIPTOR: i32 = libc::EMFILE;
 
 /// What there is to follow a child by. A child that runs is never given up because a descriptor is not to be
 /// had: its function may have begun.
@@ -122,6 +113,63 @@ pub(crate) fn ended(child: Followed<'_>) -> Option<End> {
     }
 }
 
+/// Reaps any child that has ended. Only for a process that is all libmp's own.
+pub(crate) fn reap_any() -> Option<(u32, End)> {
+    loop {
+        // SAFETY: all zero is a valid siginfo_t.
+        let mut info: libc::siginfo_t = unsafe { std::mem::zeroed() };
+        // SAFETY: info is ours to write.
+        let r = unsafe { libc::waitid(libc::P_ALL, 0, &raw mut info, libc::WEXITED | libc::WNOHANG) };
+        if r == 0 {
+            // SAFETY: waitid succeeded, so these fields are the ones of a SIGCHLD; a pid of 0: nothing happened.
+            let (pid, status) = unsafe { (info.si_pid(), info.si_status()) };
+            let end =
+                if info.si_code == libc::CLD_EXITED { End::Exited(status) } else { End::Killed(status) };
+            return (pid != 0).then_some((pid as u32, end));
+        }
+        if Errno::last() != Errno::EINTR {
+            return None;
+        }
+    }
+}
+
+/// A descriptor for the working directory; None where it is gone or may not be looked at.
+pub(crate) fn open_directory() -> Result<Option<OwnedFd>> {
+    let flags = nix::fcntl::OFlag::O_PATH | nix::fcntl::OFlag::O_DIRECTORY | nix::fcntl::OFlag::O_CLOEXEC;
+    match nix::fcntl::open(".", flags, nix::sys::stat::Mode::empty()) {
+        Ok(fd) => above_stdio(fd).map(Some).map_err(os("no descriptor is free for the working directory")),
+        Err(e) => Err(os("cannot open the working directory")(e)),
+    }
+}
+
+/// The number of this process's parent in the kernel.
+pub(crate) fn parent_pid() -> u32 {
+    // SAFETY: asks for a number.
+    unsafe { libc::getppid() as u32 }
+}
+
+/// Calls this thread something else, for `ps`; what it was called before.
+pub(crate) fn rename(name: &std::ffi::CStr) -> [u8; 16] {
+    let mut before = [0; 16];
+    // SAFETY: the kernel writes 16 bytes at most, and reads a string.
+    unsafe {
+        libc::prctl(libc::PR_GET_NAME, before.as_mut_ptr());
+        libc::prctl(libc::PR_SET_NAME, name.as_ptr());
+    }
+    before
+}
+
+/// Calls this thread what [`rename`] said.
+pub(crate) fn set_thread_name(name: &[u8; 16]) {
+    // SAFETY: the kernel reads 16 bytes at most.
+    unsafe { libc::prctl(libc::PR_SET_NAME, name.as_ptr()) };
+}
+
+/// A descriptor of this process itself, for others to follow it by.
+pub(crate) fn own_pidfd() -> Trace {
+    open_pidfd(std::process::id())
+}
+
 /// Waits until the process has ended, at most `limit`; true if it has. A signal may cut the wait short, and
 /// without a descriptor it is always short: the caller asks again.
 pub(crate) fn is_over(child: Followed<'_>, limit: Duration) -> bool {
@@ -144,21 +192,38 @@ pub(crate) fn is_over(child: Followed<'_>, limit: Duration) -> bool {
     }
 }
 
+/// A descriptor for this process's parent, which has this number; None when the parent is gone: the kernel gives
+/// its children another one then, so the number is the parent's for as long as it is what getppid says.
+pub(crate) fn open_parent(pid: u32) -> Result<Option<OwnedFd>> {
+    // SAFETY: asks for a number.
+    let is_parent = || unsafe { libc::getppid() } as u32 == pid;
+    if !is_parent() {
+        return Ok(None);
+    }
+    match open_pidfd(pid) {
+        Trace::Descriptor(fd) => Ok(is_parent().then_some(fd)),
+        Trace::Number if is_parent() => Err(last_error("no descriptor is free for following the parent")),
+        Trace::Number | Trace::Lost => Ok(None),
+    }
+}
+
 /// Sends a signal to exactly this process; one that is gone is no error.
-pub(crate) fn signal(child: Followed<'_>, signal: i32) {
+pub(crate) fn signal(child: Followed<'_>, signal: i32) -> Result<()> {
     // SAFETY: system calls on plain values; no siginfo is passed. A child that is followed by its number has
     // not been reaped by us, so the number is still its own.
-    unsafe {
+    let r = unsafe {
         match child {
             Followed::Descriptor(fd) => {
                 let none = std::ptr::null::<libc::c_void>();
-                libc::syscall(libc::SYS_pidfd_send_signal, fd.as_raw_fd(), signal, none, 0);
+                libc::syscall(libc::SYS_pidfd_send_signal, fd.as_raw_fd(), signal, none, 0)
             }
-            Followed::Number(pid) => {
-                libc::kill(pid as libc::pid_t, signal);
-            }
+            Followed::Number(pid) => libc::kill(pid as libc::pid_t, signal).into(),
         }
+    };
+    if r == 0 || Errno::last() == Errno::ESRCH {
+        return Ok(());
     }
+    Err(last_error("cannot send the signal"))
 }
 
 /// A descriptor's place in the table, to be given up for the one that must be had after a fork: a table that

@@ -13,3 +13,18 @@ pub(crate) fn at_exit(call: extern "C" fn()) {
         unsafe { libc::atexit(call) };
     }
 }
+
+/// The same for what has to be done at the program's end; what is noted then comes after it.
+pub(crate) fn at_end(call: extern "C" fn()) {
+    static DONE: AtomicBool = AtomicBool::new(false);
+    if !DONE.load(Ordering::Relaxed) && !DONE.swap(true, Ordering::Relaxed) {
+        // SAFETY: as above. Where there is no room for it, children outlive the program.
+        unsafe { libc::atexit(call) };
+    }
+}
+
+/// Ends the program with what it has to do at its end.
+pub(crate) fn exit(code: i32) -> ! {
+    // SAFETY: what runs is the program's.
+    unsafe { libc::exit(code) }
+}

@@ -1,6 +1,7 @@
 //! The only room that calls the kernel and the C library.
 
 pub(crate) mod atomic;
+pub(crate) mod caller;
 pub(crate) mod children;
 pub(crate) mod code;
 pub(crate) mod cpu;
@@ -9,11 +10,16 @@ pub(crate) mod fd;
 pub(crate) mod futex;
 pub(crate) mod kept;
 pub(crate) mod lifeline;
+pub(crate) mod local;
 pub(crate) mod memory;
 pub(crate) mod modules;
 pub(crate) mod named;
+pub(crate) mod outermost;
+pub(crate) mod packets;
 pub(crate) mod page;
 pub(crate) mod proc;
+pub(crate) mod random;
+pub(crate) mod setup;
 pub(crate) mod signals;
 pub(crate) mod spawn;
 pub(crate) mod stdio;

@@ -24,6 +24,8 @@ pub(crate) struct Page {
     pub(crate) names: Mutex,
     /// Guards the list of descriptors that a child must not keep. Taken before `private` where both are.
     pub(crate) descriptors: Mutex,
+    /// Guards what the process knows of itself and of its children. Taken before `descriptors` where both are.
+    pub(crate) family: Mutex,
 }
 
 static NOT_JOINED: Page = Page {
@@ -34,6 +36,7 @@ static NOT_JOINED: Page = Page {
     handles: Mutex::new(),
     names: Mutex::new(),
     descriptors: Mutex::new(),
+    family: Mutex::new(),
 };
 
 static PAGE: AtomicPtr<Page> = AtomicPtr::new((&raw const NOT_JOINED).cast_mut());

@@ -32,6 +32,30 @@ impl Drop for Held {
     }
 }
 
+/// Blocks SIGCHLD and gives a descriptor that is readable when one has come; SIGINT is not meant for a server.
+pub(crate) fn for_server() -> Result<std::os::fd::OwnedFd> {
+    use nix::sys::signalfd::{SfdFlags, SignalFd};
+    let mut mask = SigSet::empty();
+    mask.add(Signal::SIGCHLD);
+    pthread_sigmask(SigmaskHow::SIG_BLOCK, Some(&mask), None).map_err(os("cannot block SIGCHLD"))?;
+    let ignore = SigAction::new(SigHandler::SigIgn, SaFlags::empty(), SigSet::empty());
+    // SAFETY: no handler is set.
+    unsafe { sigaction(Signal::SIGINT, &ignore) }.map_err(os("cannot ignore SIGINT"))?;
+    // SAFETY: as above. Ignored, children would leave no status.
+    let default = SigAction::new(SigHandler::SigDfl, SaFlags::empty(), SigSet::empty());
+    // SAFETY: as above.
+    unsafe { sigaction(Signal::SIGCHLD, &default) }.map_err(os("cannot set SIGCHLD's action"))?;
+    let fd = SignalFd::with_flags(&mask, SfdFlags::SFD_CLOEXEC | SfdFlags::SFD_NONBLOCK)
+        .map_err(os("cannot make a signal descriptor"))?;
+    super::fd::above_stdio(fd.into()).map_err(os("no descriptor is free for signals"))
+}
+
+/// Takes what such a descriptor has.
+pub(crate) fn drain(fd: std::os::fd::BorrowedFd<'_>) {
+    let mut some = [0; 1024];
+    while matches!(nix::unistd::read(fd, &mut some), Ok(n) if n > 0) {}
+}
+
 extern "C" fn nothing(_: libc::c_int) {}
 
 /// A worker outlives Ctrl-C, which is its owner's business, and dies of SIGTERM whatever the owner's handler
@@ -62,5 +86,7 @@ pub(crate) fn name(signal: i32) -> String {
 
 /// Asks a process to end.
 pub(crate) const SIGTERM: i32 = libc::SIGTERM;
+/// Interrupts it, as Ctrl-C does.
+pub(crate) const SIGINT: i32 = libc::SIGINT;
 /// Ends it.
 pub(crate) const SIGKILL: i32 = libc::SIGKILL;

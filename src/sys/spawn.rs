@@ -2,6 +2,7 @@
 //! that the cost does not grow with the parent, with the child's pidfd from the kernel itself.
 
 use super::children::Trace;
+use super::setup::{self, Setup};
 use super::{last_error, os, signals};
 use crate::error::Result;
 use nix::errno::Errno;
@@ -9,35 +10,40 @@ use std::ffi::CString;
 use std::os::fd::{FromRawFd, OwnedFd, RawFd};
 
 /// What to run.
-pub(crate) struct Image {
+pub(crate) struct Image<'a> {
     pub(crate) path: CString,
     /// With argv[0].
     pub(crate) argv: Vec<CString>,
     /// The only descriptors, beside stdin, stdout and stderr, that it inherits.
     pub(crate) keep: Vec<RawFd>,
-    /// Otherwise its stdin is /dev/null.
-    pub(crate) keep_stdin: bool,
-}
-
-unsafe extern "C" {
-    static environ: *const *const libc::c_char;
+    pub(crate) setup: &'a Setup,
 }
 
 /// What the child reads in the memory that it shares with us, and where it leaves its failure.
 struct Order<'a> {
-    image: &'a Image,
+    image: &'a Image<'a>,
     argv: *const *const libc::c_char,
+    environment: *const *const libc::c_char,
     mask: libc::sigset_t,
     error: libc::c_int,
+    /// Which part of the setup the error is about; 0: the exec.
+    part: libc::c_int,
 }
 
 /// Runs the image: its process id and its trace. A failed exec is an error here, and leaves no child.
-pub(crate) fn spawn(image: &Image) -> Result<(u32, Trace)> {
+pub(crate) fn spawn(image: &Image<'_>) -> Result<(u32, Trace)> {
     const STACK: usize = 64 << 10;
-    let mut argv: Vec<*const libc::c_char> = image.argv.iter().map(|a| a.as_ptr()).collect();
-    argv.push(std::ptr::null());
+    let argv = setup::array(&image.argv);
+    let environment = image.setup.environment.as_deref().map(setup::array);
     let held = signals::hold()?;
-    let mut order = Order { image, argv: argv.as_ptr(), mask: held.before(), error: 0 };
+    let mut order = Order {
+        image,
+        argv: argv.as_ptr(),
+        environment: environment.as_ref().map_or_else(setup::own_array, |e| e.as_ptr()),
+        mask: held.before(),
+        error: 0,
+        part: 0,
+    };
     let mut stack = Vec::<u128>::new();
     stack
         .try_reserve_exact(STACK / 16)
@@ -59,7 +65,10 @@ pub(crate) fn spawn(image: &Image) -> Result<(u32, Trace)> {
     drop(held);
     if order.error != 0 {
         super::children::abandon(pid as u32);
-        return Err(os("cannot run the executable (execve)")(Errno::from_raw(order.error)));
+        let failed = setup::failure(order.part, order.error);
+        return Err(
+            failed.unwrap_or_else(|| os("cannot run the executable (execve)")(Errno::from_raw(order.error)))
+        );
     }
     Ok((pid as u32, super::fd::above_stdio(pidfd).map_or(Trace::Number, Trace::Descriptor)))
 }
@@ -84,16 +93,12 @@ extern "C" fn run(order: *mut libc::c_void) -> libc::c_int {
         for &fd in &order.image.keep {
             libc::fcntl(fd, libc::F_SETFD, 0);
         }
-        if !order.image.keep_stdin {
-            let null = libc::open(c"/dev/null".as_ptr(), libc::O_RDONLY | libc::O_CLOEXEC);
-            if null >= 0 {
-                libc::dup2(null, 0);
-            }
-            // Opened right onto 0, it must stay open.
-            libc::fcntl(0, libc::F_SETFD, 0);
+        if let Err((part, errno)) = order.image.setup.apply() {
+            (order.part, order.error) = (part, errno);
+            libc::_exit(127);
         }
         libc::sigprocmask(libc::SIG_SETMASK, &raw const order.mask, std::ptr::null_mut());
-        libc::execve(order.image.path.as_ptr(), order.argv, environ);
+        libc::execve(order.image.path.as_ptr(), order.argv, order.environment);
         order.error = *libc::__errno_location();
         libc::_exit(127)
     }

@@ -1,30 +1,31 @@
 //! The fork start method.
 
-use super::{FAILED_TO_BEGIN, Started, run_to_the_end};
+use super::{FAILED_TO_BEGIN, Started, Tie, run_fork_hooks, run_to_the_end};
 use crate::error::Result;
 use crate::park::{Owner, Tree};
+use crate::process::own::{self, Hook, Origin};
 use crate::shm::{self, ThisTree};
 use crate::sys::children::{self, Fork};
 use crate::sys::kept::{self, Listed};
-use crate::sys::{lifeline, signals, stdio};
+use crate::sys::setup::{self, Setup};
+use crate::sys::{lifeline, outermost, signals, stdio};
 use std::os::fd::OwnedFd;
 
 /// A child that has a slot, and a ledger that can be written to, and does not run yet.
-pub(super) struct Prepared {
+pub(super) struct Prepared<'a> {
     owner: Owner,
-    /// It dies with its parent, and Ctrl-C is not meant for it.
-    worker: bool,
-    keep_stdin: bool,
+    tie: Tie,
+    setup: &'a Setup,
     started: bool,
 }
 
 /// Takes a slot for a child.
-pub(super) fn prepare(worker: bool, keep_stdin: bool) -> Result<Prepared> {
+pub(super) fn prepare(tie: Tie, setup: &Setup) -> Result<Prepared<'_>> {
     let owner = shm::claim_child(ThisTree.me())?;
-    Ok(Prepared { owner, worker, keep_stdin, started: false })
+    Ok(Prepared { owner, tie, setup, started: false })
 }
 
-impl Drop for Prepared {
+impl Drop for Prepared<'_> {
     fn drop(&mut self) {
         if !self.started {
             shm::give_up(self.owner);
@@ -32,17 +33,19 @@ impl Drop for Prepared {
     }
 }
 
-impl Prepared {
+impl Prepared<'_> {
     pub(super) fn owner(&self) -> Owner {
         self.owner
     }
 
     /// Forks. Only the parent returns.
-    pub(super) fn start(mut self, body: impl FnOnce() -> i32) -> Result<Started> {
+    pub(super) fn start(mut self, origin: Origin, body: impl FnOnce() -> i32) -> Result<Started> {
         stdio::flush_before_fork();
+        let hooks = own::fork_hooks();
+        outermost::look();
         // Until the new descriptors are listed no other thread's child may come by.
         let mut list = kept::list();
-        let (parents_end, childs_end) = match self.worker {
+        let (parents_end, childs_end) = match self.tie.has_lifeline() {
             true => lifeline::pair().map(|(p, c)| (Some(list.keep(p)), Some(c)))?,
             false => (None, None),
         };
@@ -55,7 +58,7 @@ impl Prepared {
                 std::mem::forget(parents_end);
                 std::mem::forget(list);
                 drop(place);
-                self.run(childs_end, held, body)
+                self.run(childs_end, held, origin, hooks, body)
             }
             Fork::Parent { pid } => {
                 drop(place);
@@ -73,26 +76,43 @@ impl Prepared {
     }
 
     /// The child's whole life.
-    fn run(&self, lifeline: Option<OwnedFd>, held: signals::Held, body: impl FnOnce() -> i32) -> ! {
+    fn run(
+        &self,
+        lifeline: Option<OwnedFd>,
+        held: signals::Held,
+        origin: Origin,
+        hooks: Vec<Hook>,
+        body: impl FnOnce() -> i32,
+    ) -> ! {
         stdio::forget_parents();
         kept::close_all();
-        let began = shm::enter_child(self.owner).and_then(|()| {
-            if !self.keep_stdin {
-                children::close_stdin()?;
-            }
-            if self.worker {
-                signals::for_worker()?;
-            }
-            lifeline.as_ref().map_or(Ok(true), lifeline::arm)
-        });
+        if shm::enter_child(self.owner).is_err() {
+            children::exit_now(FAILED_TO_BEGIN);
+        }
+        own::begin(origin, hooks.clone());
+        if let Err((part, errno)) = self.setup.apply() {
+            shm::report_birth(part, errno);
+            children::exit_now(FAILED_TO_BEGIN);
+        }
+        if let Some(strings) = &self.setup.environment {
+            setup::set_environment(strings.clone());
+        }
+        let calm = if self.tie == Tie::Worker { signals::for_worker() } else { Ok(()) };
+        let began = calm.and_then(|()| lifeline.as_ref().map_or(Ok(true), lifeline::arm));
         if !matches!(began, Ok(true)) {
             children::exit_now(FAILED_TO_BEGIN);
         }
         drop(held);
         // The mask is the caller's again, but what ends a worker must reach it.
-        if self.worker && signals::unblock_for_worker().is_err() {
+        if self.tie == Tie::Worker && signals::unblock_for_worker().is_err() {
             children::exit_now(FAILED_TO_BEGIN);
         }
-        run_to_the_end(body)
+        if self.setup.may_fail() {
+            shm::report_birth(0, 0);
+        }
+        run_to_the_end(|| {
+            run_fork_hooks(&hooks);
+            body()
+        })
     }
 }

@@ -1,24 +1,48 @@
 //! Start methods.
 
 mod fork;
+pub(crate) mod forkserver;
+pub(crate) mod server;
 pub(crate) mod spawn;
 
 use super::args::Args;
 use super::codec::Job;
+use super::own::{self, Hook, Origin};
 use super::target::Target;
-use super::{Child, Method};
-use crate::error::Result;
-use crate::park::Owner;
-use crate::shm::{self, Kind, Ref};
+use super::{Child, Method, end};
+use crate::error::{Result, fail};
+use crate::park::{Owner, Tree};
+use crate::shm::{self, Kind, Ref, ThisTree};
 use crate::sys::children::{self, End, Followed, Trace};
 use crate::sys::kept::{Kept, List};
-use crate::sys::stdio;
+use crate::sys::setup::{Setup, Stream};
+use crate::sys::{outermost, packets};
+use std::ffi::CString;
+use std::os::fd::{AsRawFd, RawFd};
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 /// What a child that could not begin leaves with, and one whose function panicked.
 const FAILED_TO_BEGIN: i32 = 255;
 const PANICKED: i32 = 1;
+
+/// How a child is tied to its parent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Tie {
+    /// Not at all: it may outlive its parent.
+    Loose,
+    /// It dies with its parent.
+    Daemon,
+    /// The same, and Ctrl-C is not meant for it.
+    Worker,
+}
+
+impl Tie {
+    fn has_lifeline(self) -> bool {
+        self != Tie::Loose
+    }
+}
 
 /// A child that runs.
 pub(crate) struct Started {
@@ -31,6 +55,12 @@ pub(crate) struct Started {
     /// The end whose closing kills a worker: held, never used.
     #[allow(dead_code, reason = "held for what its closing does")]
     pub(crate) lifeline: Option<Kept>,
+    /// Somebody has been given the descriptor.
+    watched: AtomicBool,
+    /// Of a child of the fork server: where the server tells how it ended.
+    answers: Option<Kept>,
+    /// It is a fresh image, which has to call mp_bootstrap.
+    is_image: bool,
 }
 
 impl Started {
@@ -40,7 +70,43 @@ impl Started {
             Trace::Descriptor(fd) => Some(list.keep(fd)),
             Trace::Number | Trace::Lost => None,
         };
-        Started { pid, pidfd, lost, owner, lifeline }
+        Started {
+            pid,
+            pidfd,
+            lost,
+            owner,
+            lifeline,
+            watched: AtomicBool::new(false),
+            answers: None,
+            is_image: false,
+        }
+    }
+
+    /// The same of a child that is not one in the kernel's eyes: the server tells. Where that is dead the
+    /// descriptor still tells that the child has ended, and the child may have left its code itself.
+    fn told(&self, answers: &Kept) -> Option<End> {
+        let over = match self.followed() {
+            Some(child @ Followed::Descriptor(_)) => children::is_over(child, Duration::ZERO),
+            // The host has closed it: the slot is all that is left to ask.
+            _ => ThisTree.is_dead(self.owner),
+        };
+        if !over {
+            return None;
+        }
+        let Some(from) = answers.ours() else { return Some(End::Reaped) };
+        // The child is a zombie, so the server is about to tell; or stopped, and then it tells later.
+        packets::readable([from], Duration::from_secs(1));
+        match packets::receive::<{ forkserver::ANSWER }>(from) {
+            Ok(Some(message)) if message.len == forkserver::ANSWER => {
+                Some(match forkserver::numbers(&message.bytes) {
+                    (forkserver::EXITED, code) => End::Exited(code),
+                    (forkserver::KILLED, signal) => End::Killed(signal),
+                    _ => End::Reaped,
+                })
+            }
+            Ok(None) => None,
+            _ => Some(End::Reaped),
+        }
     }
 
     /// How to reach it; None when the host has reaped it already.
@@ -51,26 +117,54 @@ impl Started {
 
     /// How the child ended, if it has; asked once more after that, it may say something else.
     pub(crate) fn ended(&self) -> Option<End> {
-        self.followed().map_or(Some(End::Reaped), children::ended)
+        match &self.answers {
+            Some(answers) => self.told(answers),
+            None => self.followed().map_or(Some(End::Reaped), children::ended),
+        }
     }
 
     /// Waits until the child has ended, at most `limit`, or until a signal comes.
     pub(crate) fn wait(&self, limit: Duration) {
-        if let Some(child) = self.followed() {
-            children::is_over(child, limit);
+        match self.followed() {
+            // A number that is not our child's to wait for.
+            Some(Followed::Number(_)) if self.answers.is_some() => {
+                std::thread::sleep(limit.min(Duration::from_millis(5)));
+            }
+            Some(child) => drop(children::is_over(child, limit)),
+            None => {}
         }
     }
 
     /// Sends the child a signal, if it still is there.
-    pub(crate) fn signal(&self, signal: i32) {
-        if let Some(child) = self.followed() {
-            children::signal(child, signal);
+    pub(crate) fn signal(&self, signal: i32) -> Result<()> {
+        match self.followed() {
+            Some(Followed::Number(_)) if self.answers.is_some() => {
+                fail!(State, "the host program has closed the child's descriptor")
+            }
+            child => child.map_or(Ok(()), |child| children::signal(child, signal)),
         }
+    }
+
+    /// A descriptor that is readable once the child has ended.
+    pub(crate) fn sentinel(&self) -> Result<RawFd> {
+        let Some(fd) = self.pidfd.as_ref().and_then(Kept::ours) else {
+            fail!(State, "the program has reaped the child, or closed its descriptor, itself");
+        };
+        self.watched.store(true, Ordering::Relaxed);
+        Ok(fd.as_raw_fd())
+    }
+
+    /// Whether somebody has been given the descriptor.
+    pub(crate) fn is_watched(&self) -> bool {
+        self.watched.load(Ordering::Relaxed)
     }
 
     /// Whether the child has ended; it is not reaped.
     fn is_over(&self) -> bool {
-        self.followed().is_none_or(|child| children::is_over(child, Duration::ZERO))
+        match self.followed() {
+            Some(Followed::Number(_)) if self.answers.is_some() => ThisTree.is_dead(self.owner),
+            child => child.is_none_or(|child| children::is_over(child, Duration::ZERO)),
+        }
     }
 
     /// Waits for a child that is about to end, and reaps it.
@@ -88,30 +182,35 @@ impl Started {
 /// body's function is, for a fresh image to find.
 pub(super) fn start(
     method: Method,
-    keep_stdin: bool,
+    setup: &Setup,
+    origin: Origin,
     args: &mut Args,
     address: Option<usize>,
     body: impl FnOnce(Child) -> i32,
 ) -> Result<Started> {
-    let started = match method {
+    let tie = if origin.daemon { Tie::Daemon } else { Tie::Loose };
+    match method {
         Method::Fork => {
-            let child = fork::prepare(false, keep_stdin)?;
+            let child = fork::prepare(tie, setup)?;
             let entries = args.hand_to(child.owner())?;
-            child.start(|| body(args.receive(entries)))?
+            let started = child.start(origin, || body(args.receive(entries)))?;
+            if setup.may_fail() {
+                spawn::confirm(&started)?;
+            }
+            Ok(started)
         }
-        Method::Spawn => {
+        Method::Spawn | Method::Forkserver => {
+            let launch = if method == Method::Spawn { spawn::launch } else { forkserver::launch };
             let target = address.map(Target::of).transpose()?;
             let child = Claimed(spawn::claim()?);
             let args = args.pass_to(child.0)?;
             let job = Job::Process { target, args };
-            let started = spawn::launch(child.0, job, false, keep_stdin)?;
+            let started = launch(child.0, job, origin, tie, setup)?;
             std::mem::forget(child);
             spawn::confirm(&started)?;
-            started
+            Ok(started)
         }
-    };
-    args.clear();
-    Ok(started)
+    }
 }
 
 /// A worker to be started: what it runs as a fork, and what a fresh image is told.
@@ -125,19 +224,23 @@ pub(crate) struct WorkerPlan<F> {
 
 /// Starts a worker of this process. A fresh image may still be coming up: `confirm` waits for it.
 pub(crate) fn start_worker<F: FnOnce() -> i32>(plan: WorkerPlan<F>) -> Result<Started> {
+    let path = own::next_path();
+    let name = CString::new(format!("{}-{path}", plan.method.worker_type())).unwrap_or_default();
+    let origin = own::child_origin(name, path, true)?;
+    let setup = Setup { streams: [Stream::Null, Stream::Same, Stream::Same], ..Setup::default() };
     match plan.method {
         Method::Fork => {
-            let child = fork::prepare(true, false)?;
+            let child = fork::prepare(Tie::Worker, &setup)?;
             shm::hold_for(child.owner(), plan.pool, Kind::Pool)?;
-            child.start(plan.body)
+            child.start(origin, plan.body)
         }
-        Method::Spawn => {
+        Method::Spawn | Method::Forkserver => {
+            let launch = if plan.method == Method::Spawn { spawn::launch } else { forkserver::launch };
             let child = Claimed(spawn::claim()?);
             shm::hold_for(child.0, plan.pool, Kind::Pool)?;
-            use crate::park::Tree;
-            let owner = shm::ThisTree.me().bits();
+            let owner = ThisTree.me().bits();
             let job = Job::Worker { pool: plan.pool.bits(), number: plan.number, owner };
-            let started = spawn::launch(child.0, job, true, false)?;
+            let started = launch(child.0, job, origin, Tie::Worker, &setup)?;
             std::mem::forget(child);
             Ok(started)
         }
@@ -148,7 +251,7 @@ pub(crate) fn start_worker<F: FnOnce() -> i32>(plan: WorkerPlan<F>) -> Result<St
 pub(crate) fn confirm_worker(method: Method, started: &Started) -> Result<()> {
     match method {
         Method::Fork => Ok(()),
-        Method::Spawn => spawn::confirm(started),
+        Method::Spawn | Method::Forkserver => spawn::confirm(started),
     }
 }
 
@@ -163,8 +266,16 @@ impl Drop for Claimed {
 
 /// The end of every child's life.
 fn run_to_the_end(body: impl FnOnce() -> i32) -> ! {
-    let code = catch_unwind(AssertUnwindSafe(body)).unwrap_or(PANICKED) & 0xFF;
-    stdio::flush_all();
-    shm::leave_exit_status(code);
-    children::exit_now(code)
+    outermost::report_under(|| {
+        let name = own::origin().name;
+        CString::new([b"Process ", name.as_bytes(), b":\n"].concat()).unwrap_or_default()
+    });
+    end::leave(catch_unwind(AssertUnwindSafe(body)).unwrap_or(PANICKED))
+}
+
+/// In a child that is complete but for its own function.
+fn run_fork_hooks(hooks: &[Hook]) {
+    for hook in hooks {
+        (hook.call)();
+    }
 }

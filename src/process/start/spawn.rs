@@ -2,20 +2,23 @@
 //! last argument that it is a child. `--mp-child=FD,LAYOUT,OWNER,PAPERS,ENTRY` names the inherited segment, what
 //! both builds must agree on, the slot that was claimed, and the block with everything else.
 
-use super::Started;
+use super::{Started, Tie};
 use crate::error::{Error, Result, Status, fail};
 use crate::park::{Owner, Tree};
 use crate::process::Method;
-use crate::process::codec::{self, Job, Papers, Passed};
+use crate::process::codec::{self, Asked, Job, Papers};
+use crate::process::own::{self, Origin};
 use crate::shm::{self, Birth, BytesBlock, Entry, Kind, Object, Ref, ThisTree};
 use crate::sys::children::{self, End};
 use crate::sys::fd;
 use crate::sys::kept::{self, Listed};
+use crate::sys::setup::{self, Setup};
 use crate::sys::spawn::{Image, spawn};
 use crate::sys::{lifeline, stdio};
 use crate::time::Deadline;
 use std::ffi::CString;
-use std::os::fd::{AsRawFd, OwnedFd, RawFd};
+use std::os::fd::{AsRawFd, OwnedFd};
+use std::os::unix::ffi::OsStrExt;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 
@@ -40,49 +43,73 @@ fn has_executable() -> bool {
 }
 
 /// Runs a fresh image that will find its job. Returns when it runs; `confirm` waits for its word.
-pub(super) fn launch(child: Owner, job: Job<'_>, worker: bool, keep_stdin: bool) -> Result<Started> {
+pub(super) fn launch(child: Owner, job: Job<'_>, origin: Origin, tie: Tie, setup: &Setup) -> Result<Started> {
     let (segment, agreed) = shm::ticket()?;
     stdio::flush_before_fork();
     // Until the new descriptors are listed no other thread's child may come by.
     let mut list = kept::list();
-    let (parents_end, childs_end) = match worker {
+    let (parents_end, childs_end) = match tie.has_lifeline() {
         true => lifeline::pair().map(|(p, c)| (Some(list.keep(p)), Some(c)))?,
         false => (None, None),
     };
     let parents_end = Listed { list: &mut list, kept: parents_end };
     let lifeline = childs_end.as_ref().map(AsRawFd::as_raw_fd);
-    let named = named(&job);
+    let papers = Papers { lifeline, ..papers(job, origin, tie) };
+    let written = write(child, &papers)?;
+    let marker =
+        format!("{MARKER}{segment},{agreed:x},{:x},{:x},{:x}", child.bits(), written.r, written.entry);
+    let keep = [Some(segment), lifeline].into_iter().flatten().chain(papers.job.descriptors()).collect();
+    let (path, mut argv) =
+        papers.executable.unwrap_or_else(|| (c"/proc/self/exe".to_owned(), vec![own_name()]));
+    let path = from_here(path, setup)?;
+    argv.push(CString::new(marker).unwrap_or_default());
+    let (pid, trace) = spawn(&Image { path, argv, keep, setup })?;
+    shm::note_pid(child, pid);
+    drop(written);
+    let lifeline = parents_end.take();
+    drop(childs_end);
+    let mut started = Started::new(pid, child, trace, lifeline, &mut list);
+    started.is_image = true;
+    Ok(started)
+}
+
+/// The executable's path as it is meant: from the parent's directory, wherever the child begins.
+fn from_here(path: CString, setup: &Setup) -> Result<CString> {
+    if setup.directory.is_none() || path.as_bytes().starts_with(b"/") || path.is_empty() {
+        return Ok(path);
+    }
+    let here = std::env::current_dir()
+        .map_err(|e| Error::os(e.raw_os_error().unwrap_or(0), "the program's own directory is gone"))?;
+    let full = [here.as_os_str().as_bytes(), b"/", path.as_bytes()].concat();
+    Ok(CString::new(full).unwrap_or(path))
+}
+
+/// What a child of this process is told.
+pub(super) fn papers(job: Job<'_>, origin: Origin, tie: Tie) -> Papers<'_> {
     let executable = EXECUTABLE.lock().unwrap_or_else(PoisonError::into_inner).clone();
-    let papers = Papers { lifeline, spawns: Method::default_one() == Method::Spawn, executable, job };
-    let bytes = codec::encode(&papers)?;
+    let method = Method::chosen().map_or(0, |m| m as u8);
+    Papers { lifeline: None, worker: tie == Tie::Worker, method, executable, origin, asked: None, job }
+}
+
+/// Papers in a block that the child's ledger holds, and the parent's as long as this lives.
+pub(super) struct Written {
+    pub(super) r: u64,
+    pub(super) entry: u64,
+    _held: Held,
+}
+
+/// Writes them.
+pub(super) fn write(child: Owner, papers: &Papers<'_>) -> Result<Written> {
+    let bytes = codec::encode(papers)?;
     let object = shm::create::<BytesBlock>(Kind::Bytes, bytes.len(), |_| {})?;
-    let held = Held(object.entry);
+    let _held = Held(object.entry);
     let Some(data) = shm::resolve::<BytesBlock>(object.r, Kind::Bytes).and_then(|b| shm::data(&b.head))
     else {
         fail!(State, "the papers' block in shared memory is damaged");
     };
     data.write(0, &bytes);
     let entry = shm::hold_for(child, object.r, Kind::Bytes)?;
-    let marker =
-        format!("{MARKER}{segment},{agreed:x},{:x},{:x},{:x}", child.bits(), object.r.bits(), entry.bits());
-    let (path, mut argv) =
-        papers.executable.unwrap_or_else(|| (c"/proc/self/exe".to_owned(), vec![own_name()]));
-    argv.push(CString::new(marker).unwrap_or_default());
-    let keep = [Some(segment), lifeline].into_iter().flatten().chain(named).collect();
-    let (pid, trace) = spawn(&Image { path, argv, keep, keep_stdin })?;
-    shm::note_pid(child, pid);
-    drop(held);
-    let lifeline = parents_end.take();
-    drop(childs_end);
-    Ok(Started::new(pid, child, trace, lifeline, &mut list))
-}
-
-/// The descriptors of the objects with names that a child is given.
-fn named(job: &Job<'_>) -> Vec<RawFd> {
-    let Job::Process { args, .. } = job else { return Vec::new() };
-    let named =
-        args.iter().filter_map(|arg| if let Passed::Named(_, fd, ..) = arg { Some(*fd) } else { None });
-    named.collect()
+    Ok(Written { r: object.r.bits(), entry: entry.bits(), _held })
 }
 
 /// What this process was called with, for `ps`.
@@ -111,9 +138,9 @@ pub(super) fn confirm(started: &Started) -> Result<()> {
             started.bury();
             refusal(status, errno)
         }
-        Some(Birth::Gone(())) => unborn(started.bury()),
+        Some(Birth::Gone(())) => unborn(started.bury(), started.is_image),
         None => {
-            started.signal(crate::sys::signals::SIGKILL);
+            let _ = started.signal(crate::sys::signals::SIGKILL);
             started.bury();
             Error::new(Status::NotInitialized, "the child did not call mp_bootstrap(argc, argv) for a minute")
         }
@@ -123,7 +150,7 @@ pub(super) fn confirm(started: &Started) -> Result<()> {
 }
 
 /// What it means that a child ended before it said anything.
-fn unborn(end: End) -> Error {
+fn unborn(end: End, is_image: bool) -> Error {
     let how = match end {
         End::Exited(OTHER_BUILD) => {
             return Error::new(Status::Unsupported, "the child runs another build of libmp");
@@ -135,6 +162,9 @@ fn unborn(end: End) -> Error {
         End::Killed(signal) => format!("was killed by {}", crate::sys::signals::name(signal)),
         End::Reaped => "ended".into(),
     };
+    if !is_image {
+        return Error::new(Status::Os, format!("the child {how} before it could run its function"));
+    }
     let must = "with which its main must begin";
     Error::new(
         Status::NotInitialized,
@@ -143,6 +173,9 @@ fn unborn(end: End) -> Error {
 }
 
 fn refusal(status: i32, errno: i32) -> Error {
+    if let Some(error) = setup::failure(status, errno) {
+        return error;
+    }
     let (status, text) = match status {
         s if s == Status::UnknownTarget as i32 => (
             Status::UnknownTarget,
@@ -165,7 +198,9 @@ pub(crate) struct Newborn {
 
 /// What it does before it runs.
 pub(crate) struct Life {
-    lifeline: Option<OwnedFd>,
+    pub(super) lifeline: Option<OwnedFd>,
+    worker: bool,
+    pub(super) asked: Option<Asked>,
 }
 
 /// In `mp_bootstrap`: None when this is no child. One that cannot be ends here.
@@ -195,11 +230,11 @@ pub(crate) fn newborn(last: &str) -> Option<Newborn> {
 
 /// Tells the parent why this child cannot run, and ends it.
 pub(crate) fn refuse(error: &Error) -> ! {
-    shm::report_birth(error.status, error.errno);
+    shm::report_birth(error.status as i32, error.errno);
     children::exit_now(super::FAILED_TO_BEGIN)
 }
 
-fn receive(r: Ref, entry: Entry) -> Result<Newborn> {
+pub(super) fn receive(r: Ref, entry: Entry) -> Result<Newborn> {
     let Some(data) = shm::resolve::<BytesBlock>(r, Kind::Bytes).and_then(|b| shm::data(&b.head)) else {
         fail!(Invalid, "the papers are not there");
     };
@@ -215,28 +250,25 @@ fn receive(r: Ref, entry: Entry) -> Result<Newborn> {
         Some(fd) => Some(fd::adopt(fd)?),
         None => None,
     };
-    if papers.spawns {
-        Method::Spawn.set_default(true)?;
-    }
+    Method::set_default(Method::from_bits(papers.method), true)?;
     if papers.executable.is_some() {
         set_executable(papers.executable);
     }
-    Ok(Newborn { job: papers.job, life: Life { lifeline } })
+    own::begin(papers.origin, Vec::new());
+    Ok(Newborn { job: papers.job, life: Life { lifeline, worker: papers.worker, asked: papers.asked } })
 }
 
 impl Life {
     /// Arms what a worker needs, tells the parent that all is well, and runs.
     pub(crate) fn run(self, body: impl FnOnce() -> i32) -> ! {
-        let armed = match &self.lifeline {
-            Some(end) => crate::sys::signals::for_worker().and_then(|()| lifeline::arm(end)),
-            None => Ok(true),
-        };
+        let calm = if self.worker { crate::sys::signals::for_worker() } else { Ok(()) };
+        let armed = calm.and_then(|()| self.lifeline.as_ref().map_or(Ok(true), lifeline::arm));
         match armed {
             Ok(true) => {}
             Ok(false) => children::exit_now(super::FAILED_TO_BEGIN),
             Err(e) => refuse(&e),
         }
-        shm::report_birth(Status::Ok, 0);
+        shm::report_birth(0, 0);
         super::run_to_the_end(body)
     }
 }

@@ -1,0 +1,186 @@
+//! The fork server itself: see `forkserver` for what is said on its sockets.
+
+use super::forkserver::{self, ANSWER, EXITED, FAILED, GO, KILLED, REQUEST, STARTED, answer};
+use super::spawn::{self, Newborn};
+use crate::park::Owner;
+use crate::process::target::Target;
+use crate::process::{end, parent};
+use crate::shm::{self, Entry, Ref};
+use crate::sys::children::{self, End, Fork, Trace};
+use crate::sys::kept::{self, Kept};
+use crate::sys::packets::{self, Message};
+use crate::sys::setup::{self, Stream};
+use crate::sys::{caller, fd, signals, stdio};
+use std::collections::HashMap;
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::time::Duration;
+
+/// How often a child that nobody has said anything to looks whether its server lives.
+const SLICE: Duration = Duration::from_millis(50);
+
+/// What a server does with a function that it preloads, and with a child.
+pub(crate) struct Calls {
+    preload: fn(usize),
+    execute: fn(Newborn) -> i32,
+    /// What `ps` calls the program; the server calls itself something else.
+    name: [u8; 16],
+}
+
+impl Calls {
+    /// In the process that becomes the server: from now on `ps` knows it by that name.
+    pub(crate) fn new(preload: fn(usize), execute: fn(Newborn) -> i32) -> Self {
+        Calls { preload, execute, name: children::rename(c"mp-forkserver") }
+    }
+}
+
+/// The server's whole life. It ends with the last of its clients; its exit code is the result.
+pub(crate) fn serve(requests: i32, preload: &[Target], calls: &Calls) -> i32 {
+    let (Ok(requests), Ok(deaths)) = (fd::adopt(requests), signals::for_server()) else { return 1 };
+    for target in preload {
+        // Only a hint: what this image does not have stays away.
+        if let Ok(address) = target.address() {
+            (calls.preload)(address);
+        }
+    }
+    stdio::flush_all();
+    let (requests, deaths) = {
+        let mut list = kept::list();
+        (list.keep(requests), list.keep(deaths))
+    };
+    let mut waiting: HashMap<u32, Kept> = HashMap::new();
+    loop {
+        let (Some(asked), Some(died)) = (requests.ours(), deaths.ours()) else { return 1 };
+        let [is_asked, has_died] = packets::readable([asked, died], Duration::from_secs(60));
+        if has_died {
+            signals::drain(died);
+            while let Some((pid, end)) = children::reap_any() {
+                report(waiting.remove(&pid), end);
+            }
+        }
+        if !is_asked {
+            continue;
+        }
+        match packets::receive::<REQUEST>(asked) {
+            Ok(Some(Message { len: REQUEST, bytes, fds })) => {
+                if let Some((pid, answers)) = make(&bytes, fds, calls) {
+                    waiting.insert(pid, answers);
+                }
+            }
+            Ok(Some(Message { len: 0, .. })) => return 0,
+            // A descriptor table that is full loses descriptors: whoever asked sees its socket closed.
+            Ok(_) | Err(_) => {}
+        }
+    }
+}
+
+/// Tells the client how its child ended. It may be gone itself.
+fn report(answers: Option<Kept>, end: End) {
+    let (what, number) = match end {
+        End::Exited(code) => (EXITED, code),
+        End::Killed(signal) => (KILLED, signal),
+        End::Reaped => return,
+    };
+    if let Some(to) = answers.as_ref().and_then(Kept::ours) {
+        let _ = packets::send(to, &answer(what, number), &[]);
+    }
+}
+
+/// Forks a child for a client. In the child it does not return.
+fn make(bytes: &[u8; REQUEST], fds: Vec<OwnedFd>, calls: &Calls) -> Option<(u32, Kept)> {
+    let mut fds = fds.into_iter();
+    let answers = fds.next()?;
+    let server = std::process::id();
+    let mut list = kept::list();
+    let held = signals::hold().ok()?;
+    match children::fork() {
+        Ok(Fork::Child) => {
+            // The list's mutex is free in the child already: the kernel has wiped it.
+            std::mem::forget(list);
+            std::mem::forget(held);
+            kept::close_all();
+            live(server, bytes, answers, fds, calls)
+        }
+        Ok(Fork::Parent { pid }) => {
+            drop(held);
+            let Trace::Descriptor(pidfd) = children::open_pidfd(pid) else {
+                // It has not begun, and does not: nobody says that it is wanted.
+                children::abandon(pid);
+                let _ = packets::send(answers.as_fd(), &answer(FAILED, children::NO_DESCRIPTOR), &[]);
+                return None;
+            };
+            let said = packets::send(answers.as_fd(), &answer(STARTED, pid as i32), &[pidfd.as_raw_fd()]);
+            said.ok()?;
+            Some((pid, list.keep(answers)))
+        }
+        Err(e) => {
+            let _ = packets::send(answers.as_fd(), &answer(FAILED, e.errno), &[]);
+            None
+        }
+    }
+}
+
+/// A child's whole life.
+fn live(
+    server: u32,
+    bytes: &[u8; REQUEST],
+    answers: OwnedFd,
+    mut fds: impl Iterator<Item = OwnedFd>,
+    calls: &Calls,
+) -> ! {
+    children::set_thread_name(&calls.name);
+    let number = |at: usize| u64::from_le_bytes(std::array::from_fn(|i| bytes[at + i]));
+    let given = bytes[4];
+    let owner = Owner::from_bits(number(0) as u32);
+    let begins = is_wanted(server, &answers) && owner.is_some_and(|owner| shm::enter_child(owner).is_ok());
+    if !begins {
+        children::exit_now(super::FAILED_TO_BEGIN);
+    }
+    drop(answers);
+    let newborn = spawn::receive(Ref::from_bits(number(8)), Entry::from_bits(number(16)));
+    let mut newborn = newborn.unwrap_or_else(|e| spawn::refuse(&e));
+    let (Some(parent), Some(here), Some(requests)) = (fds.next(), fds.next(), fds.next()) else {
+        children::exit_now(super::FAILED_TO_BEGIN)
+    };
+    parent::begin(parent);
+    forkserver::adopt(requests);
+    let mut streams = [Stream::Null; 3];
+    let mut sources = Vec::new();
+    for (at, stream) in streams.iter_mut().enumerate() {
+        if given >> at & 1 != 0
+            && let Some(source) = fds.next()
+        {
+            *stream = Stream::Fd(source.as_raw_fd());
+            sources.push(source);
+        }
+    }
+    newborn.life.lifeline = if given >> 3 & 1 != 0 { fds.next() } else { None };
+    let Some(asked) = newborn.life.asked.take() else { children::exit_now(super::FAILED_TO_BEGIN) };
+    let mask = asked.caller.mask();
+    if let Err(e) = asked.caller.put_on(Some(here)) {
+        spawn::refuse(&e);
+    }
+    let mut wanted = asked.setup.into_setup(streams);
+    if let Err((part, errno)) = wanted.apply() {
+        shm::report_birth(part, errno);
+        children::exit_now(super::FAILED_TO_BEGIN);
+    }
+    if let Some(strings) = wanted.environment.take() {
+        setup::set_environment(strings);
+    }
+    drop(sources);
+    caller::set_mask(mask);
+    end::leave((calls.execute)(newborn))
+}
+
+/// Waits until the client says that it knows of this child. One that nobody knows of does not run.
+fn is_wanted(server: u32, answers: &OwnedFd) -> bool {
+    loop {
+        if packets::readable([answers.as_fd()], SLICE)[0] {
+            let said = packets::receive::<ANSWER>(answers.as_fd());
+            return matches!(said, Ok(Some(Message { len: 1, bytes, .. })) if bytes[0] == GO[0]);
+        }
+        if children::parent_pid() != server {
+            return false;
+        }
+    }
+}
