@@ -80,7 +80,9 @@ step archive tests/archive.sh || true
 step versions tests/versions.sh || true
 step fork build/c-tests/run --start fork || true
 step spawn build/c-tests/run --start spawn || true
+step forkserver build/c-tests/run --start forkserver || true
 step programs tests/spawn.sh || true
+step languages tests/languages.sh || true
 step selftest env CFLAGS="$C_TEST_FLAGS" c-tests/selftest.sh || true
 step examples examples-c/check.sh || true
 step install tests/install.sh || true
