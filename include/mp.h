@@ -2774,7 +2774,8 @@ mp_status mp_process_add_handle(mp_process *process, const void *handle);
  * MP_ERR_NOT_INITIALIZED: main does not begin with mp_bootstrap, or the child ended before it
  *     did.
  * MP_ERR_UNKNOWN_TARGET: the target lies in no module, or the child does not have it.
- * MP_ERR_UNSUPPORTED: user is not NULL, or the child runs another build of libmp.
+ * MP_ERR_UNSUPPORTED: user is not NULL, or the child runs another build of libmp; or an argument
+ *     is an object with a name, and the child is the fork server's.
  *
  * Threads: as with any fork, a forked child has only the calling thread, and must not need a
  * lock that another one held.
