@@ -1,6 +1,6 @@
 /*
  * libmp: Python's multiprocessing for C and C++.
- * Processes, locks, shared values and arrays, and pools, which survive a kill.
+ * Processes, what they synchronise and share by, queues, and pools, which survive a kill.
  *
  * SPDX-License-Identifier: MIT OR Apache-2.0
  *
