@@ -30,12 +30,13 @@ int main(int argc, char **argv)
     if (mp_bootstrap(argc, argv) < 0 ||
         mp_value_new(&data, 'i', NULL, NULL) < 0 ||
         mp_process_new(&child, run, NULL, NULL) < 0 ||
-        mp_process_add_handle(child, data) < 0 ||
-        mp_process_start(child) < 0)
+        mp_process_add_handle(child, data) < 0)
         return failed();
+    /* Before the start: what the child prints may come at any moment after it. */
     printf("Waiting for the child process to finish\n");
     fflush(stdout);             /* the child has an output buffer of its own */
-    if (mp_process_join(child, MP_FOREVER) < 0 || mp_value_get_int(data, &got) < 0)
+    if (mp_process_start(child) < 0 || mp_process_join(child, MP_FOREVER) < 0 ||
+        mp_value_get_int(data, &got) < 0)
         return failed();
     printf("Parent got: %d\n", (int)got);
     mp_process_free(child);
