@@ -122,11 +122,6 @@ impl Guarding {
         self.block.lock.owner()
     }
 
-    /// How often its holder has it, at some moment.
-    pub(crate) fn depth(&self) -> u64 {
-        if self.is_recursive() { self.block.lock.depth() } else { self.is_held().into() }
-    }
-
     /// Gives it back wholly, for a while; answers what `take_back` needs.
     pub(crate) fn give_up(&self) -> Result<u64> {
         if self.is_recursive() {

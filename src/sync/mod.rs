@@ -2,7 +2,6 @@
 #![forbid(unsafe_code)]
 
 mod describe;
-#[allow(dead_code, reason = "what it guards comes next")]
 pub(crate) mod guarding;
 pub(crate) mod barrier;
 pub(crate) mod condition;
