@@ -1,6 +1,7 @@
 //! From the pointers that C holds to what they stand for.
 
-use super::slots::{self, Kind, Pin};
+use super::kind::Kind;
+use super::slots::{self, Pin};
 use crate::error::{Result, Status};
 use crate::shm::{
     ArrayBlock, BarrierBlock, ConditionBlock, EventBlock, In, LockBlock, MemoryBlock, Object, QueueBlock,

@@ -9,6 +9,7 @@
 //! | handle, this epoch      | is good                                              |
 //! | handle, another epoch   | is a parent's: it is taken over at its first use, or answers STATE |
 
+use super::kind::Kind;
 use crate::error::{Error, Result, Status, fail};
 use crate::shm::{self, Entry, Object};
 use crate::sys::memory;
@@ -26,101 +27,6 @@ const GENERATION_MASK: u64 = (1 << GENERATION_BITS) - 1;
 
 /// Above the kind of a handle whose object is in a segment of its own.
 const NAMED: u64 = 0x20;
-
-/// What a handle is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[repr(u8)]
-pub(super) enum Kind {
-    Buffer = 1,
-    Lock,
-    Value,
-    Array,
-    Process,
-    Child,
-    Pool,
-    Task,
-    Queue,
-    RLock,
-    Semaphore,
-    Event,
-    Barrier,
-    Condition,
-    SharedMemory,
-    ShareableList,
-    Context,
-}
-
-impl Kind {
-    /// In sentences.
-    pub(super) fn name(self) -> &'static str {
-        match self {
-            Kind::Buffer => "a buffer",
-            Kind::Lock => "a lock",
-            Kind::Value => "a value",
-            Kind::Array => "an array",
-            Kind::Process => "a process",
-            Kind::Child => "a child's context",
-            Kind::Pool => "a pool",
-            Kind::Task => "a task",
-            Kind::Queue => "a queue",
-            Kind::RLock => "an RLock",
-            Kind::Semaphore => "a semaphore",
-            Kind::Event => "an event",
-            Kind::Barrier => "a barrier",
-            Kind::Condition => "a condition",
-            Kind::SharedMemory => "shared memory",
-            Kind::ShareableList => "a shareable list",
-            Kind::Context => "a context",
-        }
-    }
-
-    fn from_bits(bits: u64) -> Option<Self> {
-        use Kind::*;
-        [
-            Buffer,
-            Lock,
-            Value,
-            Array,
-            Process,
-            Child,
-            Pool,
-            Task,
-            Queue,
-            RLock,
-            Semaphore,
-            Event,
-            Barrier,
-            Condition,
-            SharedMemory,
-            ShareableList,
-            Context,
-        ]
-        .into_iter()
-        .find(|&k| k as u64 == bits)
-    }
-
-    /// The kind of handle that stands for a block of this kind.
-    pub(super) fn of_block(block: shm::Kind) -> Option<Self> {
-        (1..=63).filter_map(Self::from_bits).find(|k| k.block() == Some(block))
-    }
-
-    /// Whether it stands for a block of the segment, which a forked child can take over.
-    pub(super) fn block(self) -> Option<shm::Kind> {
-        match self {
-            Kind::Lock => Some(shm::Kind::Lock),
-            Kind::Value => Some(shm::Kind::Value),
-            Kind::Array => Some(shm::Kind::Array),
-            Kind::Queue => Some(shm::Kind::Queue),
-            Kind::RLock => Some(shm::Kind::RLock),
-            Kind::Semaphore => Some(shm::Kind::Semaphore),
-            Kind::Event => Some(shm::Kind::Event),
-            Kind::Barrier => Some(shm::Kind::Barrier),
-            Kind::Condition => Some(shm::Kind::Condition),
-            Kind::SharedMemory | Kind::ShareableList => Some(shm::Kind::Memory),
-            _ => None,
-        }
-    }
-}
 
 /// One handle, or room for one.
 pub(super) struct Slot {
