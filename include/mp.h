@@ -2613,6 +2613,84 @@ mp_status mp_queue_full(const mp_queue *queue, bool *full);
  */
 mp_status mp_queue_free(mp_queue *queue);
 
+/* ---- wait ---------------------------------------------------------------------------------------
+ *
+ * Waiting for any of many things, in one call or in the host's own event loop.
+ */
+
+/*
+ * One of the things that mp_wait waits for. What "ready" means:
+ *
+ * queue       a message could be got
+ * event       it is set; for mp_wait also: it was set during the call and cleared since
+ * semaphore   a slot is free
+ * lock        nobody holds it, or who held it is dead
+ * rlock       the same; for mp_wait also: the calling thread holds it
+ * process     it has ended
+ * descriptor  it can be read from without waiting, is at its end, or broken
+ */
+typedef struct mp_wait_item {
+    /* A queue, event, semaphore, lock, rlock or process; NULL: a descriptor is waited for. */
+    const void *handle;
+    /* Where handle is NULL: any descriptor of the caller's. */
+    int descriptor;
+    /* Written by mp_wait: whether it was ready. */
+    bool ready;
+} mp_wait_item;
+
+/*
+ * Waits until at least one of several things is ready, for up to timeout. Nothing is taken: what
+ * was ready may be somebody else's a moment later, so take it with MP_NO_WAIT.
+ *
+ * items: what is waited for; ready is written in each of them when the call returns MP_OK or
+ *     MP_ERR_TIMEOUT. count: how many, at least 1. The same thing may be there twice.
+ * ready: how many are ready goes here; may be NULL.
+ * timeout: nanoseconds.
+ *
+ * MP_OK: at least one is ready.
+ * MP_ERR_TIMEOUT: none was ready all the time.
+ * MP_ERR_INVALID: count is 0, items is NULL, or a descriptor is not open.
+ * MP_ERR_BAD_HANDLE: an item's handle is none.
+ * MP_ERR_UNSUPPORTED: a handle of such a type is nothing that can be waited for.
+ * MP_ERR_STATE: a process was not started, or a handle is a parent's; and whatever
+ *     mp_process_sentinel says.
+ * MP_ERR_NO_MEMORY, MP_ERR_OS: there is no memory, descriptor or thread to be had for so many.
+ *
+ * Threads: any number may wait for the same things. One that frees a handle which another waits
+ *     for does not end that wait. Where descriptors and things in shared memory are waited for
+ *     together, a thread of libmp's helps while the call lasts: see mp_descriptor.
+ * Kill: a process that is killed after it made something ready, and before it told so, delays
+ *     the call by up to 75 ms, or up to 750 ms where it has waited for longer than a second. A
+ *     holder's death is found within 75 ms.
+ */
+mp_status mp_wait(mp_wait_item *items, size_t count, size_t *ready, mp_timeout timeout);
+
+/*
+ * A descriptor for the caller's own event loop (poll, epoll, libuv, GLib): it is readable while
+ * what the handle stands for is ready, as mp_wait_item says. Only poll it: do not read from it,
+ * write to it or close it. It is the handle's, the same with each call, and is closed when the
+ * handle is freed; of a process it is mp_process_sentinel's.
+ *
+ * Other processes may take what made it readable: so take it with MP_NO_WAIT. A call in this
+ * process that takes, or finds that there is nothing to take, has the descriptor right before it
+ * returns.
+ *
+ * handle: a queue, event, semaphore, lock, rlock or process.
+ * descriptor: where it goes.
+ *
+ * MP_ERR_BAD_HANDLE: handle is none.
+ * MP_ERR_UNSUPPORTED: a handle of such a type is nothing that can be waited for.
+ * MP_ERR_STATE: see mp_process_sentinel.
+ * MP_ERR_OS: no descriptor or thread is to be had.
+ *
+ * Threads: from the first such handle on, to the last, one thread of libmp's sleeps in this
+ *     process, with all signals blocked. Where none was asked for there is none, and nothing
+ *     costs more.
+ * Fork: a child asks anew; its parent's descriptor tells it nothing.
+ * Kill: as mp_wait.
+ */
+mp_status mp_descriptor(const void *handle, int *descriptor);
+
 /* ---- process ------------------------------------------------------------------------------------
  *
  * Processes. A process object belongs to the process that made it; the child gets a context of

@@ -92,6 +92,7 @@ pub unsafe extern "C" fn mp_event_set(event: *mut mp_event) -> mp_status {
 pub unsafe extern "C" fn mp_event_clear(event: *mut mp_event) -> mp_status {
     guard("mp_event_clear", || {
         handle::with(event, |block| block.clear())?;
+        handle::took(event);
         Ok(Status::Ok)
     })
 }

@@ -132,6 +132,16 @@ pub(super) fn with<T: Shared, R>(handle: *const T, what: impl FnOnce(&T::Block) 
     }
 }
 
+/// This process took from what the handle stands for, or found nothing to take: a descriptor that the handle may have
+/// says so from now on. Always true.
+#[inline(always)]
+pub(super) fn took<T: Shared>(handle: *const T) -> bool {
+    if crate::sync::ready::any() {
+        crate::sync::ready::taken(handle.addr() as u64);
+    }
+    true
+}
+
 /// A new handle for a block.
 pub(super) fn new_shared<T: Shared>(object: Object) -> Result<*mut T> {
     Ok(std::ptr::without_provenance_mut(slots::put_object(T::KIND, object)? as usize))

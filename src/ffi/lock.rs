@@ -101,11 +101,16 @@ pub unsafe extern "C" fn mp_lock_new(lock: *mut *mut mp_lock, options: *const mp
 /// promised.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn mp_lock_acquire(lock: *mut mp_lock, timeout: mp_timeout) -> mp_status {
-    let quick = || handle::block_quickly(lock).is_some_and(|block| block.lock.try_quickly(ThisTree.me()));
+    let quick = || {
+        handle::block_quickly(lock).is_some_and(|block| block.lock.try_quickly(ThisTree.me()))
+            && handle::took(lock)
+    };
     guard_quick("mp_lock_acquire", quick, move || {
         // It may sleep: the handle must outlast it.
         let found = handle::find(lock)?;
-        found.block().acquire(&found.tree(), timeout)
+        let acquired = found.block().acquire(&found.tree(), timeout);
+        handle::took(lock);
+        acquired
     })
 }
 

@@ -31,6 +31,7 @@ pub mod array_number;
 pub mod shared_memory;
 pub mod shareable_list;
 pub mod queue;
+pub mod wait;
 pub mod process;
 pub mod control;
 pub mod family;

@@ -148,7 +148,7 @@ pub unsafe extern "C" fn mp_queue_get(
         // SAFETY: C's promise for its arguments, as the header gives it.
         let room = unsafe { bytes_out(buffer, size) }?;
         let stay = || handle::pin_block(queue);
-        handle::block(queue)?.get(timeout, stay, |message| {
+        let got = handle::block(queue)?.get(timeout, stay, |message| {
             let bytes = message.map_or(0, |data| data.len());
             if message.is_none() && none.is_null() {
                 fail!(Invalid, "the message is \"none\", and there is no place to say so");
@@ -164,7 +164,9 @@ pub unsafe extern "C" fn mp_queue_get(
             // SAFETY: as above.
             unsafe { write_to(none, message.is_none()) };
             Ok(())
-        })?;
+        });
+        handle::took(queue);
+        got?;
         Ok(Status::Ok)
     })
 }
@@ -188,12 +190,14 @@ pub unsafe extern "C" fn mp_queue_get_buffer(
         // SAFETY: C's promise for its arguments, as the header gives it.
         let place = unsafe { out(buffer, "buffer") }?;
         let stay = || handle::pin_block(queue);
-        place.write(handle::block(queue)?.get(timeout, stay, |message| {
+        let got = handle::block(queue)?.get(timeout, stay, |message| {
             let Some(data) = message else { return Ok(std::ptr::null_mut()) };
             let mut bytes = buffer::reserve(data.len())?;
             data.append_to(0, data.len(), &mut bytes);
             handle::new_boxed(bytes.into_boxed_slice())
-        })?);
+        });
+        handle::took(queue);
+        place.write(got?);
         Ok(Status::Ok)
     })
 }

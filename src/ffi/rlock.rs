@@ -105,11 +105,16 @@ pub unsafe extern "C" fn mp_rlock_new(
 /// Threads: two threads of one process exclude each other. Order among waiters is not promised.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn mp_rlock_acquire(rlock: *mut mp_rlock, timeout: mp_timeout) -> mp_status {
-    let quick = || handle::block_quickly(rlock).is_some_and(|block| block.acquire_again_quickly(&ThisTree));
+    let quick = || {
+        handle::block_quickly(rlock).is_some_and(|block| block.acquire_again_quickly(&ThisTree))
+            && handle::took(rlock)
+    };
     guard_quick("mp_rlock_acquire", quick, move || {
         // It may sleep: the handle must outlast it.
         let found = handle::find(rlock)?;
-        found.block().acquire_again(&found.tree(), timeout)
+        let acquired = found.block().acquire_again(&found.tree(), timeout);
+        handle::took(rlock);
+        acquired
     })
 }
 

@@ -113,11 +113,16 @@ pub unsafe extern "C" fn mp_semaphore_acquire(
     semaphore: *mut mp_semaphore,
     timeout: mp_timeout,
 ) -> mp_status {
-    let quick = || handle::block_quickly(semaphore).is_some_and(SemaphoreBlock::acquire_quickly);
+    let quick = || {
+        handle::block_quickly(semaphore).is_some_and(SemaphoreBlock::acquire_quickly)
+            && handle::took(semaphore)
+    };
     guard_quick("mp_semaphore_acquire", quick, move || {
         // It may sleep: the handle must outlast it.
         let found = handle::find(semaphore)?;
-        found.block().acquire(&found.tree(), timeout)?;
+        let acquired = found.block().acquire(&found.tree(), timeout);
+        handle::took(semaphore);
+        acquired?;
         Ok(Status::Ok)
     })
 }

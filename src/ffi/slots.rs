@@ -290,6 +290,16 @@ pub(super) fn pin(handle: u64, kind: Kind) -> Result<Pin> {
     Ok(pin)
 }
 
+/// Pins the object behind a handle of any kind.
+pub(super) fn pin_any(handle: u64) -> Result<(Pin, Kind)> {
+    if handle == 0 {
+        fail!(BadHandle, "a handle is expected, and NULL was passed");
+    }
+    // What is no handle at all is none of this kind either.
+    let kind = kind_of(handle).unwrap_or(Kind::Lock);
+    Ok((pin(handle, kind)?, kind))
+}
+
 impl Pin {
     pub(super) fn data(&self) -> usize {
         self.0.data.load(Ordering::Relaxed)
@@ -320,6 +330,7 @@ pub(super) fn free(handle: u64, kind: Kind) -> Result<Status> {
     if slot.tag.compare_exchange(tag_of(handle), freed, Ordering::AcqRel, Ordering::Relaxed).is_err() {
         fail!(BadHandle, "{} is expected, and this handle was freed", kind.name());
     }
+    crate::sync::ready::forget(handle);
     if slot.pins.fetch_or(CLOSED, Ordering::AcqRel) == 0 {
         clean_up(slot);
     }

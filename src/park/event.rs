@@ -57,6 +57,16 @@ impl EventWord {
         self.word.load(Ordering::Acquire) & SET != 0
     }
 
+    /// How often it was set, so far.
+    pub(crate) fn times_set(&self) -> u64 {
+        self.word.load(Ordering::Acquire) & !SET
+    }
+
+    /// Where who waits sleeps.
+    pub(crate) fn spot(&self) -> &Spot {
+        &self.spot
+    }
+
     /// Waits until it is set, or was while this call waited; false when the time ran out.
     pub(crate) fn wait<T: Tree>(&self, tree: &T, deadline: Deadline) -> bool {
         let began = self.word.load(Ordering::Acquire);

@@ -266,6 +266,22 @@ impl OwnerLock {
     #[cold]
     fn wake<T: Tree>(&self, tree: &T, sleepers: bool) {
         tree.end_wake(if sleepers { futex::wake_low(&self.word, 1) as u32 } else { 0 });
+        if sleepers {
+            // By its address only: see above.
+            T::ring((&raw const *self).addr());
+        }
+    }
+
+    /// Asks for a ring with the next release, where somebody holds it. The bell's table knows of it already.
+    pub(crate) fn watch(&self) {
+        let mut seen = self.word.load(Ordering::Relaxed);
+        while seen & HOLDER != 0 && seen & SLEEPERS == 0 {
+            // SeqCst: as a sleeper's mark, it comes before the look that follows.
+            match self.word.compare_exchange(seen, seen | SLEEPERS, Ordering::SeqCst, Ordering::Relaxed) {
+                Ok(_) => return,
+                Err(now) => seen = now,
+            }
+        }
     }
 
     /// Whether anybody holds it, a dead process included: it is free only for the next acquire.
@@ -274,7 +290,7 @@ impl OwnerLock {
     }
 
     /// Whether this holder has it. Only the holder itself can rely on the answer.
-    pub(super) fn is_held_as(&self, holder: u64) -> bool {
+    pub(crate) fn is_held_as(&self, holder: u64) -> bool {
         self.word.load(Ordering::Relaxed) & HOLDER == holder
     }
 

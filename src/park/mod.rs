@@ -13,6 +13,7 @@
 //! The room knows words, not segments: who lives and who sleeps where is asked of a [`Tree`].
 
 mod barrier;
+mod bells;
 mod condition;
 mod event;
 mod lock;
@@ -22,6 +23,7 @@ mod semaphore;
 mod spot;
 
 pub(crate) use barrier::{Barrier, BarrierWords, Failure, MOST_PARTIES};
+pub(crate) use bells::Bells;
 pub(crate) use condition::{ConditionWords, Nodes, PARTS};
 pub(crate) use event::EventWord;
 pub(crate) use lock::{Held, OwnerLock};
@@ -55,6 +57,8 @@ pub(crate) trait Tree {
     fn end_wake(&self, woken: u32);
     /// Releases that are about to wake, and how many sleepers were woken so far, in the whole tree.
     fn wakes(&self) -> (u32, u32);
+    /// Something happened at this address: whoever watches it from afar has its bell rung.
+    fn ring(place: usize);
     /// A sleeper found work that nobody had woken it for.
     fn note_rescue(&self);
     /// A lock was taken from a dead process.
@@ -73,7 +77,7 @@ const IDLE_AFTER: u32 = 20;
 const SPINS: u32 = 6;
 
 /// The next sleep's length, never beyond what is left.
-fn slice(idle: bool, remaining: Duration) -> Duration {
+pub(crate) fn slice(idle: bool, remaining: Duration) -> Duration {
     let base = if idle { IDLE_SLICE } else { SLICE };
     // The clock's low digits are random enough to spread sleepers out.
     let noise = std::time::UNIX_EPOCH.elapsed().map_or(0, |d| d.subsec_nanos() >> 3);

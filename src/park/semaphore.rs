@@ -67,7 +67,7 @@ impl SemaphoreWord {
 
     /// Gives `count` slots back in one step; false, and nothing changes, where that makes more than `most`.
     #[inline(always)]
-    pub(crate) fn release(&self, count: u64, most: u64) -> bool {
+    pub(crate) fn release<T: Tree>(&self, count: u64, most: u64) -> bool {
         let mut seen = self.free.load(Ordering::Relaxed);
         loop {
             if seen.checked_add(count).is_none_or(|sum| sum > most) {
@@ -79,7 +79,7 @@ impl SemaphoreWord {
                 Err(now) => seen = now,
             }
         }
-        self.spot.notify_swapped(count.min(MOST_SLOTS) as i32);
+        self.spot.notify_swapped::<T>(count.min(MOST_SLOTS) as i32);
         true
     }
 
@@ -186,7 +186,7 @@ impl Accounts<'_> {
         });
         if taken.is_err() || taken == Ok(true) && self.is_free() {
             // A wake that came for two, or one that this call has no use for, may have been eaten here.
-            self.spot.notify(1);
+            self.spot.notify::<T>(1);
         }
         taken
     }
@@ -203,7 +203,7 @@ impl Accounts<'_> {
             }
             Ok(())
         })?;
-        self.spot.notify(n.min(MOST_SLOTS) as i32);
+        self.spot.notify::<T>(n.min(MOST_SLOTS) as i32);
         Ok(())
     }
 
@@ -220,10 +220,10 @@ impl Accounts<'_> {
     }
 
     /// What the dead had is free.
-    fn give_back_of_dead<T: Tree>(&self, tree: &T) {
+    pub(crate) fn give_back_of_dead<T: Tree>(&self, tree: &T) {
         let dead = |word: &AtomicU64| is_dead(tree, word.load(Ordering::Relaxed));
         if self.words.iter().any(dead) && self.locked(tree, || self.clear_dead(tree)) {
-            self.spot.notify(i32::MAX);
+            self.spot.notify::<T>(i32::MAX);
         }
     }
 

@@ -15,6 +15,9 @@ pub(crate) struct Spot {
     sleepers: AtomicU32,
 }
 
+/// In the count of sleepers: somebody has asked for a ring.
+const WATCHED: u32 = 1 << 31;
+
 /// How a wait ended.
 pub(crate) enum Wait<T> {
     /// The look found this.
@@ -26,12 +29,12 @@ pub(crate) enum Wait<T> {
 impl Spot {
     /// After the state was stored: wakes up to `count` sleepers, if there are any.
     #[inline]
-    pub(crate) fn notify(&self, count: i32) {
+    pub(crate) fn notify<T: Tree>(&self, count: i32) {
         // Rule 4: this fence and the one in `wait` make sure that either we see the sleeper here or it sees
         // the state that we stored before.
         fence(Ordering::SeqCst);
         if self.has_sleepers() {
-            self.wake(count);
+            self.wake::<T>(count);
         }
     }
 
@@ -39,9 +42,9 @@ impl Spot {
     /// it comes before this load in the one order of all SeqCst operations, and a sleeper's raise of the count
     /// before its fence; so either we see the sleeper here, or its look behind the fence sees the new state.
     #[inline(always)]
-    pub(crate) fn notify_swapped(&self, count: i32) {
+    pub(crate) fn notify_swapped<T: Tree>(&self, count: i32) {
         if self.sleepers.load(Ordering::SeqCst) != 0 {
-            self.wake(count);
+            self.wake::<T>(count);
         }
     }
 
@@ -55,7 +58,7 @@ impl Spot {
         }
         let swapped = swap();
         if swapped {
-            self.notify_swapped(count);
+            self.notify_swapped::<T>(count);
         }
         if awaited {
             tree.end_wake(0);
@@ -71,9 +74,20 @@ impl Spot {
 
     /// Wakes up to `count` sleepers.
     #[cold]
-    pub(crate) fn wake(&self, count: i32) {
+    pub(crate) fn wake<T: Tree>(&self, count: i32) {
         self.sequence.fetch_add(1, Ordering::Release);
         futex::wake(&self.sequence, count);
+        // Last: see `bells.rs`.
+        if self.sleepers.load(Ordering::Relaxed) & WATCHED != 0 {
+            self.sleepers.fetch_and(!WATCHED, Ordering::AcqRel);
+            T::ring((&raw const *self).addr());
+        }
+    }
+
+    /// Asks for a ring with the next wake. The bell's table knows of it already.
+    pub(crate) fn watch(&self) {
+        // SeqCst: as a sleeper's count, it comes before the look that follows.
+        self.sleepers.fetch_or(WATCHED, Ordering::SeqCst);
     }
 
     /// Sleeps until `look` finds something. `tick` runs at least after every slice: it asks who has died and
@@ -112,7 +126,7 @@ impl Spot {
             if let Some(found) = look() {
                 return Ok(Wait::Found(found));
             }
-            self.notify(1);
+            self.notify::<R>(1);
         }
         ended
     }
@@ -168,7 +182,7 @@ impl Spot {
     /// How many may sleep.
     #[cfg(test)]
     pub(crate) fn sleepers(&self) -> u32 {
-        self.sleepers.load(Ordering::Relaxed)
+        self.sleepers.load(Ordering::Relaxed) & !WATCHED
     }
 
     /// How often somebody was woken.

@@ -83,6 +83,8 @@ impl Tree for Fake {
         (self.waking.load(Ordering::Relaxed), self.woken.load(Ordering::Relaxed))
     }
 
+    fn ring(_: usize) {}
+
     fn note_rescue(&self) {
         self.rescued.fetch_add(1, Ordering::Relaxed);
     }
@@ -391,7 +393,7 @@ fn every_item_reaches_a_sleeper() {
     const ITEMS: u64 = 20_000;
     for i in 0..ITEMS {
         left.fetch_add(1, Ordering::AcqRel);
-        spot.notify(1);
+        spot.notify::<Fake>(1);
         if i % 64 == 0 {
             std::thread::yield_now();
         }
@@ -400,7 +402,7 @@ fn every_item_reaches_a_sleeper() {
         std::thread::yield_now();
     }
     over.store(true, Ordering::Release);
-    spot.notify(i32::MAX);
+    spot.notify::<Fake>(i32::MAX);
     takers.into_iter().for_each(|t| t.join().unwrap());
     assert_eq!(tree.rescued.load(Ordering::Relaxed), 0);
     assert_eq!(spot.sleepers(), 0);

@@ -84,7 +84,7 @@ impl Hired {
 pub(super) fn dismiss(area: PoolArea, crew: &mut Vec<Option<Hired>>) {
     let mut left: Vec<Hired> = crew.drain(..).flatten().collect();
     for number in 0..area.worker_count() {
-        area.worker(number).bell.notify(1);
+        area.worker(number).bell.notify::<ThisTree>(1);
     }
     // One that sleeps needs a moment to see that the pool stops; whoever does not is busy.
     let mut signal = None;

@@ -217,7 +217,7 @@ impl Dispatcher {
         for worker in 0..self.crew.len() {
             let slot = self.area.worker(worker);
             if slot.inbox.len() > 0 {
-                slot.bell.notify(1);
+                slot.bell.notify::<shm::ThisTree>(1);
             }
         }
     }

@@ -101,7 +101,7 @@ impl Pool {
         let mut dispatcher = self.dispatcher();
         dispatcher.close_call(number);
         if dispatcher.others_have_mail(number) {
-            self.area.shared().bell.notify(i32::MAX);
+            self.area.shared().bell.notify::<ThisTree>(i32::MAX);
         }
         result
     }
@@ -128,7 +128,7 @@ impl Call<'_> {
             let others = dispatcher.others_have_mail(self.number);
             drop(dispatcher);
             if others {
-                area.shared().bell.notify(i32::MAX);
+                area.shared().bell.notify::<ThisTree>(i32::MAX);
             }
             self.tell(false)?;
             if self.options.deadline.is_over() {

@@ -93,7 +93,7 @@ impl Pool {
         let shared = self.area.shared();
         shared.stop.store(1, Ordering::Release);
         self.dispatcher().dismiss_all();
-        shared.bell.notify(i32::MAX);
+        shared.bell.notify::<shm::ThisTree>(i32::MAX);
     }
 }
 

@@ -76,7 +76,7 @@ impl Worker {
     fn ring(&self) {
         // Release: what was finished is in the outbox before the owner can see the news.
         self.area.worker(self.number.into()).news.fetch_add(1, Ordering::Release);
-        self.area.shared().bell.notify(i32::MAX);
+        self.area.shared().bell.notify::<ThisTree>(i32::MAX);
     }
 
     fn wait(&self) -> Result<u64, Leave> {

@@ -172,7 +172,7 @@ impl QueueBlock {
         loop {
             let Some(hold) = self.consumers.hold(deadline) else {
                 // A wake for a message may have brought us here.
-                self.message.notify(1);
+                self.message.notify::<shm::ThisTree>(1);
                 fail!(Empty, "other processes were getting messages all the time");
             };
             if let Some(taken) = self.get_held(hold, true, take)? {

@@ -14,6 +14,7 @@
 mod bounded;
 mod large;
 mod position;
+mod ready;
 mod ring;
 mod side;
 mod wake;

@@ -49,7 +49,7 @@ impl QueueBlock {
         // Rule 4 of sleeping, and what is said at the top.
         fence(Ordering::SeqCst);
         if self.message.has_sleepers() && self.consumers.position() == from {
-            self.message.wake(1);
+            self.message.wake::<ThisTree>(1);
         }
     }
 
@@ -67,7 +67,7 @@ impl QueueBlock {
             self.end_get(hold, from, to);
         } else {
             drop(hold);
-            self.message.notify(1);
+            self.message.notify::<ThisTree>(1);
         }
         taken
     }
@@ -87,16 +87,16 @@ impl QueueBlock {
     fn wake_after_get(&self, from: Position, to: Position) {
         let tail = self.producers.position();
         if self.message.has_sleepers() && tail != to {
-            self.message.wake(1);
+            self.message.wake::<ThisTree>(1);
         }
         if self.half.has_sleepers()
             && !self.is_half_empty(tail.since(from))
             && self.is_half_empty(tail.since(to))
         {
-            self.half.wake(i32::MAX);
+            self.half.wake::<ThisTree>(i32::MAX);
         }
         if self.room.has_sleepers() {
-            self.room.wake(i32::MAX);
+            self.room.wake::<ThisTree>(i32::MAX);
         }
     }
 

@@ -1,7 +1,7 @@
 //! What lies where in a segment. Everything shared is a struct of atomics, and every one of them is here, so
 //! that the layout hash covers them all.
 
-use crate::park::{Owner, OwnerLock, SemaphoreWord, Spot};
+use crate::park::{Bells, Owner, OwnerLock, SemaphoreWord, Spot};
 use std::sync::atomic::{AtomicU8, AtomicU16, AtomicU32, AtomicU64, Ordering};
 
 /// Types that may be looked at in shared memory whatever its bytes are.
@@ -53,6 +53,8 @@ pub(crate) struct Header {
     pub(crate) books: OwnerLock,
     _apart_too: [AtomicU64; 6],
     pub(crate) redo: super::redo::Redo,
+    /// For who waits for any of many things.
+    pub(crate) bells: Bells,
 }
 
 /// A process, or room for one.

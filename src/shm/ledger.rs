@@ -335,7 +335,7 @@ pub(super) fn unseat(s: &'static Segment, word: &AtomicU64, offset: usize) {
     if let Some(spot) = objects::spot_at(s, offset) {
         spot.leave();
         // The last wake may have been for the dead one.
-        spot.notify(1);
+        spot.notify::<In>(1);
     }
     word.store(0, Ordering::Release);
 }

@@ -281,7 +281,7 @@ pub(crate) fn report_birth(status: i32, errno: i32) {
     let me = Owner::joined(page().me.load(Ordering::Relaxed));
     let slot = TREE.slot(me.slot());
     slot.born.store(BORN | u64::from(status as u16) << 32 | u64::from(errno as u32), Ordering::Release);
-    slot.cradle.notify(i32::MAX);
+    slot.cradle.notify::<ThisTree>(i32::MAX);
 }
 
 /// Waits until a child has said that it is ready, or `gone` answers; None when the time is over.

@@ -5,7 +5,7 @@ use super::segment::{self, Segment, TREE};
 use super::sweep::sweep_in;
 use super::{own, table};
 use crate::error::Result;
-use crate::park::{Owner, Spot, Tree};
+use crate::park::{Bells, Owner, Spot, Tree};
 use crate::sys::page::{self, Turnstile, page};
 use std::os::fd::RawFd;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -16,6 +16,19 @@ pub(crate) struct ThisTree;
 /// The same of those who use a given segment.
 #[derive(Clone, Copy)]
 pub(crate) struct In(pub(crate) &'static Segment);
+
+impl In {
+    /// This process's bell, and all of them.
+    pub(crate) fn bell(self) -> (usize, &'static Bells) {
+        (self.me().slot() as usize, &self.0.header().bells)
+    }
+
+    /// Asks for a ring when something happens to what is at this address. What lies there is to be told so, too.
+    pub(crate) fn watch<T>(self, shared: &T) {
+        let (bell, bells) = self.bell();
+        bells.watch(bell, self.0.offset_of(shared));
+    }
+}
 
 /// The same of those who use the segment that something shared lies in.
 pub(crate) fn tree_of<T>(shared: &T) -> In {
@@ -58,6 +71,12 @@ impl Tree for In {
     fn wakes(&self) -> (u32, u32) {
         let header = self.0.header();
         (header.waking.load(Ordering::Relaxed), header.woken.load(Ordering::Relaxed))
+    }
+
+    fn ring(place: usize) {
+        if let Some(s) = segment::of(place) {
+            s.header().bells.ring(s.offset_of_address(place));
+        }
     }
 
     fn note_rescue(&self) {
@@ -103,6 +122,10 @@ impl Tree for ThisTree {
 
     fn wakes(&self) -> (u32, u32) {
         In(&TREE).wakes()
+    }
+
+    fn ring(place: usize) {
+        In::ring(place);
     }
 
     fn note_rescue(&self) {

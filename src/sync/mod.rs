@@ -7,5 +7,7 @@ pub(crate) mod barrier;
 pub(crate) mod condition;
 pub(crate) mod event;
 pub(crate) mod lock;
+pub(crate) mod ready;
 pub(crate) mod rlock;
 pub(crate) mod semaphore;
+pub(crate) mod watch;

@@ -35,6 +35,11 @@ impl LockBlock {
         self.lock.acquire_again_quickly(me(tree))
     }
 
+    /// Whether this thread has it.
+    pub(super) fn is_own<T: Tree>(&self, tree: &T) -> bool {
+        self.lock.is_held_as(me(tree))
+    }
+
     /// Gives it back once.
     #[inline(always)]
     pub(crate) fn release_once<T: Tree>(&self, tree: &T) -> Result<()> {

@@ -2,7 +2,7 @@
 
 use crate::error::{Error, Result, Status, fail};
 use crate::park::{Accounts, MOST_SLOTS, NoSlot, NotTaken, Tree};
-use crate::shm::{self, Kind, Object, Segment, SemaphoreBlock};
+use crate::shm::{self, In, Kind, Object, Segment, SemaphoreBlock};
 use crate::time::Deadline;
 use std::sync::atomic::Ordering::Relaxed;
 
@@ -41,7 +41,7 @@ impl SemaphoreBlock {
     }
 
     #[inline(always)]
-    fn keeps_accounts(&self) -> bool {
+    pub(super) fn keeps_accounts(&self) -> bool {
         self.options.load(Relaxed) & ACCOUNTS != 0
     }
 
@@ -82,7 +82,7 @@ impl SemaphoreBlock {
     /// The same where nobody keeps accounts and nothing is wrong; false leaves everything as it was.
     #[inline(always)]
     pub(crate) fn release_quickly(&self, count: u64) -> bool {
-        count != 0 && !self.keeps_accounts() && self.semaphore.release(count, self.most())
+        count != 0 && !self.keeps_accounts() && self.semaphore.release::<In>(count, self.most())
     }
 
     /// Gives slots back, in one step.
@@ -93,7 +93,7 @@ impl SemaphoreBlock {
         if self.keeps_accounts() {
             return self.release_accounted(tree, count);
         }
-        match self.semaphore.release(count, self.most()) {
+        match self.semaphore.release::<In>(count, self.most()) {
             true => Ok(()),
             false => Err(self.over_release(count)),
         }
@@ -121,6 +121,15 @@ impl SemaphoreBlock {
         }
         let accounts = self.accounts()?;
         Ok(accounts.limit.saturating_sub(accounts.taken()))
+    }
+
+    /// Slots of the dead are free again.
+    pub(super) fn look_for_dead(&self) {
+        if self.keeps_accounts()
+            && let Ok(accounts) = self.accounts()
+        {
+            accounts.give_back_of_dead(&shm::tree_of(self));
+        }
     }
 
     /// CPython's text.

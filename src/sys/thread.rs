@@ -1,5 +1,6 @@
 //! A number for each thread.
 
+use crate::error::{Error, Result};
 use std::cell::Cell;
 use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -28,5 +29,29 @@ fn first(number: &Cell<u32>) -> u32 {
             number.set(next);
             return next;
         }
+    }
+}
+
+/// Helper threads of libmp's that run in this process.
+static HELPERS: AtomicU32 = AtomicU32::new(0);
+
+/// How many of this process's threads are libmp's own. A fork leaves them out.
+#[allow(dead_code, reason = "for the warning about threads at a fork")]
+pub(crate) fn helpers() -> u32 {
+    HELPERS.load(Ordering::Relaxed)
+}
+
+/// Runs something in a thread of libmp's own, which no signal handler of the host's runs in.
+pub(crate) fn start_helper(name: &str, work: impl FnOnce() + Send + 'static) -> Result<()> {
+    let held = super::signals::hold()?;
+    let began = std::thread::Builder::new().name(name.to_owned()).spawn(move || {
+        HELPERS.fetch_add(1, Ordering::Relaxed);
+        work();
+        HELPERS.fetch_sub(1, Ordering::Relaxed);
+    });
+    drop(held);
+    match began {
+        Ok(_) => Ok(()),
+        Err(e) => Err(Error::os(e.raw_os_error().unwrap_or(0), "cannot start a thread")),
     }
 }

@@ -1,0 +1,274 @@
+//! Waiting for any of many things, in one call or in the host's own event loop.
+
+use super::guard::{guard, joined, out, write_to};
+use super::handle;
+use super::kind::Kind;
+use super::process::mp_process;
+use super::slots::{self, Pin};
+use super::status::mp_status;
+use super::time::mp_timeout;
+use crate::error::{Error, Result, Status, fail};
+use crate::shm::{EventBlock, In, LockBlock, QueueBlock, SemaphoreBlock};
+use crate::sync::ready;
+use crate::sync::watch::{FreeLock, OwnLock, Pulse, Watched};
+use crate::sys::poll::Row;
+use crate::time::Deadline;
+use core::ffi::{c_int, c_void};
+
+/// One of the things that mp_wait waits for. What "ready" means:
+///
+/// queue       a message could be got
+/// event       it is set; for mp_wait also: it was set during the call and cleared since
+/// semaphore   a slot is free
+/// lock        nobody holds it, or who held it is dead
+/// rlock       the same; for mp_wait also: the calling thread holds it
+/// process     it has ended
+/// descriptor  it can be read from without waiting, is at its end, or broken
+#[repr(C)]
+pub struct mp_wait_item {
+    /// A queue, event, semaphore, lock, rlock or process; NULL: a descriptor is waited for.
+    pub handle: *const c_void,
+    /// Where handle is NULL: any descriptor of the caller's.
+    pub descriptor: c_int,
+    /// Written by mp_wait: whether it was ready.
+    pub ready: bool,
+}
+
+/// What an item stands for.
+enum Thing {
+    FreeLock(FreeLock<'static>),
+    OwnLock(OwnLock<'static>),
+    Semaphore(&'static SemaphoreBlock),
+    Event(Pulse<'static>),
+    Queue(&'static QueueBlock),
+}
+
+impl Thing {
+    fn inner(&self) -> &dyn Watched {
+        match self {
+            Thing::FreeLock(lock) => lock,
+            Thing::OwnLock(lock) => lock,
+            Thing::Semaphore(semaphore) => *semaphore,
+            Thing::Event(event) => event,
+            Thing::Queue(queue) => *queue,
+        }
+    }
+}
+
+/// What a pinned handle stands for, None for what is waited for otherwise.
+///
+/// # Safety `pin` is a handle's of this kind, and outlives what is done with the answer.
+unsafe fn thing(pin: &Pin, kind: Kind) -> Option<Thing> {
+    let at = pin.data();
+    // SAFETY: a good handle of a kind holds the address of such a block, in a mapping of which something stays for as
+    // long as the pin; blocks are made of atomics.
+    unsafe {
+        Some(match kind {
+            Kind::Lock => Thing::FreeLock(FreeLock(&*(at as *const LockBlock))),
+            Kind::RLock => Thing::OwnLock(OwnLock(&*(at as *const LockBlock))),
+            Kind::Semaphore => Thing::Semaphore(&*(at as *const SemaphoreBlock)),
+            Kind::Event => Thing::Event(Pulse::new(&*(at as *const EventBlock))),
+            Kind::Queue => Thing::Queue(&*(at as *const QueueBlock)),
+            _ => return None,
+        })
+    }
+}
+
+/// Where an item's readiness is to be found.
+enum Place {
+    Thing(usize),
+    Descriptor(usize),
+}
+
+/// All that a call waits for.
+#[derive(Default)]
+struct Plan {
+    places: Vec<Place>,
+    things: Vec<Thing>,
+    pins: Vec<Pin>,
+    row: Row,
+}
+
+impl Plan {
+    fn add(&mut self, handle: *const c_void, descriptor: c_int) -> Result<()> {
+        if handle.is_null() {
+            self.places.push(Place::Descriptor(self.row.push(descriptor)));
+            return Ok(());
+        }
+        let (pin, kind) = slots::pin_any(handle.addr() as u64)?;
+        if kind == Kind::Process {
+            let sentinel = handle::object(handle.cast::<mp_process>())?.sentinel()?;
+            self.places.push(Place::Descriptor(self.row.push(sentinel)));
+        } else {
+            // SAFETY: the pin is kept beside it.
+            let Some(thing) = (unsafe { thing(&pin, kind) }) else { return cannot_wait(kind) };
+            self.places.push(Place::Thing(self.things.len()));
+            self.things.push(thing);
+        }
+        self.pins.push(pin);
+        Ok(())
+    }
+}
+
+#[cold]
+fn cannot_wait<T>(kind: Kind) -> Result<T> {
+    fail!(Unsupported, "{} is nothing that can be waited for", kind.name())
+}
+
+#[cold]
+fn no_memory(count: usize) -> Error {
+    Error::new(Status::NoMemory, format!("no memory to wait for {count} things"))
+}
+
+/// Waits until at least one of several things is ready, for up to timeout. Nothing is taken: what
+/// was ready may be somebody else's a moment later, so take it with MP_NO_WAIT.
+///
+/// items: what is waited for; ready is written in each of them when the call returns MP_OK or
+///     MP_ERR_TIMEOUT. count: how many, at least 1. The same thing may be there twice.
+/// ready: how many are ready goes here; may be NULL.
+/// timeout: nanoseconds.
+///
+/// MP_OK: at least one is ready.
+/// MP_ERR_TIMEOUT: none was ready all the time.
+/// MP_ERR_INVALID: count is 0, items is NULL, or a descriptor is not open.
+/// MP_ERR_BAD_HANDLE: an item's handle is none.
+/// MP_ERR_UNSUPPORTED: a handle of such a type is nothing that can be waited for.
+/// MP_ERR_STATE: a process was not started, or a handle is a parent's; and whatever
+///     mp_process_sentinel says.
+/// MP_ERR_NO_MEMORY, MP_ERR_OS: there is no memory, descriptor or thread to be had for so many.
+///
+/// Threads: any number may wait for the same things. One that frees a handle which another waits
+///     for does not end that wait. Where descriptors and things in shared memory are waited for
+///     together, a thread of libmp's helps while the call lasts: see mp_descriptor.
+/// Kill: a process that is killed after it made something ready, and before it told so, delays
+///     the call by up to 75 ms, or up to 750 ms where it has waited for longer than a second. A
+///     holder's death is found within 75 ms.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn mp_wait(
+    items: *mut mp_wait_item,
+    count: usize,
+    ready: *mut usize,
+    timeout: mp_timeout,
+) -> mp_status {
+    guard("mp_wait", || {
+        if items.is_null() || count == 0 {
+            fail!(Invalid, "there is nothing to wait for");
+        }
+        joined()?;
+        let deadline = Deadline::after(timeout);
+        let mut plan = Plan::default();
+        if plan.places.try_reserve_exact(count).is_err()
+            || plan.things.try_reserve(count).is_err()
+            || plan.pins.try_reserve(count).is_err()
+        {
+            return Err(no_memory(count));
+        }
+        for i in 0..count {
+            // SAFETY: C's promise: so many items are there. What the call writes is not read.
+            let (handle, descriptor) = unsafe {
+                let item = items.add(i);
+                ((&raw const (*item).handle).read(), (&raw const (*item).descriptor).read())
+            };
+            plan.add(handle, descriptor)?;
+        }
+        let Plan { places, things, pins, mut row } = plan;
+        let mut watched = Vec::new();
+        watched.try_reserve_exact(things.len()).map_err(|_| no_memory(count))?;
+        watched.extend(things.iter().map(Thing::inner));
+        let mut marks = Vec::new();
+        marks.try_reserve_exact(things.len()).map_err(|_| no_memory(count))?;
+        marks.resize(things.len(), false);
+        let look = |thoroughly: bool| {
+            let mut any = false;
+            for (mark, thing) in marks.iter_mut().zip(&watched) {
+                *mark = thing.is_ready(thoroughly);
+                any |= *mark;
+            }
+            any
+        };
+        let found = ready::wait_for_both(&watched, &mut row, deadline, look)?;
+        let mut total = 0;
+        for (i, place) in places.iter().enumerate() {
+            let is_ready = match *place {
+                Place::Thing(at) => marks[at],
+                Place::Descriptor(at) => row.is_ready(at),
+            };
+            total += usize::from(is_ready);
+            // SAFETY: as above.
+            unsafe { (&raw mut (*items.add(i)).ready).write(is_ready) };
+        }
+        drop(pins);
+        // SAFETY: C's promise for its argument, as the header gives it.
+        unsafe { write_to(ready, total) };
+        if found { Ok(Status::Ok) } else { fail!(Timeout, "none of {count} things was ready in time") }
+    })
+}
+
+/// A descriptor for the caller's own event loop (poll, epoll, libuv, GLib): it is readable while
+/// what the handle stands for is ready, as mp_wait_item says. Only poll it: do not read from it,
+/// write to it or close it. It is the handle's, the same with each call, and is closed when the
+/// handle is freed; of a process it is mp_process_sentinel's.
+///
+/// Other processes may take what made it readable: so take it with MP_NO_WAIT. A call in this
+/// process that takes, or finds that there is nothing to take, has the descriptor right before it
+/// returns.
+///
+/// handle: a queue, event, semaphore, lock, rlock or process.
+/// descriptor: where it goes.
+///
+/// MP_ERR_BAD_HANDLE: handle is none.
+/// MP_ERR_UNSUPPORTED: a handle of such a type is nothing that can be waited for.
+/// MP_ERR_STATE: see mp_process_sentinel.
+/// MP_ERR_OS: no descriptor or thread is to be had.
+///
+/// Threads: from the first such handle on, to a second after the last, one thread of libmp's
+///     sleeps in this process, with all signals blocked. Where none was asked for there is none, and nothing
+///     costs more.
+/// Fork: a child asks anew; its parent's descriptor tells it nothing.
+/// Kill: as mp_wait.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn mp_descriptor(handle: *const c_void, descriptor: *mut c_int) -> mp_status {
+    guard("mp_descriptor", || {
+        // SAFETY: C's promise for its argument, as the header gives it.
+        let place = unsafe { out(descriptor, "descriptor") }?;
+        joined()?;
+        let number = handle.addr() as u64;
+        let (pin, kind) = slots::pin_any(number)?;
+        if kind == Kind::Process {
+            place.write(handle::object(handle.cast::<mp_process>())?.sentinel()?);
+            return Ok(Status::Ok);
+        }
+        // SAFETY: what the handle stands for stays until the handle is freed, which forgets the descriptor first.
+        let Some(found) = (unsafe { thing(&pin, kind) }) else { return cannot_wait(kind) };
+        place.write(ready::descriptor(number, move || -> Box<dyn Watched> {
+            match found {
+                Thing::FreeLock(FreeLock(lock)) | Thing::OwnLock(OwnLock(lock)) => Box::new(FreeLock(lock)),
+                Thing::Semaphore(semaphore) => Box::new(Whole(semaphore)),
+                Thing::Event(event) => Box::new(Whole(event.event())),
+                Thing::Queue(queue) => Box::new(Whole(queue)),
+            }
+        })?);
+        Ok(Status::Ok)
+    })
+}
+
+/// A block that says itself whether it is ready.
+struct Whole<T: 'static>(&'static T);
+
+impl<T: Watched> Watched for Whole<T> {
+    fn tree(&self) -> In {
+        self.0.tree()
+    }
+
+    fn watch(&self) {
+        self.0.watch();
+    }
+
+    fn is_ready(&self, thoroughly: bool) -> bool {
+        self.0.is_ready(thoroughly)
+    }
+
+    fn is_owned(&self) -> bool {
+        self.0.is_owned()
+    }
+}
