@@ -10,7 +10,7 @@ use super::time::mp_timeout;
 use crate::error::{Error, Result, Status, fail};
 use crate::shm::{EventBlock, In, LockBlock, QueueBlock, SemaphoreBlock};
 use crate::sync::ready;
-use crate::sync::watch::{FreeLock, OwnLock, Pulse, Watched};
+use crate::sync::watch::{FreeLock, OwnLock, Pulse, Things, Watched};
 use crate::sys::poll::Row;
 use crate::time::Deadline;
 use core::ffi::{c_int, c_void};
@@ -178,15 +178,8 @@ pub unsafe extern "C" fn mp_wait(
         let mut marks = Vec::new();
         marks.try_reserve_exact(things.len()).map_err(|_| no_memory(count))?;
         marks.resize(things.len(), false);
-        let look = |thoroughly: bool| {
-            let mut any = false;
-            for (mark, thing) in marks.iter_mut().zip(&watched) {
-                *mark = thing.is_ready(thoroughly);
-                any |= *mark;
-            }
-            any
-        };
-        let found = ready::wait_for_both(&watched, &mut row, deadline, look)?;
+        let mut all = Things { all: &watched, ready: &mut marks };
+        let found = ready::wait_for_both(&mut all, &mut row, deadline)?;
         let mut total = 0;
         for (i, place) in places.iter().enumerate() {
             let is_ready = match *place {
@@ -260,8 +253,8 @@ impl<T: Watched> Watched for Whole<T> {
         self.0.tree()
     }
 
-    fn watch(&self) {
-        self.0.watch();
+    fn watch(&self) -> bool {
+        self.0.watch()
     }
 
     fn is_ready(&self, thoroughly: bool) -> bool {

@@ -15,28 +15,47 @@
 //!
 //! A watcher reads its bell, asks for it with every thing it watches, fences, looks at all the things, and sleeps only
 //! if the bell is what it was. Who changes a thing stores the state, fences and reads the count (rule 4): it sees that
-//! the thing is watched, or the watcher's look sees the state. From there on it rings each bell that the table names;
+//! the thing is watched, or the watcher's look sees the state. (A lock has no count: its word's mark for sleepers is
+//! set, and its release reads the table.) From there on it rings each bell that the table names;
 //! and if somebody else has just taken the bit, that one rings, and later than the watcher's reading.
 //!
 //! The bits are taken by who rings and set again by who goes on watching. So nobody has to take back what a dead
 //! watcher asked for: it is gone with the next ring. A waker that is killed between its two steps costs a slice.
 
-use crate::sys::atomic::{AtomicU32, AtomicU64, Ordering};
+use crate::sys::atomic::{AtomicU32, AtomicU64, Ordering, fence};
 use crate::sys::futex;
 
-/// So many processes have a bell to themselves.
-pub(crate) const BELLS: usize = 64;
-/// Words of the table.
-const PLACES: usize = 128;
+/// The order in which a watcher goes about it: what the bells were, who is asked, and the look; then a sleep on the
+/// states that this answers, which ends with a ring since they were read. None: something is ready, or was while it was asked.
+pub(crate) fn round<S>(
+    states: impl FnOnce() -> S,
+    watch: impl FnOnce() -> bool,
+    look: impl FnOnce() -> bool,
+) -> Option<S> {
+    let states = states();
+    let ready = watch();
+    fence(Ordering::SeqCst);
+    (!ready && !look()).then_some(states)
+}
 
-/// All zero is that nobody watches anything.
+/// All zero is that nobody watches anything. So many processes have a bell to themselves, at most 64; and so many
+/// words has the table.
 #[repr(C)]
-pub(crate) struct Bells {
+pub(crate) struct Bells<const BELLS: usize = 64, const PLACES: usize = 128> {
     bells: [AtomicU32; BELLS],
     wanted: [AtomicU64; PLACES],
 }
 
-impl Bells {
+impl<const BELLS: usize, const PLACES: usize> Default for Bells<BELLS, PLACES> {
+    fn default() -> Self {
+        Bells {
+            bells: std::array::from_fn(|_| AtomicU32::default()),
+            wanted: std::array::from_fn(|_| AtomicU64::default()),
+        }
+    }
+}
+
+impl<const BELLS: usize, const PLACES: usize> Bells<BELLS, PLACES> {
     /// The word of the table for a place, which is an offset in the segment.
     fn wanted_at(&self, place: usize) -> &AtomicU64 {
         // Objects lie at multiples of 64; what sleeps at different words of one of them may share.
@@ -58,6 +77,8 @@ impl Bells {
 
     /// Rings for all who watch this place.
     pub(crate) fn ring(&self, place: usize) {
+        // With what a lock's word was told when it was watched, the table is seen, too.
+        fence(Ordering::SeqCst);
         let wanted = self.wanted_at(place);
         if wanted.load(Ordering::Acquire) == 0 {
             return;

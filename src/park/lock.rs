@@ -272,13 +272,16 @@ impl OwnerLock {
         }
     }
 
-    /// Asks for a ring with the next release, where somebody holds it. The bell's table knows of it already.
-    pub(crate) fn watch(&self) {
+    /// Asks for a ring with the next release; true where nobody holds it, and none is to be waited for. The bell's table
+    /// knows of it already.
+    pub(crate) fn watch(&self) -> bool {
         let mut seen = self.word.load(Ordering::Relaxed);
-        while seen & HOLDER != 0 && seen & SLEEPERS == 0 {
-            // SeqCst: as a sleeper's mark, it comes before the look that follows.
-            match self.word.compare_exchange(seen, seen | SLEEPERS, Ordering::SeqCst, Ordering::Relaxed) {
-                Ok(_) => return,
+        loop {
+            let wanted = if seen & HOLDER != 0 { seen | SLEEPERS } else { seen };
+            // A swap also where nothing changes: it goes by the newest word, and it releases what the table was told
+            // to whoever gives back the lock from here on, who fences before reading the table.
+            match self.word.compare_exchange(seen, wanted, Ordering::AcqRel, Ordering::Relaxed) {
+                Ok(_) => return seen & HOLDER == 0,
                 Err(now) => seen = now,
             }
         }

@@ -23,7 +23,7 @@ mod semaphore;
 mod spot;
 
 pub(crate) use barrier::{Barrier, BarrierWords, Failure, MOST_PARTIES};
-pub(crate) use bells::Bells;
+pub(crate) use bells::{Bells, round};
 pub(crate) use condition::{ConditionWords, Nodes, PARTS};
 pub(crate) use event::EventWord;
 pub(crate) use lock::{Held, OwnerLock};

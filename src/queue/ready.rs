@@ -8,9 +8,10 @@ impl Watched for QueueBlock {
         shm::tree_of(self)
     }
 
-    fn watch(&self) {
+    fn watch(&self) -> bool {
         self.tree().watch(&self.message);
         self.message.watch();
+        false
     }
 
     fn is_ready(&self, _: bool) -> bool {

@@ -6,8 +6,9 @@
 //! It is lowered by whoever finds in this process that the thing is not ready now, which is who has just taken from
 //! it, before the call returns. So where nobody in another process takes as well, the descriptor is exact.
 
-use super::watch::{OwnBells, Watched, patience, wait};
+use super::watch::{OwnBells, Things, Watched, patience, wait};
 use crate::error::{Result, fail};
+use crate::park::round;
 use crate::shm::{In, TREE};
 use crate::sys::flag::Flag;
 use crate::sys::futex::Slept;
@@ -15,9 +16,10 @@ use crate::sys::local::Local;
 use crate::sys::poll::Row;
 use crate::sys::thread;
 use crate::time::Deadline;
+use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::os::fd::RawFd;
-use std::sync::atomic::{AtomicBool, Ordering, fence};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -41,13 +43,9 @@ impl Entry {
         if *raised && !again {
             return;
         }
-        let mut ready = self.thing.is_ready(thoroughly);
-        if !ready {
-            self.thing.watch();
-            // Rule 4 of sleeping.
-            fence(Ordering::SeqCst);
-            ready = self.thing.is_ready(false);
-        }
+        // Who sleeps has read the bells' states before.
+        let look = || self.thing.is_ready(false);
+        let ready = self.thing.is_ready(thoroughly) || round(|| (), || self.thing.watch(), look).is_none();
         match (ready, *raised) {
             (true, false) => flag.raise(),
             (false, true) => flag.lower(),
@@ -208,8 +206,7 @@ fn serve() {
 struct Call(Arc<Caller>, RawFd);
 
 impl Call {
-    fn new(things: &[&dyn Watched]) -> Result<Self> {
-        let trees = things.iter().map(|thing| thing.tree()).collect();
+    fn new(trees: Vec<In>) -> Result<Self> {
         let flag = Flag::new()?;
         let fd = flag.fd();
         let caller = Arc::new(Caller { flag: Mutex::new(Some(flag)), trees });
@@ -235,43 +232,36 @@ impl Drop for Call {
     }
 }
 
-/// Waits until some of the things is ready or some of the descriptors readable, or the time is over. `look` as for
-/// [`wait`]; the row says which of the descriptors are.
-pub(crate) fn wait_for_both(
-    things: &[&dyn Watched],
-    row: &mut Row,
-    deadline: Deadline,
-    mut look: impl FnMut(bool) -> bool,
-) -> Result<bool> {
-    if things.is_empty() {
+/// Waits until some of the things is ready or some of the descriptors readable, or the time is over. The row says which
+/// of the descriptors are.
+pub(crate) fn wait_for_both(things: &mut Things, row: &mut Row, deadline: Deadline) -> Result<bool> {
+    if things.all.is_empty() {
         return super::watch::wait_for_descriptors(row, deadline);
     }
     if row.is_empty() {
-        return Ok(wait(things, deadline, look));
+        return Ok(wait(things, deadline));
     }
     // Both are looked at before there is anything to be paid for.
     let found = row.wait(Duration::ZERO)? > 0;
-    if look(true) || found || deadline.is_over() {
-        return Ok(look(false) || found);
+    if things.look(true) || found || deadline.is_over() {
+        return Ok(found || things.ready.contains(&true));
     }
-    let call = Call::new(things)?;
+    let call = Call::new(things.trees().collect())?;
     let rung = row.push(call.1);
-    let owned = things.iter().any(|thing| thing.is_owned());
+    let owned = things.is_owned();
     let mut slices = 0;
     loop {
-        call.0.lower();
-        things.iter().for_each(|thing| thing.watch());
-        // Rule 4 of sleeping.
-        fence(Ordering::SeqCst);
+        let shared = RefCell::new(&mut *things);
+        let (watch, look) = (|| shared.borrow_mut().watch(), || shared.borrow_mut().look(true));
+        let now = round(|| call.0.lower(), watch, look).is_none();
         let remaining = deadline.remaining();
-        let now = look(true);
         let limit = if now { Duration::ZERO } else { patience(slices, owned, remaining) };
         let readable = row.wait(limit)?;
-        if now || readable > usize::from(row.is_ready(rung)) || look(false) {
+        if now || readable > usize::from(row.is_ready(rung)) {
             return Ok(true);
         }
         if remaining.is_zero() {
-            return Ok(false);
+            return Ok(things.look(true));
         }
         slices += 1;
     }

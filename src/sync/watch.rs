@@ -1,12 +1,13 @@
 //! Waiting for any of many things. How the news gets here is said in `park/bells.rs`; here is what is looked at, and
 //! when: first the bell is asked for, then all things are looked at, then comes the sleep.
 
-use crate::park::{Bells, Tree, slice};
+use crate::park::{Bells, Tree, round, slice};
 use crate::shm::{self, EventBlock, In, LockBlock, SemaphoreBlock};
 use crate::sys::futex::{self, Slept};
 use crate::sys::poll::Row;
 use crate::time::Deadline;
-use std::sync::atomic::{AtomicU32, Ordering, fence};
+use std::cell::RefCell;
+use std::sync::atomic::AtomicU32;
 use std::time::Duration;
 
 /// After so many slices without news a wait that nobody owns counts as idle.
@@ -16,8 +17,8 @@ const IDLE_AFTER: u32 = 20;
 pub(crate) trait Watched: Send + Sync {
     /// Those who share it.
     fn tree(&self) -> In;
-    /// Asks to be told when it may have become ready.
-    fn watch(&self);
+    /// Asks to be told when it may have become ready; true where it is, as far as that takes no second look.
+    fn watch(&self) -> bool;
     /// Whether what it is waited for could be had now. `thoroughly`: also from the dead, which costs system calls.
     fn is_ready(&self, thoroughly: bool) -> bool;
     /// Whether it may become ready by somebody's death.
@@ -34,9 +35,9 @@ impl Watched for FreeLock<'_> {
         shm::tree_of(self.0)
     }
 
-    fn watch(&self) {
+    fn watch(&self) -> bool {
         self.tree().watch(&self.0.lock);
-        self.0.lock.watch();
+        self.0.lock.watch()
     }
 
     fn is_ready(&self, thoroughly: bool) -> bool {
@@ -58,8 +59,8 @@ impl Watched for OwnLock<'_> {
         shm::tree_of(self.0)
     }
 
-    fn watch(&self) {
-        FreeLock(self.0).watch();
+    fn watch(&self) -> bool {
+        FreeLock(self.0).watch()
     }
 
     fn is_ready(&self, thoroughly: bool) -> bool {
@@ -76,10 +77,11 @@ impl Watched for SemaphoreBlock {
         shm::tree_of(self)
     }
 
-    fn watch(&self) {
+    fn watch(&self) -> bool {
         let spot = self.semaphore.spot();
         self.tree().watch(spot);
         spot.watch();
+        false
     }
 
     fn is_ready(&self, thoroughly: bool) -> bool {
@@ -99,10 +101,11 @@ impl Watched for EventBlock {
         shm::tree_of(self)
     }
 
-    fn watch(&self) {
+    fn watch(&self) -> bool {
         let spot = self.spot();
         self.tree().watch(spot);
         spot.watch();
+        false
     }
 
     fn is_ready(&self, _: bool) -> bool {
@@ -129,8 +132,8 @@ impl Watched for Pulse<'_> {
         self.0.tree()
     }
 
-    fn watch(&self) {
-        self.0.watch();
+    fn watch(&self) -> bool {
+        self.0.watch()
     }
 
     fn is_ready(&self, _: bool) -> bool {
@@ -173,25 +176,58 @@ pub(crate) fn patience(slices: u32, owned: bool, remaining: Duration) -> Duratio
     slice(!owned && slices >= IDLE_AFTER, remaining)
 }
 
-/// Waits until something is ready, or the time is over. `look` tells whether anything is; it is given whether it is to
-/// look thoroughly.
-pub(crate) fn wait(things: &[&dyn Watched], deadline: Deadline, mut look: impl FnMut(bool) -> bool) -> bool {
-    if look(false) {
+/// What is waited for, and what of it is ready.
+pub(crate) struct Things<'a> {
+    pub(crate) all: &'a [&'a dyn Watched],
+    pub(crate) ready: &'a mut [bool],
+}
+
+impl Things<'_> {
+    /// Whether any is ready, and which.
+    pub(super) fn look(&mut self, thoroughly: bool) -> bool {
+        self.each(|thing| thing.is_ready(thoroughly))
+    }
+
+    pub(super) fn watch(&mut self) -> bool {
+        self.each(|thing| thing.watch())
+    }
+
+    fn each(&mut self, what: impl Fn(&dyn Watched) -> bool) -> bool {
+        let mut any = false;
+        for (ready, thing) in self.ready.iter_mut().zip(self.all) {
+            *ready = what(*thing);
+            any |= *ready;
+        }
+        any
+    }
+
+    pub(super) fn is_owned(&self) -> bool {
+        self.all.iter().any(|thing| thing.is_owned())
+    }
+
+    pub(super) fn trees(&self) -> impl Iterator<Item = In> {
+        self.all.iter().map(|thing| thing.tree())
+    }
+}
+
+/// Waits until something is ready, or the time is over.
+pub(crate) fn wait(things: &mut Things, deadline: Deadline) -> bool {
+    if things.look(false) {
         return true;
     }
-    let bells = OwnBells::of(things.iter().map(|thing| thing.tree()));
-    let owned = things.iter().any(|thing| thing.is_owned());
+    let bells = OwnBells::of(things.trees());
+    let owned = things.is_owned();
     let mut slices = 0;
     // The dead are asked after with the first look and after each slice.
     let mut thoroughly = true;
     loop {
-        let states = bells.states();
-        things.iter().for_each(|thing| thing.watch());
-        // Rule 4 of sleeping.
-        fence(Ordering::SeqCst);
-        if look(false) || thoroughly && look(true) {
-            return true;
-        }
+        let shared = RefCell::new(&mut *things);
+        let look = || {
+            let mut things = shared.borrow_mut();
+            things.look(false) || thoroughly && things.look(true)
+        };
+        let found = round(|| bells.states(), || shared.borrow_mut().watch(), look);
+        let Some(states) = found else { return true };
         let remaining = deadline.remaining();
         if remaining.is_zero() {
             return false;
@@ -200,8 +236,8 @@ pub(crate) fn wait(things: &[&dyn Watched], deadline: Deadline, mut look: impl F
         thoroughly = states.sleep(limit) == Slept::Elapsed;
         if thoroughly {
             slices += 1;
-            if limit < remaining && look(false) {
-                note_rescue(things);
+            if limit < remaining && things.look(false) {
+                note_rescue(things.all);
                 return true;
             }
         }

@@ -14,7 +14,7 @@ fn slots_are_counted() {
     assert!(s.try_acquire() && s.acquire(&tree, Deadline::NoWait));
     assert!(!s.try_acquire() && !s.acquire(&tree, Deadline::NoWait) && !s.acquire(&tree, soon()));
     assert_eq!((s.free(), s.spot().sleepers()), (0, 0));
-    assert!(s.release(5, MOST_SLOTS));
+    assert!(s.release::<Fake>(5, MOST_SLOTS));
     assert_eq!(s.free(), 5, "more than it began with");
 }
 
@@ -30,7 +30,7 @@ fn what_is_too_much_changes_nothing() {
         (u64::MAX, 1, MOST_SLOTS),
     ] {
         let s = counting(free);
-        assert!(!s.release(count, most), "{free} + {count} of {most}");
+        assert!(!s.release::<Fake>(count, most), "{free} + {count} of {most}");
         assert_eq!(s.free(), free);
     }
 }
@@ -49,7 +49,7 @@ fn every_slot_reaches_a_sleeper() {
             });
         }
         for i in 0..4 * ROUNDS / 3 {
-            assert!(s.release(3, MOST_SLOTS));
+            assert!(s.release::<Fake>(3, MOST_SLOTS));
             if i % 16 == 0 {
                 std::thread::yield_now();
             }
@@ -69,7 +69,7 @@ fn who_gives_up_takes_no_wake_along() {
                 for round in 0..2000 {
                     let deadline = if (round + thread) % 5 == 0 { Deadline::after(1000) } else { guarded() };
                     if s.acquire(tree, deadline) {
-                        assert!(s.release(1, 1));
+                        assert!(s.release::<Fake>(1, 1));
                     }
                 }
             });
@@ -165,7 +165,7 @@ fn a_release_wakes_where_somebody_sleeps() {
             s.spot().enter();
             room.spot.enter();
         }
-        assert!(s.release(1, 9));
+        assert!(s.release::<Fake>(1, 9));
         assert_eq!(accounts.release(&tree, 1), Ok(()));
         assert_eq!((s.spot().wakes(), room.spot.wakes()), (sleeps.into(), sleeps.into()));
     }

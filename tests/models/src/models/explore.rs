@@ -1,6 +1,6 @@
 //! Runs a model in all the ways it can go.
 
-use super::park::{Owner, Spot, Tree};
+use super::park::{Bells, Owner, Spot, Tree};
 use crate::sys::atomic::{AtomicU32, Ordering};
 use crate::sys::futex;
 use crate::world::{self, Kill};
@@ -11,7 +11,12 @@ use std::time::Duration;
 /// More than any process of a model has steps.
 const MOST_STEPS: usize = 200;
 
+/// All of a model's places are one to the bells, or runs would differ by what lies where.
+pub(super) const PLACE: usize = 0;
+
 thread_local! {
+    /// Who is rung, in a model that has any. All threads of the checker are one thread of the system's.
+    pub(super) static BELLS: Cell<*const Bells<2, 1>> = const { Cell::new(std::ptr::null()) };
     /// Runs so far.
     pub(super) static RUNS: Cell<usize> = const { Cell::new(0) };
 }
@@ -89,7 +94,12 @@ impl Tree for Process {
         (0, 0)
     }
 
-    fn ring(_: usize) {}
+    fn ring(_: usize) {
+        // SAFETY: a run's bells outlive its processes, who set this.
+        if let Some(bells) = unsafe { BELLS.get().as_ref() } {
+            bells.ring(PLACE);
+        }
+    }
 
     fn note_rescue(&self) {
         world::note_rescue();

@@ -2,6 +2,7 @@
 //! each mutant.
 
 mod barrier;
+mod bells;
 mod condition;
 mod event;
 mod explore;
@@ -22,6 +23,7 @@ pub fn all() -> Vec<(&'static str, fn())> {
         event::MODELS,
         condition::MODELS,
         barrier::MODELS,
+        bells::MODELS,
     ]
     .concat()
 }

@@ -57,12 +57,12 @@ impl Shared {
 fn pass(process: &Process, shared: &Shared) {
     assert!(shared.plain.acquire(process, Deadline::Never));
     shared.count();
-    assert!(shared.plain.release(1, 1));
+    assert!(shared.plain.release::<Process>(1, 1));
 }
 
 fn pass_in_time(process: &Process, shared: &Shared) {
     if shared.plain.acquire(process, Deadline::Strike) {
-        assert!(shared.plain.release(1, 9));
+        assert!(shared.plain.release::<Process>(1, 9));
     }
 }
 
@@ -71,11 +71,11 @@ fn take(process: &Process, shared: &Shared) {
 }
 
 fn give(_: &Process, shared: &Shared) {
-    assert!(shared.plain.release(1, 9));
+    assert!(shared.plain.release::<Process>(1, 9));
 }
 
 fn give_two(_: &Process, shared: &Shared) {
-    assert!(shared.plain.release(2, 9));
+    assert!(shared.plain.release::<Process>(2, 9));
 }
 
 fn all_free(shared: &Shared, free: u64) {

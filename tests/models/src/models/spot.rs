@@ -40,19 +40,19 @@ fn read(shared: &Shared) {
 fn publish(_: &Process, shared: &Shared) {
     write(shared);
     shared.state.store(1, Ordering::Release);
-    shared.spot.notify(1);
+    shared.spot.notify::<Process>(1);
 }
 
 fn publish_to_all(_: &Process, shared: &Shared) {
     write(shared);
     shared.state.store(1, Ordering::Release);
-    shared.spot.notify(i32::MAX);
+    shared.spot.notify::<Process>(i32::MAX);
 }
 
 fn publish_by_swap(_: &Process, shared: &Shared) {
     write(shared);
     shared.state.fetch_add(1, Ordering::SeqCst);
-    shared.spot.notify_swapped(1);
+    shared.spot.notify_swapped::<Process>(1);
 }
 
 /// Sleeps until there is a message, or its publisher, process 0, is dead.
@@ -95,7 +95,7 @@ fn all() {
 
 fn put(_: &Process, shared: &Shared) {
     shared.state.fetch_add(1, Ordering::Release);
-    shared.spot.notify(1);
+    shared.spot.notify::<Process>(1);
 }
 
 fn put_two(process: &Process, shared: &Shared) {
