@@ -174,9 +174,13 @@ static void make_accounts_of_a_corpse(void)
 OPERATION(accounts_acquire_from_the_dead, make_accounts_of_a_corpse, look, acquire,
           all_can_be_taken)
 
+/* In memory that the victim shares. */
+static volatile int *none_was_free;
+
+/* It may come late, when there is a slot again: then it takes that one. */
 static void *sleeps_once_none_is_free(void *arg)
 {
-    while (value_now() != 0)
+    while (!*none_was_free)
         usleep(100);
     CHECK_OK(mp_semaphore_acquire(semaphore, MP_FOREVER));
     CHECK_OK(mp_semaphore_release(semaphore, 1));
@@ -186,18 +190,23 @@ static void *sleeps_once_none_is_free(void *arg)
 static void make_accounts_and_sleeper(void)
 {
     make_accounts();
+    none_was_free = shared_new(sizeof *none_was_free);
     CHECK(pthread_create(&sleeper, NULL, sleeps_once_none_is_free, NULL) == 0);
 }
 
 static void take_two_and_let_it_sleep(void)
 {
     take_two();
+    *none_was_free = 1;
     sleep_ms(2);
 }
 
 static void sleeper_had_one(outcome_of how)
 {
+    /* The victim may not have come so far. */
+    *none_was_free = 1;
     CHECK(pthread_join(sleeper, NULL) == 0);
+    shared_free((void *)none_was_free, sizeof *none_was_free);
     all_can_be_taken(how);
 }
 
