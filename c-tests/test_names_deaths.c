@@ -221,13 +221,6 @@ TEST(names, a_named_handle_is_handed_to_a_child)
     CHECK_OK(mp_name_unlink(name));
     CHECK_OK(mp_lock_free(m));
     CHECK_OK(mp_lock_free(c));
-    if (strcmp(test_start_method(), "forkserver") == 0) {
-        CHECK_SENTENCE(mp_process_start(p), MP_ERR_UNSUPPORTED, "opens it by its name");
-        CHECK_OK(mp_process_free(p));
-        CHECK_OK(mp_lock_free(l));
-        CHECK_OK(mp_name_unlink(second));
-        return;
-    }
     CHECK_OK(mp_process_start(p));
     CHECK_INT(child_end(p), 7);
     /* It is over, and held the lock. */

@@ -433,7 +433,7 @@ typedef enum mp_open {
     /*
      * Added to one of the others: where this user has no such name, that of another user will
      * do if its mode lets this one. Whoever may open an object may also damage it, and cut its
-     * file short, which kills all of its users.
+     * file: see mp_name_unlink.
      */
     MP_OPEN_ANY_USER = 256,
 } mp_open;
@@ -449,20 +449,36 @@ typedef enum mp_open {
  * MP_ERR_TIMEOUT: a stopped process, or a stranger, has kept the file locked for seconds.
  * MP_ERR_OS: there is no /dev/shm, or it does not let us.
  *
- * An object with a name is a file there, of 32 KiB and what it holds. Freeing the last handle
+ * An object with a name is a file there, of 40 KiB and what it holds. Freeing the last handle
  * leaves it, as it is with the names of POSIX; the next to open it finds it as it was. What a
  * process held when it freed its last handle to the object, or died, others take over as from
  * the dead. Where the last users died without having freed their handles, also by exit, the
  * next to open the name finds nothing, and the name is gone: see mp_names_reap.
  *
+ * What is opened is as it was made: what it begins with (a value's or an array's initial items,
+ * a semaphore's free slots where it has no bound) counts where it is created, and the rest must
+ * be the same, or the call is MP_ERR_INVALID with a sentence that gives both: report_owner_death
+ * of what has a lock, and whether it has one; a value's and an array's type; an array's length;
+ * shared memory's size; how many items a list has, with how much room; bounded and give_back, and
+ * with either of them the number of slots; a barrier's parties, timeout and action.
+ *
  * Making an object with a name may also come to these:
  * MP_ERR_INVALID: the name, open or mode makes no sense, or the name leads to an object of
- *     another type, or to a file that is not libmp's, was damaged, or is another user's.
+ *     another type or made with other options, or to a file that is not libmp's, was damaged, or
+ *     is another user's.
  * MP_ERR_EXISTS, MP_ERR_NOT_FOUND: see mp_open.
  * MP_ERR_UNSUPPORTED: the object was made by another version of libmp.
  * MP_ERR_TIMEOUT, MP_ERR_OS: as above. /proc is needed, too.
  * MP_ERR_NO_MEMORY: /dev/shm is full, or 1023 processes use the object.
- * The options beside name, open and mode are those of whoever created it.
+ *
+ * SIGBUS: whoever may write the file may cut it, by truncate or by opening it with O_TRUNC: any
+ * process of this user, and those that the mode lets. Linux has no means against that. Libmp
+ * cuts no file that has a name. A file that was cut is refused by who opens the name, and by a
+ * child that uses its parent's handle for the first time; its last handle is freed without
+ * touching it. Any other call on an object whose file is cut before it or meanwhile, and any
+ * access to what mp_array_data, mp_value_data or mp_shared_memory_data gave, gets a SIGBUS,
+ * which ends the process unless it handles that. Taking a name away, by whatever means, cuts
+ * nothing.
  *
  * Fork: a child uses an object with a name through its parent's handle, and is a user of its
  * own from then on.
@@ -1392,8 +1408,9 @@ typedef struct mp_value_options {
     /* sizeof(mp_value_options). */
     size_t size;
     /*
-     * Guarded by this lock, which others may be guarded by, too; NULL for another choice. A lock is
-     * not recursive: who holds it and makes a call that acquires it waits for itself.
+     * Guarded by this lock, which others may be guarded by, too; NULL for another choice. What has
+     * a name has a lock of its own, or is raw. A lock is not recursive: who holds it and makes a
+     * call that acquires it waits for itself.
      */
     mp_lock *lock;
     /* Guarded by this RLock; NULL for another choice. With neither it is an RLock of its own. */
@@ -1405,10 +1422,22 @@ typedef struct mp_value_options {
      * holder died.
      */
     bool report_owner_death;
+    /*
+     * What other processes, also such as are no relatives, open the same object by: see
+     * mp_name_unlink. NULL: it has no name, and goes with its last handle.
+     */
+    const char *name;
+    /* Of one with a name, an mp_open. */
+    int open;
+    /*
+     * Of one with a name that is created, who may open it, as for chmod: 0600 and what shall be
+     * added, 0: nobody but this user.
+     */
+    unsigned int mode;
 } mp_value_options;
 
 /* The defaults: mp_value_options o = MP_VALUE_OPTIONS; */
-#define MP_VALUE_OPTIONS { sizeof(mp_value_options), NULL, NULL, false, false }
+#define MP_VALUE_OPTIONS { sizeof(mp_value_options), NULL, NULL, false, false, NULL, 0, 0 }
 
 /* MP_VALUE_OPTIONS as a function. */
 mp_status mp_value_options_init(mp_value_options *options);
@@ -1418,12 +1447,16 @@ mp_status mp_value_options_init(mp_value_options *options);
  *
  * value: where the handle goes.
  * type: an mp_type, or one of its characters.
- * initial: points to one item of that type; NULL for zero.
+ * initial: points to one item of that type; NULL for zero. One that has its name already stays
+ *     as it is.
  * options: NULL for the defaults: an RLock of its own.
  *
  * MP_ERR_INVALID: type is none; or the options want more than one lock.
  * MP_ERR_BAD_HANDLE: the options' lock is none.
+ * MP_ERR_UNSUPPORTED: the options give a lock, and that or what shall be made has a name.
  * MP_ERR_NO_MEMORY: the shared segment is full.
+ * MP_ERR_INVALID, MP_ERR_EXISTS, MP_ERR_NOT_FOUND, MP_ERR_UNSUPPORTED, MP_ERR_TIMEOUT,
+ *     MP_ERR_OS: of one with a name, see mp_name_unlink.
  *
  * Fork: a child uses the same value through the same handle.
  * Kill: a process that is killed in any call on a value leaves it as before the call or as
@@ -1439,13 +1472,17 @@ mp_status mp_value_new(mp_value **value,
  *
  * value: where the handle goes.
  * struct_size: sizeof the struct. Its alignment is at most 64.
- * initial: points to the struct to begin with; NULL for zeros.
+ * initial: points to the struct to begin with; NULL for zeros. One that has its name already
+ *     stays as it is.
  * options: NULL for the defaults: an RLock of its own.
  *
  * MP_ERR_INVALID: struct_size is 0 or more than can be; or the options want more than one lock.
  * MP_ERR_BAD_HANDLE: the options' lock is none.
+ * MP_ERR_UNSUPPORTED: the options give a lock, and that or what shall be made has a name.
  * MP_ERR_NO_MEMORY: the shared segment, or the machine, has no room for so much: with a lock it
  *     takes twice its size.
+ * MP_ERR_INVALID, MP_ERR_EXISTS, MP_ERR_NOT_FOUND, MP_ERR_UNSUPPORTED, MP_ERR_TIMEOUT,
+ *     MP_ERR_OS: of one with a name, see mp_name_unlink.
  *
  * Pointers in the struct mean something only in the process that stored them.
  * Fork, Kill: as mp_value_new.
@@ -1460,11 +1497,12 @@ mp_status mp_value_new_struct(mp_value **value,
  *
  * copy: where the handle goes.
  * source: the value to copy, with its lock held where it is a struct.
- * options: of the copy; NULL for the defaults: an RLock of its own.
+ * options: of the copy, which has no name; NULL for the defaults: an RLock of its own.
  *
  * MP_OWNER_DIED: the copy is made; the last holder of source's lock died, see mp_value_acquire.
  * MP_ERR_INVALID: the options want more than one lock.
  * MP_ERR_BAD_HANDLE: source or the options' lock is none.
+ * MP_ERR_UNSUPPORTED: the options give a name, or a lock that has one.
  * MP_ERR_NO_MEMORY: the shared segment is full.
  * MP_ERR_STATE: source's block was overwritten by a stray pointer.
  */
@@ -1782,8 +1820,9 @@ typedef struct mp_array_options {
     /* sizeof(mp_array_options). */
     size_t size;
     /*
-     * Guarded by this lock, which others may be guarded by, too; NULL for another choice. A lock is
-     * not recursive: who holds it and makes a call that acquires it waits for itself.
+     * Guarded by this lock, which others may be guarded by, too; NULL for another choice. What has
+     * a name has a lock of its own, or is raw. A lock is not recursive: who holds it and makes a
+     * call that acquires it waits for itself.
      */
     mp_lock *lock;
     /* Guarded by this RLock; NULL for another choice. With neither it is an RLock of its own. */
@@ -1795,10 +1834,22 @@ typedef struct mp_array_options {
      * holder died.
      */
     bool report_owner_death;
+    /*
+     * What other processes, also such as are no relatives, open the same object by: see
+     * mp_name_unlink. NULL: it has no name, and goes with its last handle.
+     */
+    const char *name;
+    /* Of one with a name, an mp_open. */
+    int open;
+    /*
+     * Of one with a name that is created, who may open it, as for chmod: 0600 and what shall be
+     * added, 0: nobody but this user.
+     */
+    unsigned int mode;
 } mp_array_options;
 
 /* The defaults: mp_array_options o = MP_ARRAY_OPTIONS; */
-#define MP_ARRAY_OPTIONS { sizeof(mp_array_options), NULL, NULL, false, false }
+#define MP_ARRAY_OPTIONS { sizeof(mp_array_options), NULL, NULL, false, false, NULL, 0, 0 }
 
 /* MP_ARRAY_OPTIONS as a function. */
 mp_status mp_array_options_init(mp_array_options *options);
@@ -1808,13 +1859,16 @@ mp_status mp_array_options_init(mp_array_options *options);
  *
  * array: where the handle goes.
  * type: an mp_type, or one of its characters: the type of each item.
- * length: how many items; 0 is fine.
- * initial: points to length items; NULL for zeros.
+ * length: how many items; 0 is fine. With MP_OPEN_ATTACH 0 stands for as many as there are.
+ * initial: points to length items; NULL for zeros. One that has its name already stays as it is.
  * options: NULL for the defaults: an RLock of its own.
  *
  * MP_ERR_INVALID: type is none; or the options want more than one lock.
  * MP_ERR_BAD_HANDLE: the options' lock is none.
+ * MP_ERR_UNSUPPORTED: the options give a lock, and that or what shall be made has a name.
  * MP_ERR_NO_MEMORY: the shared segment, or the machine, has no room for so much.
+ * MP_ERR_INVALID, MP_ERR_EXISTS, MP_ERR_NOT_FOUND, MP_ERR_UNSUPPORTED, MP_ERR_TIMEOUT,
+ *     MP_ERR_OS: of one with a name, see mp_name_unlink.
  *
  * Fork: a child uses the same array through the same handle.
  * Kill: a process that is killed while it writes leaves single numbers whole, and longer
@@ -1831,13 +1885,17 @@ mp_status mp_array_new(mp_array **array,
  *
  * array: where the handle goes.
  * struct_size: sizeof the struct. Its alignment is at most 64.
- * length: how many structs; 0 is fine.
- * initial: points to length structs; NULL for zeros.
+ * length: how many structs; 0 is fine. With MP_OPEN_ATTACH 0 stands for as many as there are.
+ * initial: points to length structs; NULL for zeros. One that has its name already stays as it
+ *     is.
  * options: NULL for the defaults: an RLock of its own.
  *
  * MP_ERR_INVALID: struct_size is 0 or more than can be; or the options want more than one lock.
  * MP_ERR_BAD_HANDLE: the options' lock is none.
+ * MP_ERR_UNSUPPORTED: the options give a lock, and that or what shall be made has a name.
  * MP_ERR_NO_MEMORY: the shared segment, or the machine, has no room for so much.
+ * MP_ERR_INVALID, MP_ERR_EXISTS, MP_ERR_NOT_FOUND, MP_ERR_UNSUPPORTED, MP_ERR_TIMEOUT,
+ *     MP_ERR_OS: of one with a name, see mp_name_unlink.
  *
  * Pointers in the structs mean something only in the process that stored them.
  * Fork, Kill: as mp_array_new.
@@ -1853,11 +1911,12 @@ mp_status mp_array_new_struct(mp_array **array,
  *
  * copy: where the handle goes.
  * source: the array to copy, with its lock held.
- * options: of the copy; NULL for the defaults: an RLock of its own.
+ * options: of the copy, which has no name; NULL for the defaults: an RLock of its own.
  *
  * MP_OWNER_DIED: the copy is made; the last holder of source's lock died, see mp_array_acquire.
  * MP_ERR_INVALID: the options want more than one lock.
  * MP_ERR_BAD_HANDLE: source or the options' lock is none.
+ * MP_ERR_UNSUPPORTED: the options give a name, or a lock that has one.
  * MP_ERR_NO_MEMORY: the shared segment, or the machine, has no room for so much.
  * MP_ERR_STATE: source's block was overwritten by a stray pointer.
  */
@@ -2219,7 +2278,8 @@ mp_status mp_array_fetch_add_double(mp_array *array, size_t index, double by, do
 /* ---- shared_memory ------------------------------------------------------------------------------
  *
  * Shared memory without a type: bytes that many processes have. What goes on in it is the
- * program's to guard. Its size stays as it was made: no call changes it.
+ * program's to guard. Its size stays as it was made: no call changes it. Where it has a name,
+ * processes that are no relatives share it.
  */
 
 /* Shared memory. */
@@ -2229,23 +2289,38 @@ typedef struct mp_shared_memory mp_shared_memory;
 typedef struct mp_shared_memory_options {
     /* sizeof(mp_shared_memory_options). */
     size_t size;
+    /*
+     * What other processes, also such as are no relatives, open the same object by: see
+     * mp_name_unlink. NULL: it has no name, and goes with its last handle.
+     */
+    const char *name;
+    /* Of one with a name, an mp_open. */
+    int open;
+    /*
+     * Of one with a name that is created, who may open it, as for chmod: 0600 and what shall be
+     * added, 0: nobody but this user.
+     */
+    unsigned int mode;
 } mp_shared_memory_options;
 
 /* The defaults: mp_shared_memory_options o = MP_SHARED_MEMORY_OPTIONS; */
-#define MP_SHARED_MEMORY_OPTIONS { sizeof(mp_shared_memory_options) }
+#define MP_SHARED_MEMORY_OPTIONS { sizeof(mp_shared_memory_options), NULL, 0, 0 }
 
 /* MP_SHARED_MEMORY_OPTIONS as a function. */
 mp_status mp_shared_memory_options_init(mp_shared_memory_options *options);
 
 /*
- * Makes shared memory, filled with zeros. It has no name: other processes get it as an argument.
+ * Makes shared memory, filled with zeros, or opens some that has a name. Without a name other
+ * processes get it as an argument.
  *
  * memory: where the handle goes.
- * size: how many bytes, at least 1.
+ * size: how many bytes, at least 1. With MP_OPEN_ATTACH 0 stands for as many as there are.
  * options: NULL for the defaults.
  *
- * MP_ERR_INVALID: size is 0.
+ * MP_ERR_INVALID: size is 0, or not the size of what has the name, which stays as it is.
  * MP_ERR_NO_MEMORY: the shared segment, or the machine, has no room for so much.
+ * MP_ERR_INVALID, MP_ERR_EXISTS, MP_ERR_NOT_FOUND, MP_ERR_UNSUPPORTED, MP_ERR_TIMEOUT,
+ *     MP_ERR_OS: of one with a name, see mp_name_unlink.
  *
  * Fork: a child uses the same memory through the same handle.
  * Kill: what a killed process has written stays as it is.
@@ -2325,10 +2400,22 @@ typedef struct mp_item {
 typedef struct mp_shareable_list_options {
     /* sizeof(mp_shareable_list_options). */
     size_t size;
+    /*
+     * What other processes, also such as are no relatives, open the same object by: see
+     * mp_name_unlink. NULL: it has no name, and goes with its last handle.
+     */
+    const char *name;
+    /* Of one with a name, an mp_open. */
+    int open;
+    /*
+     * Of one with a name that is created, who may open it, as for chmod: 0600 and what shall be
+     * added, 0: nobody but this user.
+     */
+    unsigned int mode;
 } mp_shareable_list_options;
 
 /* The defaults: mp_shareable_list_options o = MP_SHAREABLE_LIST_OPTIONS; */
-#define MP_SHAREABLE_LIST_OPTIONS { sizeof(mp_shareable_list_options) }
+#define MP_SHAREABLE_LIST_OPTIONS { sizeof(mp_shareable_list_options), NULL, 0, 0 }
 
 /* MP_SHAREABLE_LIST_OPTIONS as a function. */
 mp_status mp_shareable_list_options_init(mp_shareable_list_options *options);
@@ -2338,12 +2425,16 @@ mp_status mp_shareable_list_options_init(mp_shareable_list_options *options);
  * the next multiple of 8 bytes beyond that; the others have 8 bytes.
  *
  * list: where the handle goes.
- * items: count items. count: how many; 0 is fine.
+ * items: count items. count: how many; 0 is fine. A list that has its name already stays as it
+ *     is, and must have as many with as much room; with MP_OPEN_ATTACH a count of 0 stands for
+ *     any list.
  * options: NULL for the defaults.
  *
  * MP_ERR_INVALID: items is NULL and count is not 0; or an item's type is none, its text has a
  *     zero in it, or its text or bytes have 10 MiB or more.
  * MP_ERR_NO_MEMORY: the shared segment, or the machine, has no room for so much.
+ * MP_ERR_INVALID, MP_ERR_EXISTS, MP_ERR_NOT_FOUND, MP_ERR_UNSUPPORTED, MP_ERR_TIMEOUT,
+ *     MP_ERR_OS: of one with a name, see mp_name_unlink.
  *
  * Fork: a child uses the same list through the same handle.
  * Kill: a process that is killed while it stores text or bytes leaves the item half written.
@@ -2852,8 +2943,7 @@ mp_status mp_process_add_handle(mp_process *process, const void *handle);
  * MP_ERR_NOT_INITIALIZED: main does not begin with mp_bootstrap, or the child ended before it
  *     did.
  * MP_ERR_UNKNOWN_TARGET: the target lies in no module, or the child does not have it.
- * MP_ERR_UNSUPPORTED: user is not NULL, or the child runs another build of libmp; or an argument
- *     is an object with a name, and the child is the fork server's.
+ * MP_ERR_UNSUPPORTED: user is not NULL, or the child runs another build of libmp.
  *
  * Threads: as with any fork, a forked child has only the calling thread, and must not need a
  * lock that another one held.

@@ -7,6 +7,7 @@ use super::guard::{self, guard, joined, options, out};
 use super::guarded;
 use super::handle;
 use super::lock::mp_lock;
+use super::name;
 use super::rlock::mp_rlock;
 use super::scope;
 use super::status::mp_status;
@@ -14,9 +15,10 @@ use super::text;
 use super::time::mp_timeout;
 use crate::error::{Result, Status, fail};
 use crate::shared::{Guarded, Item, array};
+use crate::shm::{ArrayBlock, Kind};
 use crate::sync::guarding::Guard;
 use crate::time::FOREVER;
-use core::ffi::{CStr, c_char, c_int, c_void};
+use core::ffi::{CStr, c_char, c_int, c_uint, c_void};
 
 /// A shared array.
 pub struct mp_array {
@@ -29,8 +31,9 @@ pub struct mp_array {
 pub struct mp_array_options {
     /// sizeof(mp_array_options).
     pub size: usize,
-    /// Guarded by this lock, which others may be guarded by, too; NULL for another choice. A lock is
-    /// not recursive: who holds it and makes a call that acquires it waits for itself.
+    /// Guarded by this lock, which others may be guarded by, too; NULL for another choice. What has
+    /// a name has a lock of its own, or is raw. A lock is not recursive: who holds it and makes a
+    /// call that acquires it waits for itself.
     pub lock: *mut mp_lock,
     /// Guarded by this RLock; NULL for another choice. With neither it is an RLock of its own.
     pub rlock: *mut mp_rlock,
@@ -39,11 +42,19 @@ pub struct mp_array_options {
     /// Of its own RLock: whoever acquires it is told MP_OWNER_DIED, instead of MP_OK, where the last
     /// holder died.
     pub report_owner_death: bool,
+    /// What other processes, also such as are no relatives, open the same object by: see
+    /// mp_name_unlink. NULL: it has no name, and goes with its last handle.
+    pub name: *const c_char,
+    /// Of one with a name, an mp_open.
+    pub open: c_int,
+    /// Of one with a name that is created, who may open it, as for chmod: 0600 and what shall be
+    /// added, 0: nobody but this user.
+    pub mode: c_uint,
 }
 
 // mp.h:
 // /* The defaults: mp_array_options o = MP_ARRAY_OPTIONS; */
-// #define MP_ARRAY_OPTIONS { sizeof(mp_array_options), NULL, NULL, false, false }
+// #define MP_ARRAY_OPTIONS { sizeof(mp_array_options), NULL, NULL, false, false, NULL, 0, 0 }
 
 const DEFAULTS: mp_array_options = mp_array_options {
     size: size_of::<mp_array_options>(),
@@ -51,6 +62,9 @@ const DEFAULTS: mp_array_options = mp_array_options {
     rlock: std::ptr::null_mut(),
     raw: false,
     report_owner_death: false,
+    name: std::ptr::null(),
+    open: 0,
+    mode: 0,
 };
 
 /// MP_ARRAY_OPTIONS as a function.
@@ -67,13 +81,16 @@ pub unsafe extern "C" fn mp_array_options_init(options: *mut mp_array_options) -
 ///
 /// array: where the handle goes.
 /// type: an mp_type, or one of its characters: the type of each item.
-/// length: how many items; 0 is fine.
-/// initial: points to length items; NULL for zeros.
+/// length: how many items; 0 is fine. With MP_OPEN_ATTACH 0 stands for as many as there are.
+/// initial: points to length items; NULL for zeros. One that has its name already stays as it is.
 /// options: NULL for the defaults: an RLock of its own.
 ///
 /// MP_ERR_INVALID: type is none; or the options want more than one lock.
 /// MP_ERR_BAD_HANDLE: the options' lock is none.
+/// MP_ERR_UNSUPPORTED: the options give a lock, and that or what shall be made has a name.
 /// MP_ERR_NO_MEMORY: the shared segment, or the machine, has no room for so much.
+/// MP_ERR_INVALID, MP_ERR_EXISTS, MP_ERR_NOT_FOUND, MP_ERR_UNSUPPORTED, MP_ERR_TIMEOUT,
+///     MP_ERR_OS: of one with a name, see mp_name_unlink.
 ///
 /// Fork: a child uses the same array through the same handle.
 /// Kill: a process that is killed while it writes leaves single numbers whole, and longer
@@ -94,13 +111,17 @@ pub unsafe extern "C" fn mp_array_new(
 ///
 /// array: where the handle goes.
 /// struct_size: sizeof the struct. Its alignment is at most 64.
-/// length: how many structs; 0 is fine.
-/// initial: points to length structs; NULL for zeros.
+/// length: how many structs; 0 is fine. With MP_OPEN_ATTACH 0 stands for as many as there are.
+/// initial: points to length structs; NULL for zeros. One that has its name already stays as it
+///     is.
 /// options: NULL for the defaults: an RLock of its own.
 ///
 /// MP_ERR_INVALID: struct_size is 0 or more than can be; or the options want more than one lock.
 /// MP_ERR_BAD_HANDLE: the options' lock is none.
+/// MP_ERR_UNSUPPORTED: the options give a lock, and that or what shall be made has a name.
 /// MP_ERR_NO_MEMORY: the shared segment, or the machine, has no room for so much.
+/// MP_ERR_INVALID, MP_ERR_EXISTS, MP_ERR_NOT_FOUND, MP_ERR_UNSUPPORTED, MP_ERR_TIMEOUT,
+///     MP_ERR_OS: of one with a name, see mp_name_unlink.
 ///
 /// Pointers in the structs mean something only in the process that stored them.
 /// Fork, Kill: as mp_array_new.
@@ -132,13 +153,21 @@ unsafe fn make(
     let (place, options) = unsafe { (out(array, "array")?, self::options(options, DEFAULTS)?) };
     let item = item()?;
     joined()?;
-    let object = array::create(item, length, lock_of(&options)?, |data| {
-        if !initial.is_null() {
-            // SAFETY: the caller's promise: length items of the type; the array has just as many bytes.
-            data.write(0, unsafe { guard::bytes(initial, data.len()) }?);
-        }
-        Ok(())
-    })?;
+    let guard = lock_of(&options)?;
+    let create = |s| {
+        array::create(s, item, length, guard, |data| {
+            if !initial.is_null() {
+                // SAFETY: the caller's promise: length items of the type; the array has just as many bytes.
+                data.write(0, unsafe { guard::bytes(initial, data.len()) }?);
+            }
+            Ok(())
+        })
+    };
+    let name = (options.name, options.open, options.mode);
+    let wanted = if length == 0 && name::attaches(name) { None } else { Some(length) };
+    let fits = |block: &ArrayBlock| block.fits(item, wanted, guard);
+    // SAFETY: as above: a name is NULL or a text that is ended by a zero.
+    let object = unsafe { name::open(name, (Kind::Array, array::takes(item, length)?), create, fits) }?;
     place.write(handle::new_shared(object)?);
     Ok(Status::Ok)
 }
@@ -151,11 +180,12 @@ fn lock_of(o: &mp_array_options) -> Result<Guard> {
 ///
 /// copy: where the handle goes.
 /// source: the array to copy, with its lock held.
-/// options: of the copy; NULL for the defaults: an RLock of its own.
+/// options: of the copy, which has no name; NULL for the defaults: an RLock of its own.
 ///
 /// MP_OWNER_DIED: the copy is made; the last holder of source's lock died, see mp_array_acquire.
 /// MP_ERR_INVALID: the options want more than one lock.
 /// MP_ERR_BAD_HANDLE: source or the options' lock is none.
+/// MP_ERR_UNSUPPORTED: the options give a name, or a lock that has one.
 /// MP_ERR_NO_MEMORY: the shared segment, or the machine, has no room for so much.
 /// MP_ERR_STATE: source's block was overwritten by a stray pointer.
 #[unsafe(no_mangle)]
@@ -167,8 +197,9 @@ pub unsafe extern "C" fn mp_array_copy(
     guard("mp_array_copy", || {
         // SAFETY: C's promise for its arguments, as the header gives it.
         let (place, options) = unsafe { (out(copy, "copy")?, self::options(options, DEFAULTS)?) };
+        name::none((options.name, options.open, options.mode))?;
         let block = handle::block(source)?;
-        let (object, status) = array::copy(block, lock_of(&options)?, || handle::pin_block(source))?;
+        let (object, status) = array::copy(&block, lock_of(&options)?, || handle::pin_block(source))?;
         place.write(handle::new_shared(object)?);
         Ok(status)
     })
@@ -389,7 +420,7 @@ pub unsafe extern "C" fn mp_array_recovered(array: *const mp_array, recovered: *
     guard("mp_array_recovered", || {
         // SAFETY: C's promise for its argument, as the header gives it.
         let place = unsafe { out(recovered, "recovered") }?;
-        place.write(guarded::is_recovered(handle::block(array)?)?);
+        place.write(guarded::is_recovered(&*handle::block(array)?)?);
         Ok(Status::Ok)
     })
 }
@@ -406,7 +437,7 @@ pub unsafe extern "C" fn mp_array_get_rlock(array: *const mp_array, rlock: *mut 
     guard("mp_array_get_rlock", || {
         // SAFETY: C's promise for its argument, as the header gives it.
         let place = unsafe { out(rlock, "rlock") }?;
-        place.write(guarded::handle_to(handle::block(array)?)?);
+        place.write(guarded::handle_to(handle::find(array)?)?);
         Ok(Status::Ok)
     })
 }
@@ -422,7 +453,7 @@ pub unsafe extern "C" fn mp_array_get_lock(array: *const mp_array, lock: *mut *m
     guard("mp_array_get_lock", || {
         // SAFETY: C's promise for its argument, as the header gives it.
         let place = unsafe { out(lock, "lock") }?;
-        place.write(guarded::handle_to(handle::block(array)?)?);
+        place.write(guarded::handle_to(handle::find(array)?)?);
         Ok(Status::Ok)
     })
 }

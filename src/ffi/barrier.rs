@@ -104,7 +104,11 @@ pub unsafe extern "C" fn mp_barrier_new(
         let user = options.user.expose_provenance() as u64;
         let create = |s| sync::barrier::create(s, parties as u64, options.timeout, &action, user);
         // SAFETY: C's promise: a name is NULL or a text that is ended by a zero.
-        let object = unsafe { name::open(options.name, options.open, options.mode, Kind::Barrier, create) }?;
+        let object = unsafe {
+            let name = (options.name, options.open, options.mode);
+            let fits = |block: &BarrierBlock| block.fits(parties as u64, options.timeout, &action);
+            name::open(name, (Kind::Barrier, 0), create, fits)
+        }?;
         place.write(handle::new_shared(object)?);
         Ok(Status::Ok)
     })

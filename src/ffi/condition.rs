@@ -101,8 +101,10 @@ pub unsafe extern "C" fn mp_condition_new(
         let guard = guard_of(&options)?;
         let create = |s| condition::create(s, guard);
         // SAFETY: C's promise: a name is NULL or a text that is ended by a zero.
-        let object =
-            unsafe { name::open(options.name, options.open, options.mode, Kind::Condition, create) }?;
+        let object = unsafe {
+            let name = (options.name, options.open, options.mode);
+            name::open(name, (Kind::Condition, 0), create, |block: &ConditionBlock| block.fits(guard))
+        }?;
         place.write(handle::new_shared(object)?);
         Ok(Status::Ok)
     })

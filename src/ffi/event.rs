@@ -68,7 +68,10 @@ pub unsafe extern "C" fn mp_event_new(
         joined()?;
         let create = sync::event::create;
         // SAFETY: C's promise: a name is NULL or a text that is ended by a zero.
-        let object = unsafe { name::open(options.name, options.open, options.mode, Kind::Event, create) }?;
+        let object = unsafe {
+            let name = (options.name, options.open, options.mode);
+            name::open(name, (Kind::Event, 0), create, |_: &EventBlock| Ok(()))
+        }?;
         place.write(handle::new_shared(object)?);
         Ok(Status::Ok)
     })

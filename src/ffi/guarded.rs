@@ -1,12 +1,12 @@
 //! The lock beside a value or an array: choosing it, and handles to it.
 
-use super::handle::{self, Shared};
+use super::handle::{self, Found, Shared};
 use super::lock::mp_lock;
 use super::rlock::mp_rlock;
 use super::slots;
 use crate::error::{Result, fail};
 use crate::shared::Guarded;
-use crate::shm::{self, Object};
+use crate::shm::Object;
 use crate::sync::guarding::Guard;
 
 /// What the options say of it.
@@ -30,13 +30,14 @@ fn given<T: Shared>(lock: *mut T) -> Result<Guard> {
 }
 
 /// A handle of its own to the lock, if it is one of this kind.
-pub(super) fn handle_to<T: Shared>(block: &impl Guarded) -> Result<*mut T> {
-    let guarding = block.guarding()?;
+pub(super) fn handle_to<T: Shared, G: Shared<Block: Guarded>>(guarded: Found<G>) -> Result<*mut T> {
+    let guarding = guarded.block().guarding()?;
     if T::KIND.block() != Some(guarding.kind()) {
         fail!(State, "its lock is no {:?}, but a {:?}", T::KIND, guarding.kind());
     }
     let r = guarding.reference();
-    handle::new_shared(Object { r, entry: shm::hold(r, guarding.kind())? })
+    // Both are in the same segment.
+    handle::new_shared(Object { r, entry: handle::hold_beside(guarded.entry(), r, guarding.kind())? })
 }
 
 /// Whether the caller holds the lock and got it from a holder that died.

@@ -4,8 +4,8 @@ use super::kind::Kind;
 use super::slots::{self, Pin};
 use crate::error::{Result, Status};
 use crate::shm::{
-    ArrayBlock, BarrierBlock, ConditionBlock, EventBlock, In, LockBlock, MemoryBlock, Object, QueueBlock,
-    SemaphoreBlock, ValueBlock,
+    self, ArrayBlock, BarrierBlock, ConditionBlock, Entry, EventBlock, In, LockBlock, MemoryBlock, Object,
+    QueueBlock, Ref, SemaphoreBlock, ValueBlock,
 };
 use std::marker::PhantomData;
 use std::ops::Deref;
@@ -63,7 +63,8 @@ pub(super) fn block_quickly<T: Shared>(handle: *const T) -> Option<&'static T::B
 #[inline(always)]
 pub(super) fn block_and_note<T: Shared>(handle: *const T) -> Option<(&'static T::Block, u64)> {
     let data = slots::quick(handle.addr() as u64, T::KIND)?;
-    // SAFETY: as in `block`.
+    // SAFETY: a good handle of this kind holds the address of such a block in the mapping, which is never undone;
+    // blocks are made of atomics.
     Some((unsafe { &*(address::<T>(data) as *const T::Block) }, slots::note_of(data)))
 }
 
@@ -82,23 +83,33 @@ pub(super) fn note(kind: Kind, address: usize) -> u64 {
     }
 }
 
-/// The block behind a handle. It stays mapped for ever; a handle that is freed while it is used leads to a
-/// block that is free or somebody else's, which is the caller's mistake and no danger to memory.
-#[inline(always)]
-pub(super) fn block<T: Shared>(handle: *const T) -> Result<&'static T::Block> {
-    let data = match slots::quick(handle.addr() as u64, T::KIND) {
-        Some(data) => data,
-        None => {
-            slots::slow(handle.addr() as u64, T::KIND)?;
-            match slots::quick(handle.addr() as u64, T::KIND) {
-                Some(data) => data,
-                None => crate::error::fail!(BadHandle, "{} was freed by another thread", T::KIND.name()),
-            }
+/// The block behind a handle, for as long as this is. Of one without a name the block stays mapped for ever; a
+/// handle that is freed while it is used leads to a block that is free or somebody else's, which is the caller's
+/// mistake and no danger to memory. One with a name is pinned.
+pub(super) enum Block<T: Shared> {
+    Nameless(&'static T::Block),
+    Pinned(Found<T>),
+}
+
+impl<T: Shared> Deref for Block<T> {
+    type Target = T::Block;
+
+    #[inline(always)]
+    fn deref(&self) -> &T::Block {
+        match self {
+            Block::Nameless(block) => block,
+            Block::Pinned(found) => found.block(),
         }
-    };
-    // SAFETY: a good handle of this kind holds the address of such a block in the mapping, which is never
-    // undone; blocks are made of atomics.
-    Ok(unsafe { &*(address::<T>(data) as *const T::Block) })
+    }
+}
+
+/// The block behind a handle.
+#[inline(always)]
+pub(super) fn block<T: Shared>(handle: *const T) -> Result<Block<T>> {
+    match block_quickly(handle) {
+        Some(block) => Ok(Block::Nameless(block)),
+        None => find(handle).map(Block::Pinned),
+    }
 }
 
 /// A block with a name or without, which stays for as long as this is.
@@ -109,6 +120,11 @@ impl<T: Shared> Found<T> {
         // SAFETY: a good handle of this kind holds the address of such a block; the pin keeps the mapping that it
         // is in, in whose place something readable and writable stays even then.
         unsafe { &*(address::<T>(self.0.data()) as *const T::Block) }
+    }
+
+    /// What holds it.
+    pub(super) fn entry(&self) -> Entry {
+        self.0.entry()
     }
 
     /// Those who share it.
@@ -140,6 +156,11 @@ pub(super) fn took<T: Shared>(handle: *const T) -> bool {
         crate::sync::ready::taken(handle.addr() as u64);
     }
     true
+}
+
+/// Holds a block in the segment in which this process holds another one by `held`.
+pub(super) fn hold_beside(held: Entry, r: Ref, kind: shm::Kind) -> Result<Entry> {
+    if held.is_named() { shm::hold_again(held, r, kind) } else { shm::hold(r, kind) }
 }
 
 /// A new handle for a block.

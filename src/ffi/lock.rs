@@ -12,7 +12,7 @@ use super::text;
 use super::time::mp_timeout;
 use crate::error::Status;
 use crate::park::Tree;
-use crate::shm::{Kind, ThisTree};
+use crate::shm::{Kind, LockBlock, ThisTree};
 use crate::sync;
 use crate::time::FOREVER;
 use core::ffi::{c_char, c_int, c_uint};
@@ -79,7 +79,12 @@ pub unsafe extern "C" fn mp_lock_new(lock: *mut *mut mp_lock, options: *const mp
         joined()?;
         let create = |s| sync::lock::create(s, options.report_owner_death);
         // SAFETY: C's promise: a name is NULL or a text that is ended by a zero.
-        let object = unsafe { name::open(options.name, options.open, options.mode, Kind::Lock, create) }?;
+        let object = unsafe {
+            let name = (options.name, options.open, options.mode);
+            name::open(name, (Kind::Lock, 0), create, |block: &LockBlock| {
+                block.fits(options.report_owner_death)
+            })
+        }?;
         place.write(handle::new_shared(object)?);
         Ok(Status::Ok)
     })

@@ -339,8 +339,7 @@ pub unsafe extern "C" fn mp_process_add_handle(process: *mut mp_process, handle:
 /// MP_ERR_NOT_INITIALIZED: main does not begin with mp_bootstrap, or the child ended before it
 ///     did.
 /// MP_ERR_UNKNOWN_TARGET: the target lies in no module, or the child does not have it.
-/// MP_ERR_UNSUPPORTED: user is not NULL, or the child runs another build of libmp; or an argument
-///     is an object with a name, and the child is the fork server's.
+/// MP_ERR_UNSUPPORTED: user is not NULL, or the child runs another build of libmp.
 ///
 /// Threads: as with any fork, a forked child has only the calling thread, and must not need a
 /// lock that another one held.

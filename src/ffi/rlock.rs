@@ -10,7 +10,7 @@ use super::status::mp_status;
 use super::text;
 use super::time::mp_timeout;
 use crate::error::Status;
-use crate::shm::{Kind, ThisTree};
+use crate::shm::{Kind, LockBlock, ThisTree};
 use crate::sync;
 use crate::time::FOREVER;
 use core::ffi::{c_char, c_int, c_uint};
@@ -81,7 +81,12 @@ pub unsafe extern "C" fn mp_rlock_new(
         joined()?;
         let create = |s| sync::rlock::create(s, options.report_owner_death);
         // SAFETY: C's promise: a name is NULL or a text that is ended by a zero.
-        let object = unsafe { name::open(options.name, options.open, options.mode, Kind::RLock, create) }?;
+        let object = unsafe {
+            let name = (options.name, options.open, options.mode);
+            name::open(name, (Kind::RLock, 0), create, |block: &LockBlock| {
+                block.fits(options.report_owner_death)
+            })
+        }?;
         place.write(handle::new_shared(object)?);
         Ok(Status::Ok)
     })

@@ -89,8 +89,11 @@ pub unsafe extern "C" fn mp_semaphore_new(
         joined()?;
         let create = |s| sync::semaphore::create(s, value, options.bounded, options.give_back);
         // SAFETY: C's promise: a name is NULL or a text that is ended by a zero.
-        let object =
-            unsafe { name::open(options.name, options.open, options.mode, Kind::Semaphore, create) }?;
+        let object = unsafe {
+            let name = (options.name, options.open, options.mode);
+            let fits = |block: &SemaphoreBlock| block.fits(value, options.bounded, options.give_back);
+            name::open(name, (Kind::Semaphore, 0), create, fits)
+        }?;
         place.write(handle::new_shared(object)?);
         Ok(Status::Ok)
     })

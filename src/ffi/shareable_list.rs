@@ -3,14 +3,15 @@
 
 use super::guard::{self, guard, joined, options, out};
 use super::handle;
+use super::name;
 use super::shared_memory::mp_shared_memory;
 use super::slots;
 use super::status::mp_status;
 use super::text;
 use crate::error::{Error, Result, Status, fail};
 use crate::shared::list::{self, Found, List, Value};
-use crate::shm::{self, Object};
-use core::ffi::{c_char, c_int, c_void};
+use crate::shm::{Kind, MemoryBlock, Object};
+use core::ffi::{c_char, c_int, c_uint, c_void};
 
 /// A shareable list.
 pub struct mp_shareable_list {
@@ -59,14 +60,26 @@ pub struct mp_item {
 pub struct mp_shareable_list_options {
     /// sizeof(mp_shareable_list_options).
     pub size: usize,
+    /// What other processes, also such as are no relatives, open the same object by: see
+    /// mp_name_unlink. NULL: it has no name, and goes with its last handle.
+    pub name: *const c_char,
+    /// Of one with a name, an mp_open.
+    pub open: c_int,
+    /// Of one with a name that is created, who may open it, as for chmod: 0600 and what shall be
+    /// added, 0: nobody but this user.
+    pub mode: c_uint,
 }
 
 // mp.h:
 // /* The defaults: mp_shareable_list_options o = MP_SHAREABLE_LIST_OPTIONS; */
-// #define MP_SHAREABLE_LIST_OPTIONS { sizeof(mp_shareable_list_options) }
+// #define MP_SHAREABLE_LIST_OPTIONS { sizeof(mp_shareable_list_options), NULL, 0, 0 }
 
-const DEFAULTS: mp_shareable_list_options =
-    mp_shareable_list_options { size: size_of::<mp_shareable_list_options>() };
+const DEFAULTS: mp_shareable_list_options = mp_shareable_list_options {
+    size: size_of::<mp_shareable_list_options>(),
+    name: std::ptr::null(),
+    open: 0,
+    mode: 0,
+};
 
 /// MP_SHAREABLE_LIST_OPTIONS as a function.
 #[unsafe(no_mangle)]
@@ -106,12 +119,16 @@ fn list_of(list: *const mp_shareable_list) -> Result<List> {
 /// the next multiple of 8 bytes beyond that; the others have 8 bytes.
 ///
 /// list: where the handle goes.
-/// items: count items. count: how many; 0 is fine.
+/// items: count items. count: how many; 0 is fine. A list that has its name already stays as it
+///     is, and must have as many with as much room; with MP_OPEN_ATTACH a count of 0 stands for
+///     any list.
 /// options: NULL for the defaults.
 ///
 /// MP_ERR_INVALID: items is NULL and count is not 0; or an item's type is none, its text has a
 ///     zero in it, or its text or bytes have 10 MiB or more.
 /// MP_ERR_NO_MEMORY: the shared segment, or the machine, has no room for so much.
+/// MP_ERR_INVALID, MP_ERR_EXISTS, MP_ERR_NOT_FOUND, MP_ERR_UNSUPPORTED, MP_ERR_TIMEOUT,
+///     MP_ERR_OS: of one with a name, see mp_name_unlink.
 ///
 /// Fork: a child uses the same list through the same handle.
 /// Kill: a process that is killed while it stores text or bytes leaves the item half written.
@@ -124,7 +141,7 @@ pub unsafe extern "C" fn mp_shareable_list_new(
 ) -> mp_status {
     guard("mp_shareable_list_new", || {
         // SAFETY: C's promise for its arguments, as the header gives it.
-        let (place, _) = unsafe { (out(list, "list")?, self::options(options, DEFAULTS)?) };
+        let (place, options) = unsafe { (out(list, "list")?, self::options(options, DEFAULTS)?) };
         let mut values = Vec::new();
         if count > 0 {
             if items.is_null() {
@@ -139,7 +156,13 @@ pub unsafe extern "C" fn mp_shareable_list_new(
             }
         }
         joined()?;
-        place.write(handle::new_shared(list::create(&values)?)?);
+        let name = (options.name, options.open, options.mode);
+        let wanted = if count == 0 && name::attaches(name) { None } else { Some(&values[..]) };
+        let create = |s| list::create(s, &values);
+        let fits = |block: &MemoryBlock| List::of(block.data()?)?.fits(wanted);
+        // SAFETY: C's promise: a name is NULL or a text that is ended by a zero.
+        let object = unsafe { name::open(name, (Kind::Memory, list::takes(&values)?), create, fits) }?;
+        place.write(handle::new_shared(object)?);
         Ok(Status::Ok)
     })
 }
@@ -187,7 +210,7 @@ pub unsafe extern "C" fn mp_shareable_list_memory(
 /// Holds the block behind a good handle once more.
 fn hold(handle: usize) -> Result<Object> {
     let known = slots::known(handle as u64)?;
-    Ok(Object { r: known.r, entry: shm::hold(known.r, known.kind)? })
+    Ok(Object { r: known.r, entry: handle::hold_beside(known.entry, known.r, known.kind)? })
 }
 
 /// How many items the list has.

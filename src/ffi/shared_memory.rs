@@ -1,12 +1,15 @@
 //! Shared memory without a type: bytes that many processes have. What goes on in it is the
-//! program's to guard. Its size stays as it was made: no call changes it.
+//! program's to guard. Its size stays as it was made: no call changes it. Where it has a name,
+//! processes that are no relatives share it.
 
 use super::guard::{self, guard, joined, options, out};
 use super::handle;
+use super::name;
 use super::status::mp_status;
-use crate::error::Status;
+use crate::error::{Status, fail};
 use crate::shared::memory;
-use core::ffi::c_void;
+use crate::shm::{Kind, MemoryBlock};
+use core::ffi::{c_char, c_int, c_uint, c_void};
 
 /// Shared memory.
 pub struct mp_shared_memory {
@@ -19,14 +22,26 @@ pub struct mp_shared_memory {
 pub struct mp_shared_memory_options {
     /// sizeof(mp_shared_memory_options).
     pub size: usize,
+    /// What other processes, also such as are no relatives, open the same object by: see
+    /// mp_name_unlink. NULL: it has no name, and goes with its last handle.
+    pub name: *const c_char,
+    /// Of one with a name, an mp_open.
+    pub open: c_int,
+    /// Of one with a name that is created, who may open it, as for chmod: 0600 and what shall be
+    /// added, 0: nobody but this user.
+    pub mode: c_uint,
 }
 
 // mp.h:
 // /* The defaults: mp_shared_memory_options o = MP_SHARED_MEMORY_OPTIONS; */
-// #define MP_SHARED_MEMORY_OPTIONS { sizeof(mp_shared_memory_options) }
+// #define MP_SHARED_MEMORY_OPTIONS { sizeof(mp_shared_memory_options), NULL, 0, 0 }
 
-const DEFAULTS: mp_shared_memory_options =
-    mp_shared_memory_options { size: size_of::<mp_shared_memory_options>() };
+const DEFAULTS: mp_shared_memory_options = mp_shared_memory_options {
+    size: size_of::<mp_shared_memory_options>(),
+    name: std::ptr::null(),
+    open: 0,
+    mode: 0,
+};
 
 /// MP_SHARED_MEMORY_OPTIONS as a function.
 #[unsafe(no_mangle)]
@@ -38,14 +53,17 @@ pub unsafe extern "C" fn mp_shared_memory_options_init(options: *mut mp_shared_m
     })
 }
 
-/// Makes shared memory, filled with zeros. It has no name: other processes get it as an argument.
+/// Makes shared memory, filled with zeros, or opens some that has a name. Without a name other
+/// processes get it as an argument.
 ///
 /// memory: where the handle goes.
-/// size: how many bytes, at least 1.
+/// size: how many bytes, at least 1. With MP_OPEN_ATTACH 0 stands for as many as there are.
 /// options: NULL for the defaults.
 ///
-/// MP_ERR_INVALID: size is 0.
+/// MP_ERR_INVALID: size is 0, or not the size of what has the name, which stays as it is.
 /// MP_ERR_NO_MEMORY: the shared segment, or the machine, has no room for so much.
+/// MP_ERR_INVALID, MP_ERR_EXISTS, MP_ERR_NOT_FOUND, MP_ERR_UNSUPPORTED, MP_ERR_TIMEOUT,
+///     MP_ERR_OS: of one with a name, see mp_name_unlink.
 ///
 /// Fork: a child uses the same memory through the same handle.
 /// Kill: what a killed process has written stays as it is.
@@ -57,9 +75,18 @@ pub unsafe extern "C" fn mp_shared_memory_new(
 ) -> mp_status {
     guard("mp_shared_memory_new", || {
         // SAFETY: C's promise for its arguments, as the header gives it.
-        let (place, _) = unsafe { (out(memory, "memory")?, self::options(options, DEFAULTS)?) };
+        let (place, options) = unsafe { (out(memory, "memory")?, self::options(options, DEFAULTS)?) };
         joined()?;
-        place.write(handle::new_shared(memory::create(size)?)?);
+        let name = (options.name, options.open, options.mode);
+        let wanted = if size == 0 && name::attaches(name) { None } else { Some(size) };
+        if wanted == Some(0) {
+            fail!(Invalid, "shared memory has at least one byte");
+        }
+        let create = |s| memory::create(s, size);
+        let fits = |block: &MemoryBlock| block.fits(wanted);
+        // SAFETY: C's promise: a name is NULL or a text that is ended by a zero.
+        let object = unsafe { name::open(name, (Kind::Memory, size), create, fits) }?;
+        place.write(handle::new_shared(object)?);
         Ok(Status::Ok)
     })
 }

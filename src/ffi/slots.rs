@@ -223,7 +223,7 @@ fn take_over(slot: &Slot, handle: u64, kind: Kind) -> Result<()> {
         return Ok(());
     }
     let (held, r) = slot.held();
-    let entry = if held.is_named() { shm::hold_again(held, r, block)? } else { shm::hold(r, block)? };
+    let entry = super::handle::hold_beside(held, r, block)?;
     slot.entry.store(entry.bits(), Ordering::Relaxed);
     slot.pins.store(0, Ordering::Relaxed);
     slot.tag.store(tag_of(handle), Ordering::Release);

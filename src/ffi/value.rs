@@ -7,15 +7,17 @@ use super::guard::{self, guard, joined, options, out};
 use super::guarded;
 use super::handle;
 use super::lock::mp_lock;
+use super::name;
 use super::rlock::mp_rlock;
 use super::scope;
 use super::status::mp_status;
 use super::time::mp_timeout;
 use crate::error::{Result, Status};
 use crate::shared::{Guarded, Item, value};
+use crate::shm::{Kind, ValueBlock};
 use crate::sync::guarding::Guard;
 use crate::time::FOREVER;
-use core::ffi::{c_int, c_void};
+use core::ffi::{c_char, c_int, c_uint, c_void};
 
 /// The types that values and the items of arrays can have. Wherever an mp_type is expected, a
 /// character is fine as well, which names a type of C's: 'c' char, 'b' signed char, 'B' unsigned
@@ -57,8 +59,9 @@ pub struct mp_value {
 pub struct mp_value_options {
     /// sizeof(mp_value_options).
     pub size: usize,
-    /// Guarded by this lock, which others may be guarded by, too; NULL for another choice. A lock is
-    /// not recursive: who holds it and makes a call that acquires it waits for itself.
+    /// Guarded by this lock, which others may be guarded by, too; NULL for another choice. What has
+    /// a name has a lock of its own, or is raw. A lock is not recursive: who holds it and makes a
+    /// call that acquires it waits for itself.
     pub lock: *mut mp_lock,
     /// Guarded by this RLock; NULL for another choice. With neither it is an RLock of its own.
     pub rlock: *mut mp_rlock,
@@ -67,11 +70,19 @@ pub struct mp_value_options {
     /// Of its own RLock: whoever acquires it is told MP_OWNER_DIED, instead of MP_OK, where the last
     /// holder died.
     pub report_owner_death: bool,
+    /// What other processes, also such as are no relatives, open the same object by: see
+    /// mp_name_unlink. NULL: it has no name, and goes with its last handle.
+    pub name: *const c_char,
+    /// Of one with a name, an mp_open.
+    pub open: c_int,
+    /// Of one with a name that is created, who may open it, as for chmod: 0600 and what shall be
+    /// added, 0: nobody but this user.
+    pub mode: c_uint,
 }
 
 // mp.h:
 // /* The defaults: mp_value_options o = MP_VALUE_OPTIONS; */
-// #define MP_VALUE_OPTIONS { sizeof(mp_value_options), NULL, NULL, false, false }
+// #define MP_VALUE_OPTIONS { sizeof(mp_value_options), NULL, NULL, false, false, NULL, 0, 0 }
 
 const DEFAULTS: mp_value_options = mp_value_options {
     size: size_of::<mp_value_options>(),
@@ -79,6 +90,9 @@ const DEFAULTS: mp_value_options = mp_value_options {
     rlock: std::ptr::null_mut(),
     raw: false,
     report_owner_death: false,
+    name: std::ptr::null(),
+    open: 0,
+    mode: 0,
 };
 
 /// MP_VALUE_OPTIONS as a function.
@@ -95,12 +109,16 @@ pub unsafe extern "C" fn mp_value_options_init(options: *mut mp_value_options) -
 ///
 /// value: where the handle goes.
 /// type: an mp_type, or one of its characters.
-/// initial: points to one item of that type; NULL for zero.
+/// initial: points to one item of that type; NULL for zero. One that has its name already stays
+///     as it is.
 /// options: NULL for the defaults: an RLock of its own.
 ///
 /// MP_ERR_INVALID: type is none; or the options want more than one lock.
 /// MP_ERR_BAD_HANDLE: the options' lock is none.
+/// MP_ERR_UNSUPPORTED: the options give a lock, and that or what shall be made has a name.
 /// MP_ERR_NO_MEMORY: the shared segment is full.
+/// MP_ERR_INVALID, MP_ERR_EXISTS, MP_ERR_NOT_FOUND, MP_ERR_UNSUPPORTED, MP_ERR_TIMEOUT,
+///     MP_ERR_OS: of one with a name, see mp_name_unlink.
 ///
 /// Fork: a child uses the same value through the same handle.
 /// Kill: a process that is killed in any call on a value leaves it as before the call or as
@@ -120,13 +138,17 @@ pub unsafe extern "C" fn mp_value_new(
 ///
 /// value: where the handle goes.
 /// struct_size: sizeof the struct. Its alignment is at most 64.
-/// initial: points to the struct to begin with; NULL for zeros.
+/// initial: points to the struct to begin with; NULL for zeros. One that has its name already
+///     stays as it is.
 /// options: NULL for the defaults: an RLock of its own.
 ///
 /// MP_ERR_INVALID: struct_size is 0 or more than can be; or the options want more than one lock.
 /// MP_ERR_BAD_HANDLE: the options' lock is none.
+/// MP_ERR_UNSUPPORTED: the options give a lock, and that or what shall be made has a name.
 /// MP_ERR_NO_MEMORY: the shared segment, or the machine, has no room for so much: with a lock it
 ///     takes twice its size.
+/// MP_ERR_INVALID, MP_ERR_EXISTS, MP_ERR_NOT_FOUND, MP_ERR_UNSUPPORTED, MP_ERR_TIMEOUT,
+///     MP_ERR_OS: of one with a name, see mp_name_unlink.
 ///
 /// Pointers in the struct mean something only in the process that stored them.
 /// Fork, Kill: as mp_value_new.
@@ -157,7 +179,12 @@ unsafe fn make(
     let initial = if initial.is_null() { None } else { Some(unsafe { guard::bytes(initial, item.size()) }?) };
     joined()?;
     let guard = lock_of(&options)?;
-    place.write(handle::new_shared(value::create(item, guard, initial)?)?);
+    let create = |s| value::create(s, item, guard, initial);
+    let name = (options.name, options.open, options.mode);
+    let fits = |block: &ValueBlock| block.fits(item, guard);
+    // SAFETY: as above: a name is NULL or a text that is ended by a zero.
+    let object = unsafe { name::open(name, (Kind::Value, value::takes(item, guard)?), create, fits) }?;
+    place.write(handle::new_shared(object)?);
     Ok(Status::Ok)
 }
 
@@ -169,11 +196,12 @@ fn lock_of(o: &mp_value_options) -> Result<Guard> {
 ///
 /// copy: where the handle goes.
 /// source: the value to copy, with its lock held where it is a struct.
-/// options: of the copy; NULL for the defaults: an RLock of its own.
+/// options: of the copy, which has no name; NULL for the defaults: an RLock of its own.
 ///
 /// MP_OWNER_DIED: the copy is made; the last holder of source's lock died, see mp_value_acquire.
 /// MP_ERR_INVALID: the options want more than one lock.
 /// MP_ERR_BAD_HANDLE: source or the options' lock is none.
+/// MP_ERR_UNSUPPORTED: the options give a name, or a lock that has one.
 /// MP_ERR_NO_MEMORY: the shared segment is full.
 /// MP_ERR_STATE: source's block was overwritten by a stray pointer.
 #[unsafe(no_mangle)]
@@ -185,8 +213,9 @@ pub unsafe extern "C" fn mp_value_copy(
     guard("mp_value_copy", || {
         // SAFETY: C's promise for its arguments, as the header gives it.
         let (place, options) = unsafe { (out(copy, "copy")?, self::options(options, DEFAULTS)?) };
+        name::none((options.name, options.open, options.mode))?;
         let block = handle::block(source)?;
-        let (object, status) = value::copy(block, lock_of(&options)?, || handle::pin_block(source))?;
+        let (object, status) = value::copy(&block, lock_of(&options)?, || handle::pin_block(source))?;
         place.write(handle::new_shared(object)?);
         Ok(status)
     })
@@ -332,7 +361,7 @@ pub unsafe extern "C" fn mp_value_recovered(value: *const mp_value, recovered: *
     guard("mp_value_recovered", || {
         // SAFETY: C's promise for its argument, as the header gives it.
         let place = unsafe { out(recovered, "recovered") }?;
-        place.write(guarded::is_recovered(handle::block(value)?)?);
+        place.write(guarded::is_recovered(&*handle::block(value)?)?);
         Ok(Status::Ok)
     })
 }
@@ -349,7 +378,7 @@ pub unsafe extern "C" fn mp_value_get_rlock(value: *const mp_value, rlock: *mut 
     guard("mp_value_get_rlock", || {
         // SAFETY: C's promise for its argument, as the header gives it.
         let place = unsafe { out(rlock, "rlock") }?;
-        place.write(guarded::handle_to(handle::block(value)?)?);
+        place.write(guarded::handle_to(handle::find(value)?)?);
         Ok(Status::Ok)
     })
 }
@@ -365,7 +394,7 @@ pub unsafe extern "C" fn mp_value_get_lock(value: *const mp_value, lock: *mut *m
     guard("mp_value_get_lock", || {
         // SAFETY: C's promise for its argument, as the header gives it.
         let place = unsafe { out(lock, "lock") }?;
-        place.write(guarded::handle_to(handle::block(value)?)?);
+        place.write(guarded::handle_to(handle::find(value)?)?);
         Ok(Status::Ok)
     })
 }

@@ -74,9 +74,9 @@ impl Args {
         for arg in &self.held {
             passed.push(match arg {
                 Held::Bytes(bytes) => Passed::Bytes(Blob(Cow::Borrowed(bytes))),
-                Held::Object(kind, _, entry) if entry.is_named() => {
+                Held::Object(kind, r, entry) if entry.is_named() => {
                     let (fd, file) = shm::passport(*entry)?;
-                    Passed::Named(*kind as u8, fd, file.device, file.inode)
+                    Passed::Named(*kind as u8, r.bits(), fd, file.device, file.inode)
                 }
                 Held::Object(kind, r, _) => {
                     Passed::Object(*kind as u8, r.bits(), shm::hold_for(child, *r, *kind)?.bits())

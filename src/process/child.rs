@@ -4,7 +4,7 @@ use super::args::Arg;
 use super::codec::{Blob, Passed};
 use super::start::spawn;
 use crate::error::{Error, Result, Status, fail};
-use crate::shm::{self, BytesBlock, Kind, Object};
+use crate::shm::{self, BytesBlock, Kind, Object, Ref};
 use crate::sys::fd::Identity;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -37,8 +37,11 @@ impl Child {
     pub(crate) fn received(args: Vec<Passed<'_>>) -> Self {
         let receive = |arg| match arg {
             Passed::Bytes(Blob(bytes)) => Arg::Bytes(bytes.into_owned()),
-            Passed::Named(kind, fd, device, inode) => match Kind::from_bits(kind) {
-                Some(kind) => Arg::Object(kind, shm::receive(fd, Identity { device, inode }, kind).ok()),
+            Passed::Named(kind, r, fd, device, inode) => match Kind::from_bits(kind) {
+                Some(kind) => {
+                    let object = shm::receive(fd, Identity { device, inode }, Ref::from_bits(r), kind);
+                    Arg::Object(kind, object.ok())
+                }
                 None => Arg::Bytes(Vec::new()),
             },
             Passed::Object(kind, r, entry) => match Kind::from_bits(kind) {

@@ -10,7 +10,9 @@ use bincode::enc::write::Writer;
 use bincode::error::EncodeError;
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
+use std::collections::{HashMap, HashSet};
 use std::ffi::CString;
+use std::os::fd::{IntoRawFd, OwnedFd};
 
 /// More than this is refused by both sides; a hostile length cannot make the child allocate more. Beside the
 /// most that the arguments may have there is room for what tells them apart.
@@ -54,16 +56,31 @@ pub(crate) enum Job<'a> {
 }
 
 impl Job<'_> {
-    /// The descriptors that the image inherits for it: of the server its requests, of a process those of the objects
-    /// with names that it is given.
+    /// The descriptors that the image inherits for it, each once: of the server its requests, of a process those of
+    /// the objects with names that it is given.
     pub(super) fn descriptors(&self) -> Vec<i32> {
         match self {
             Job::Server { requests, .. } => vec![*requests],
             Job::Process { args, .. } => {
-                let fd = |arg: &Passed<'_>| if let Passed::Named(_, fd, ..) = arg { Some(*fd) } else { None };
-                args.iter().filter_map(fd).collect()
+                let fd =
+                    |arg: &Passed<'_>| if let Passed::Named(_, _, fd, ..) = arg { Some(*fd) } else { None };
+                let mut seen = HashSet::new();
+                args.iter().filter_map(fd).filter(|fd| seen.insert(*fd)).collect()
             }
             Job::Worker { .. } => Vec::new(),
+        }
+    }
+
+    /// In a process that was handed them instead: their numbers are these here, in the same order.
+    pub(super) fn adopt(&mut self, handed: Vec<OwnedFd>) {
+        let here: HashMap<i32, i32> =
+            self.descriptors().into_iter().zip(handed.into_iter().map(IntoRawFd::into_raw_fd)).collect();
+        let Job::Process { args, .. } = self else { return };
+        for arg in args {
+            if let Passed::Named(_, _, fd, ..) = arg {
+                // Without one it leads nowhere.
+                *fd = here.get(fd).copied().unwrap_or(-1);
+            }
         }
     }
 }
@@ -74,8 +91,8 @@ pub(crate) enum Passed<'a> {
     Bytes(Blob<'a>),
     /// Kind, reference, and the entry of the child's ledger that holds it.
     Object(u8, u64, u64),
-    /// One that has a name: kind, the descriptor that the child inherits, and the file that it leads to.
-    Named(u8, i32, u64, u64),
+    /// One that has a name: kind, reference, the descriptor that the child is given, and the file that it leads to.
+    Named(u8, u64, i32, u64, u64),
 }
 
 /// Bytes that are encoded as they are, and not one by one.

@@ -5,35 +5,42 @@ use super::Item;
 use super::guarded::{self, Guarded};
 use super::number::Number;
 use crate::error::{Result, Status, fail};
-use crate::shm::{self, ArrayBlock, Data, Kind, Object};
+use crate::shm::{self, ArrayBlock, Data, Kind, Object, Segment};
 use crate::sync::guarding::Guard;
 use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering::Relaxed;
 
 /// Makes one of `length` items. `fill` gets the bytes to write the initial items to.
 pub(crate) fn create(
+    s: &'static Segment,
     item: Item,
     length: usize,
     guard: Guard,
     fill: impl FnOnce(Data) -> Result<()>,
 ) -> Result<Object> {
-    let Some(bytes) = length.checked_mul(item.size()) else {
-        fail!(NoMemory, "{length} items of {} bytes are more than there is memory", item.size());
-    };
+    let bytes = takes(item, length)?;
     let make = || {
-        shm::create::<ArrayBlock>(Kind::Array, bytes, |block| {
+        shm::create_in::<ArrayBlock>(s, Kind::Array, bytes, |block| {
             block.item.store(item.to_word(), Relaxed);
             block.length.store(length as u64, Relaxed);
         })
     };
-    let object = guarded::create(guard, make, |r| Some(&shm::resolve::<ArrayBlock>(r, Kind::Array)?.lock))?;
-    let block = shm::resolve::<ArrayBlock>(object.r, Kind::Array);
-    match block.map_or(Ok(()), |block| block.data().and_then(fill)) {
+    let find = |r| shm::resolve_in::<ArrayBlock>(s, r, Kind::Array);
+    let object = guarded::create(s, guard, make, |r| Some(&find(r)?.lock))?;
+    match find(object.r).map_or(Ok(()), |block| block.data().and_then(fill)) {
         Ok(()) => Ok(object),
         Err(e) => {
             shm::release(object.entry);
             Err(e)
         }
+    }
+}
+
+/// How many bytes its items take.
+pub(crate) fn takes(item: Item, length: usize) -> Result<usize> {
+    match length.checked_mul(item.size()) {
+        Some(bytes) => Ok(bytes),
+        None => fail!(NoMemory, "{length} items of {} bytes are more than there is memory", item.size()),
     }
 }
 
@@ -44,7 +51,7 @@ pub(crate) fn copy<K>(
     keep: impl FnOnce() -> Result<K>,
 ) -> Result<(Object, Status)> {
     let mut status = Status::Ok;
-    let object = create(source.item()?, source.length(), guard, |to| {
+    let object = create(&shm::TREE, source.item()?, source.length(), guard, |to| {
         status = source.under(keep, || {
             source.data()?.copy_to(&to);
             Ok(())
@@ -63,6 +70,18 @@ impl Guarded for ArrayBlock {
 impl ArrayBlock {
     pub(crate) fn item(&self) -> Result<Item> {
         Item::from_word(self.item.load(Relaxed))
+    }
+
+    /// Whether one that was found by its name is as it was asked for; no length: of any.
+    pub(crate) fn fits(&self, item: Item, length: Option<usize>, guard: Guard) -> Result<()> {
+        self.item()?.fits("array", item)?;
+        let has = self.length();
+        match length {
+            Some(length) if length != has => {
+                fail!(Invalid, "the array that has the name has {has} items, and {length} are asked for")
+            }
+            _ => self.lock_fits(guard),
+        }
     }
 
     pub(crate) fn length(&self) -> usize {
@@ -184,7 +203,8 @@ mod tests {
     #[test]
     fn a_block_that_was_overwritten_leads_nowhere() {
         shm::join().unwrap();
-        let object = create(Item::from_type(3).unwrap(), 10, Guard::Own(false), |_| Ok(())).unwrap();
+        let object =
+            create(&shm::TREE, Item::from_type(3).unwrap(), 10, Guard::Own(false), |_| Ok(())).unwrap();
         let block = shm::resolve::<ArrayBlock>(object.r, Kind::Array).unwrap();
         let (item, length, lock) =
             (block.item.load(Relaxed), block.length.load(Relaxed), block.lock.load(Relaxed));

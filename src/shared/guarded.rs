@@ -1,7 +1,7 @@
 //! What values and arrays have in common: the lock beside them.
 
 use crate::error::{Result, Status, fail};
-use crate::shm::{self, Object, Ref};
+use crate::shm::{self, Object, Ref, Segment};
 use crate::sync::guarding::{self, Guard, Guarding};
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -20,6 +20,11 @@ pub(crate) trait Guarded {
             None if self.is_raw() => fail!(State, "it was made without a lock"),
             None => fail!(State, "the word for its lock in shared memory is damaged"),
         }
+    }
+
+    /// Whether the lock of one that was found by its name is as it was asked for.
+    fn lock_fits(&self, guard: Guard) -> Result<()> {
+        guarding::fits(self.lock_word(), guard)
     }
 
     fn is_raw(&self) -> bool {
@@ -66,11 +71,12 @@ impl Drop for Held {
 
 /// Makes an object and gives it its lock. This process holds both until that is done, so a kill loses neither.
 pub(super) fn create(
+    s: &'static Segment,
     guard: Guard,
     make: impl FnOnce() -> Result<Object>,
     lock_word: impl FnOnce(Ref) -> Option<&'static AtomicU64>,
 ) -> Result<Object> {
-    let lock = guard.prepare(&shm::TREE)?;
+    let lock = guard.prepare(s)?;
     let undo = |lock: Option<Object>| lock.into_iter().for_each(|lock| shm::release(lock.entry));
     let object = match make() {
         Ok(object) => object,

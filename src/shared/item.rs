@@ -145,6 +145,29 @@ impl Item {
         matches!(self, Item::Int { bytes: 1, .. })
     }
 
+    /// INVALID where what a `noun` that was found by its name is made of is something else than `asked`.
+    pub(crate) fn fits(self, noun: &str, asked: Item) -> Result<()> {
+        if self == asked {
+            return Ok(());
+        }
+        fail!(
+            Invalid,
+            "the {noun} that has the name is of {}, and one of {} is asked for",
+            self.describe(),
+            asked.describe()
+        );
+    }
+
+    fn describe(self) -> String {
+        match self {
+            Item::Int { bytes, signed: true } => format!("int{}_t", bytes * 8),
+            Item::Int { bytes, signed: false } => format!("uint{}_t", bytes * 8),
+            Item::Double => "double".into(),
+            Item::Float => "float".into(),
+            Item::Struct { size } => format!("structs of {size} bytes"),
+        }
+    }
+
     fn name(self) -> &'static str {
         match self {
             Item::Int { .. } => "integers",

@@ -6,7 +6,7 @@
 
 use super::memory;
 use crate::error::{Error, Result, Status, fail};
-use crate::shm::{self, Data, Kind, MemoryBlock, Object};
+use crate::shm::{self, Data, Kind, MemoryBlock, Object, Segment};
 
 /// "mplist" and the format's number.
 const MARK: u64 = 0x6D70_6C69_7374_0001;
@@ -81,24 +81,29 @@ pub(crate) struct List {
 }
 
 /// Makes one.
-pub(crate) fn create(items: &[Value<'_>]) -> Result<Object> {
+pub(crate) fn create(s: &'static Segment, items: &[Value<'_>]) -> Result<Object> {
+    let object = memory::create(s, takes(items)?)?;
+    let filled = find(s, object).and_then(|data| fill(data, items));
+    filled.map(|()| object).inspect_err(|_| shm::release(object.entry))
+}
+
+/// How many bytes one takes.
+pub(crate) fn takes(items: &[Value<'_>]) -> Result<usize> {
     let table = items.len().checked_mul(ENTRY).and_then(|bytes| bytes.checked_add(HEADER));
     let mut size = table.ok_or_else(too_many)?;
     for item in items {
         item.check()?;
         size = size.checked_add(item.room()).ok_or_else(too_many)?;
     }
-    let object = memory::create(size)?;
-    let filled = find(object).and_then(|data| fill(data, items));
-    filled.map(|()| object).inspect_err(|_| shm::release(object.entry))
+    Ok(size)
 }
 
 fn too_many() -> Error {
     Error::new(Status::NoMemory, "so many items are more than there is memory")
 }
 
-fn find(object: Object) -> Result<Data> {
-    match shm::resolve::<MemoryBlock>(object.r, Kind::Memory) {
+fn find(s: &'static Segment, object: Object) -> Result<Data> {
+    match shm::resolve_in::<MemoryBlock>(s, object.r, Kind::Memory) {
         Some(block) => block.data(),
         None => Err(damaged()),
     }
@@ -135,6 +140,30 @@ impl List {
             Some(table) if table <= data.len() - HEADER => Ok(List { data, count }),
             _ => Err(damaged()),
         }
+    }
+
+    /// Whether one that was found by its name is as it was asked for: as many items, with as much room. What they are
+    /// now is no matter. None: any list.
+    pub(crate) fn fits(&self, items: Option<&[Value<'_>]>) -> Result<()> {
+        let Some(items) = items else { return Ok(()) };
+        if items.len() != self.count {
+            fail!(
+                Invalid,
+                "the list that has the name has {} items, and {} are asked for",
+                self.count,
+                items.len()
+            );
+        }
+        for (index, item) in items.iter().enumerate() {
+            let (has, asked) = (self.entry(index)?.slot.len(), item.room());
+            if has != asked {
+                fail!(
+                    Invalid,
+                    "in the list that has the name item {index} has room for {has} bytes, and {asked} are asked for"
+                );
+            }
+        }
+        Ok(())
     }
 
     pub(crate) fn len(&self) -> usize {
@@ -254,15 +283,15 @@ mod tests {
 
     fn made(items: &[Value<'_>]) -> (Object, List) {
         shm::join().unwrap();
-        let object = create(items).unwrap();
-        (object, List::of(find(object).unwrap()).unwrap())
+        let object = create(&shm::TREE, items).unwrap();
+        (object, List::of(find(&shm::TREE, object).unwrap()).unwrap())
     }
 
     #[test]
     fn whatever_the_words_are_no_call_leaves_the_memory() {
         let items = [Value::Int(5), Value::Text(b"abc"), Value::Bytes(&[0; 20]), Value::None];
         let (object, list) = made(&items);
-        let data = find(object).unwrap();
+        let data = find(&shm::TREE, object).unwrap();
         let size = data.len() as u64;
         let hostile = [
             0,
@@ -308,7 +337,7 @@ mod tests {
     #[test]
     fn a_store_where_the_slot_lies_elsewhere_is_refused() {
         let (object, list) = made(&[Value::Int(5), Value::Int(6)]);
-        let data = find(object).unwrap();
+        let data = find(&shm::TREE, object).unwrap();
         for at in [0, 8, HEADER as u64, HEADER as u64 + 8, data.len() as u64, data.len() as u64 - 4, u64::MAX]
         {
             list.word(0, 1).store(at);

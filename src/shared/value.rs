@@ -19,26 +19,33 @@ use super::Item;
 use super::guarded::{self, Guarded};
 use super::number::Number;
 use crate::error::{Result, Status, fail};
-use crate::shm::{self, Data, Kind, Object, ValueBlock};
+use crate::shm::{self, Data, Kind, Object, Segment, ValueBlock};
 use crate::sync::guarding::Guard;
 use std::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed, Release};
 use std::sync::atomic::{AtomicU64, fence};
 
 /// Makes one. `initial` holds the item's bytes.
-pub(crate) fn create(item: Item, guard: Guard, initial: Option<&[u8]>) -> Result<Object> {
-    let (bytes, word) = match item {
-        Item::Struct { size } => (data_size(size, matches!(guard, Guard::None))?, 0),
-        _ => (0, initial.map_or(0, bits)),
+pub(crate) fn create(
+    s: &'static Segment,
+    item: Item,
+    guard: Guard,
+    initial: Option<&[u8]>,
+) -> Result<Object> {
+    let bytes = takes(item, guard)?;
+    let word = match item {
+        Item::Struct { .. } => 0,
+        _ => initial.map_or(0, bits),
     };
     let make = || {
-        shm::create::<ValueBlock>(Kind::Value, bytes, |block| {
+        shm::create_in::<ValueBlock>(s, Kind::Value, bytes, |block| {
             block.item.store(item.to_word(), Relaxed);
             block.word.store(word, Relaxed);
         })
     };
-    let object = guarded::create(guard, make, |r| Some(&shm::resolve::<ValueBlock>(r, Kind::Value)?.lock))?;
+    let find = |r| shm::resolve_in::<ValueBlock>(s, r, Kind::Value);
+    let object = guarded::create(s, guard, make, |r| Some(&find(r)?.lock))?;
     if let (Item::Struct { .. }, Some(initial)) = (item, initial)
-        && let Some(block) = shm::resolve::<ValueBlock>(object.r, Kind::Value)
+        && let Some(block) = find(object.r)
     {
         match block.whole() {
             Ok(whole) => whole.write(0, initial),
@@ -51,6 +58,14 @@ pub(crate) fn create(item: Item, guard: Guard, initial: Option<&[u8]>) -> Result
     Ok(object)
 }
 
+/// How many bytes one takes beside its block.
+pub(crate) fn takes(item: Item, guard: Guard) -> Result<usize> {
+    match item {
+        Item::Struct { size } => data_size(size, matches!(guard, Guard::None)),
+        _ => Ok(0),
+    }
+}
+
 /// Makes one like `source`, which keeps its own lock. Also says what `under` said.
 pub(crate) fn copy<K>(
     source: &ValueBlock,
@@ -58,7 +73,7 @@ pub(crate) fn copy<K>(
     keep: impl FnOnce() -> Result<K>,
 ) -> Result<(Object, Status)> {
     let item = source.item()?;
-    let object = create(item, guard, None)?;
+    let object = create(&shm::TREE, item, guard, None)?;
     let Some(block) = shm::resolve::<ValueBlock>(object.r, Kind::Value) else {
         fail!(State, "the copy was overwritten while it was made");
     };
@@ -120,6 +135,12 @@ impl Guarded for ValueBlock {
 impl ValueBlock {
     pub(crate) fn item(&self) -> Result<Item> {
         Item::from_word(self.item.load(Relaxed))
+    }
+
+    /// Whether one that was found by its name is as it was asked for.
+    pub(crate) fn fits(&self, item: Item, guard: Guard) -> Result<()> {
+        self.item()?.fits("value", item)?;
+        self.lock_fits(guard)
     }
 
     /// The value as a number; whether it is one, its operations find out.
@@ -219,7 +240,9 @@ mod tests {
 
     fn made(size: usize) -> (Object, &'static ValueBlock) {
         shm::join().unwrap();
-        let object = create(Item::of_size(size).unwrap(), Guard::Own(false), Some(&vec![1; size])).unwrap();
+        let object =
+            create(&shm::TREE, Item::of_size(size).unwrap(), Guard::Own(false), Some(&vec![1; size]))
+                .unwrap();
         (object, shm::resolve(object.r, Kind::Value).unwrap())
     }
 

@@ -33,10 +33,12 @@ pub(crate) use carriers::{
     carried, carried_ref, carriers, carry, drop_carried, settle, settle_pending, take_carried,
 };
 pub(crate) use layout::{
-    ArrayBlock, BytesBlock, Kind, LockBlock, MemoryBlock, PoolBlock, Ref, SemaphoreBlock, ValueBlock,
+    ArrayBlock, BytesBlock, Kind, LockBlock, MemoryBlock, PoolBlock, Ref, SemaphoreBlock, ValueBlock, Words,
 };
 pub(crate) use ledger::Entry;
-pub(crate) use names::{Naming, Opening, hold_again, let_go, open, passport, reap_all, receive, unlink};
+pub(crate) use names::{
+    Naming, Opening, Wanted, hold_again, let_go, open, passport, reap_all, receive, unlink,
+};
 pub(crate) use objects::{
     Data, Object, address, create, create_in, data, hold, hold_for, reference, release, resolve, resolve_in,
 };

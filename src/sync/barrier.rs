@@ -42,6 +42,31 @@ impl BarrierBlock {
         Ok(name)
     }
 
+    /// Whether one that was found by its name is as it was asked for. What `user` points to each process knows itself.
+    pub(crate) fn fits(&self, parties: u64, timeout: i64, action: &[u8]) -> Result<()> {
+        let has = self.parties.load(Ordering::Relaxed);
+        if has != parties {
+            fail!(Invalid, "the barrier that has the name is for {has} parties, and {parties} are asked for");
+        }
+        let has = self.timeout.load(Ordering::Relaxed) as i64;
+        if has != timeout {
+            fail!(
+                Invalid,
+                "the barrier that has the name has a timeout of {has} ns, and {timeout} ns are asked for"
+            );
+        }
+        let has = self.action()?;
+        if has != action {
+            let (has, asked) = match (has.is_empty(), action.is_empty()) {
+                (true, _) => ("no action", "one with an action"),
+                (_, true) => ("an action", "one without"),
+                _ => ("an action", "one with another"),
+            };
+            fail!(Invalid, "the barrier that has the name has {has}, and {asked} is asked for");
+        }
+        Ok(())
+    }
+
     /// Waits for the others; the one who comes last calls `action`, where the barrier has one. Answers how many
     /// came before.
     pub(crate) fn wait(&self, timeout: i64, action: impl FnOnce() -> Result<()>) -> Result<u32> {

@@ -30,6 +30,11 @@ impl ConditionBlock {
             .ok_or_else(|| Error::new(Status::NotOwner, "the condition's memory was overwritten"))
     }
 
+    /// Whether one that was found by its name is as it was asked for.
+    pub(crate) fn fits(&self, guard: Guard) -> Result<()> {
+        guarding::fits(&self.carriers[0], guard)
+    }
+
     /// The lock, which the caller holds.
     fn held_lock(&self) -> Result<Guarding> {
         let lock = self.lock()?;

@@ -2,10 +2,11 @@
 //! guarded object's block holds. So it lives as long as that object, and others may have handles to it as well.
 
 use super::rlock::{self, not_owner};
-use crate::error::{Result, Status, fail};
+use crate::error::{Error, Result, Status, fail};
 use crate::park::{Owner, Tree};
 use crate::shm::{self, In, Kind, LockBlock, Object, Ref, Segment};
 use std::sync::atomic::AtomicU64;
+use std::sync::atomic::Ordering::Relaxed;
 
 /// What an object shall be guarded by.
 #[derive(Clone, Copy)]
@@ -32,9 +33,7 @@ impl Guard {
     pub(crate) fn prepare(self, s: &'static Segment) -> Result<Option<Object>> {
         Ok(match self {
             Guard::Own(report) => Some(rlock::create(s, report)?),
-            Guard::Given(..) if !s.is_tree() => {
-                fail!(Unsupported, "an object with a name has a lock of its own: none can be given")
-            }
+            Guard::Given(..) if !s.is_tree() => return Err(none_can_be_given()),
             Guard::Given(kind, r) => Some(Object { r, entry: shm::hold(r, kind)? }),
             Guard::None => None,
         })
@@ -46,6 +45,28 @@ pub(crate) fn attach(lock: Option<Object>, carrier: &AtomicU64) {
     if let Some(object) = lock {
         shm::carry(object, carrier);
     }
+}
+
+/// Whether the lock of an object that was found by its name, which the carrier holds, is as it was asked for.
+pub(crate) fn fits(carrier: &AtomicU64, guard: Guard) -> Result<()> {
+    let is_raw = carrier.load(Relaxed) == 0;
+    match (guard, find(carrier)) {
+        (Guard::Given(..), _) => Err(none_can_be_given()),
+        (Guard::None, None) if is_raw => Ok(()),
+        (Guard::Own(report), Some(lock)) => lock.block.fits(report),
+        (Guard::Own(_), None) if is_raw => {
+            fail!(Invalid, "the object that has the name has no lock, and one with a lock is asked for")
+        }
+        (Guard::None, Some(_)) => {
+            fail!(Invalid, "the object that has the name has a lock, and a raw one is asked for")
+        }
+        _ => fail!(Invalid, "the name leads to a file that was overwritten: there is no lock in it"),
+    }
+}
+
+#[cold]
+fn none_can_be_given() -> Error {
+    Error::new(Status::Unsupported, "an object with a name has a lock of its own: none can be given")
 }
 
 /// The lock that a carrier holds, if any.

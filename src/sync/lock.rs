@@ -1,6 +1,6 @@
 //! The lock: owned by a process, released by anyone, taken over from the dead.
 
-use crate::error::{Error, Result, Status};
+use crate::error::{Error, Result, Status, fail};
 use crate::park::{Held, Tree};
 use crate::shm::{self, Kind, LockBlock, Object, Segment};
 use crate::time::Deadline;
@@ -28,6 +28,21 @@ impl LockBlock {
             Some(held) => Ok(self.told(held)),
             None => Err(timed_out()),
         }
+    }
+
+    /// Whether one that was found is as it was asked for.
+    pub(crate) fn fits(&self, report: bool) -> Result<()> {
+        let reports = |yes| if yes { "reports" } else { "does not report" };
+        let has = self.options.load(Ordering::Relaxed) & REPORT != 0;
+        if has != report {
+            fail!(
+                Invalid,
+                "the lock that has the name {} the death of an owner, and one that {} it is asked for",
+                reports(has),
+                reports(report)
+            );
+        }
+        Ok(())
     }
 
     /// What the one who asked for the lock is told.

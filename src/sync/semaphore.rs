@@ -18,16 +18,37 @@ const LOCK_WORDS: usize = 2;
 /// Makes one with so many free slots. `bounded`: there are never more. `give_back`: it knows who has them, and takes
 /// back what the dead had.
 pub(crate) fn create(s: &'static Segment, value: i64, bounded: bool, give_back: bool) -> Result<Object> {
-    let Some(slots) = u64::try_from(value).ok().filter(|&slots| slots <= MOST_SLOTS) else {
-        fail!(Invalid, "{value} is no number of slots: 0 to {MOST_SLOTS} are");
-    };
+    let slots = slots(value)?;
     let data = if give_back { account_bytes(slots) } else { 0 };
-    let most = if bounded || give_back { slots } else { MOST_SLOTS };
-    let options = most | if give_back { ACCOUNTS } else { 0 } | if bounded { BOUNDED } else { 0 };
+    let options = options(slots, bounded, give_back);
     shm::create_in::<SemaphoreBlock>(s, Kind::Semaphore, data, |block| {
         block.semaphore.reset(slots);
         block.options.store(options, Relaxed);
     })
+}
+
+fn slots(value: i64) -> Result<u64> {
+    match u64::try_from(value) {
+        Ok(slots) if slots <= MOST_SLOTS => Ok(slots),
+        _ => fail!(Invalid, "{value} is no number of slots: 0 to {MOST_SLOTS} are"),
+    }
+}
+
+fn options(slots: u64, bounded: bool, give_back: bool) -> u64 {
+    let most = if bounded || give_back { slots } else { MOST_SLOTS };
+    most | if give_back { ACCOUNTS } else { 0 } | if bounded { BOUNDED } else { 0 }
+}
+
+/// The same in words.
+fn named(options: u64) -> String {
+    let most = options & MOST;
+    let of = match options & (ACCOUNTS | BOUNDED) {
+        0 => return "a semaphore without a bound".into(),
+        ACCOUNTS => "with give_back",
+        BOUNDED => "bounded",
+        _ => "bounded, with give_back",
+    };
+    format!("a semaphore of at most {most} slots, {of}")
 }
 
 /// How long the data of a semaphore is that accounts for so many slots.
@@ -56,6 +77,16 @@ impl SemaphoreBlock {
             }),
             _ => fail!(State, "the semaphore's block in shared memory is damaged"),
         }
+    }
+
+    /// Whether one that was found by its name is as it was asked for. How many slots are free now is no matter.
+    pub(crate) fn fits(&self, value: i64, bounded: bool, give_back: bool) -> Result<()> {
+        let slots = slots(value)?;
+        let (has, asked) = (self.options.load(Relaxed), options(slots, bounded, give_back));
+        if has != asked {
+            fail!(Invalid, "the name is that of {}, and {} is asked for", named(has), named(asked));
+        }
+        Ok(())
     }
 
     /// Takes a slot if that takes one look.

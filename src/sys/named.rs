@@ -8,7 +8,7 @@ use nix::fcntl::{AT_FDCWD, AtFlags, OFlag, open};
 use nix::sys::stat::{FileStat, Mode, fchmod, fstat, lstat};
 use nix::unistd::{UnlinkatFlags, ftruncate, linkat, unlinkat};
 use std::ffi::{CStr, CString};
-use std::os::fd::{AsRawFd, OwnedFd, RawFd};
+use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd, RawFd};
 use std::os::unix::ffi::OsStrExt;
 use std::time::{Duration, Instant};
 
@@ -109,6 +109,13 @@ impl Seen {
 pub(crate) fn size(fd: &OwnedFd) -> Result<u64> {
     let stat = fstat(fd).map_err(os("cannot look at what the name leads to (fstat)"))?;
     Ok(u64::try_from(stat.st_size).unwrap_or(0))
+}
+
+/// The same of one that may be closed.
+pub(crate) fn size_of(fd: RawFd) -> Option<u64> {
+    // SAFETY: fstat only asks about the number; a closed one answers EBADF.
+    let stat = fstat(unsafe { BorrowedFd::borrow_raw(fd) }).ok()?;
+    u64::try_from(stat.st_size).ok()
 }
 
 /// Its first bytes, copied: what is copied nobody can change or cut short meanwhile.

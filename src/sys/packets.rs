@@ -3,7 +3,7 @@
 use super::fd::above_stdio;
 use super::{last_error, os};
 use crate::error::Result;
-use nix::errno::Errno;
+pub(crate) use nix::errno::Errno;
 use nix::sys::socket::{AddressFamily, SockFlag, SockType, socketpair};
 use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 use std::time::{Duration, Instant};

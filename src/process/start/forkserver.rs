@@ -4,7 +4,8 @@
 //!
 //! A request is three numbers (the child's slot, its papers, the entry that holds them) and descriptors: where
 //! to answer, and what the child is given. The answer is the child's number with its pidfd; later, on the same
-//! socket, comes its exit status. A child goes on only after the client has said that it knows of it.
+//! socket, comes its exit status. A child goes on only after the client has said that it knows of it; then come the
+//! descriptors of the objects with names that it is given, in the order in which the papers name them first.
 
 use super::spawn::{self, Written};
 use super::{Claimed, Started, Tie};
@@ -17,9 +18,10 @@ use crate::shm;
 use crate::sys::children::Trace;
 use crate::sys::kept::{self, Kept};
 use crate::sys::local::Local;
+use crate::sys::packets::{self, Errno, Message};
 use crate::sys::setup::{self, Setup, Stream, Told};
-use crate::sys::{caller, children, fd, lifeline, packets, stdio};
-use std::os::fd::{AsRawFd, OwnedFd, RawFd};
+use crate::sys::{caller, children, fd, lifeline, stdio};
+use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd, RawFd};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -145,12 +147,7 @@ fn run_server() -> Result<Client> {
 
 /// Has the server fork a child. Returns when it exists; `confirm` waits for its word.
 pub(super) fn launch(child: Owner, job: Job<'_>, origin: Origin, tie: Tie, setup: &Setup) -> Result<Started> {
-    if !job.descriptors().is_empty() {
-        fail!(
-            Unsupported,
-            "a child of the fork server cannot be handed what has a name: it opens it by its name"
-        );
-    }
+    let handed = job.descriptors();
     let asked = Asked { caller: caller::of_this_thread(), setup: Told::of(setup) };
     let mut papers = spawn::papers(job, origin, tie);
     papers.asked = Some(asked);
@@ -159,7 +156,7 @@ pub(super) fn launch(child: Owner, job: Job<'_>, origin: Origin, tie: Tie, setup
     // One that died since is replaced; its children run on, and tell of their end themselves if they can.
     for _ in 0..2 {
         let client = client()?;
-        match request(&client, child, &written, tie, setup) {
+        match request(&client, child, &written, tie, setup, &handed) {
             Ok(started) => {
                 shm::note_pid(child, started.pid);
                 return Ok(started);
@@ -190,6 +187,7 @@ fn request(
     written: &Written,
     tie: Tie,
     setup: &Setup,
+    handed: &[RawFd],
 ) -> std::result::Result<Started, Broken> {
     let Some(requests) = client.requests.ours() else { return Err(Broken::Server) };
     let me = children::own_pidfd();
@@ -243,7 +241,7 @@ fn request(
             let trace = fd::above_stdio(pidfd).map_or(Trace::Number, Trace::Descriptor);
             let mut started = Started::new(number as u32, child, trace, mine, &mut list);
             drop(list);
-            match packets::send(ear, &GO, &[]) {
+            match packets::send(ear, &GO, &[]).and_then(|()| hand(ear, handed)) {
                 Err(e) if !packets::is_gone(e) => {
                     // The child sees its socket closed, and does not begin.
                     return Err(Error::os(e as i32, "cannot tell the child to begin (sendmsg)").into());
@@ -263,15 +261,33 @@ fn request(
     }
 }
 
+/// Hands a child that was told to begin the descriptors in its papers.
+fn hand(to: BorrowedFd<'_>, fds: &[RawFd]) -> std::result::Result<(), Errno> {
+    fds.chunks(packets::MOST).try_for_each(|some| packets::send(to, &GO, some))
+}
+
+/// In the child: those, so many.
+pub(super) fn take(from: BorrowedFd<'_>, count: usize) -> Result<Vec<OwnedFd>> {
+    let mut fds = Vec::new();
+    while fds.len() < count {
+        if !packets::readable([from], Duration::from_secs(60))[0] {
+            continue;
+        }
+        match packets::receive::<ANSWER>(from)? {
+            Some(Message { fds: some, .. }) if !some.is_empty() => fds.extend(some),
+            // Its end closed, or this process has no place for so many.
+            Some(_) => fail!(Os, "a descriptor of an object with a name did not come through"),
+            None => {}
+        }
+    }
+    Ok(fds)
+}
+
 fn bad_stream() -> Error {
     setup::failure(setup::STREAMS, setup::NO_DESCRIPTOR).unwrap_or_else(|| Error::new(Status::Os, "streams"))
 }
 
-fn send_request(
-    requests: std::os::fd::BorrowedFd<'_>,
-    bytes: &[u8],
-    fds: &[RawFd],
-) -> std::result::Result<(), Broken> {
+fn send_request(requests: BorrowedFd<'_>, bytes: &[u8], fds: &[RawFd]) -> std::result::Result<(), Broken> {
     packets::send(requests, bytes, fds).map_err(|e| match packets::is_gone(e) {
         true => Broken::Server,
         false => Broken::Other(Error::os(e as i32, "cannot ask the fork server (sendmsg)")),

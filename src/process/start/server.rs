@@ -135,9 +135,13 @@ fn live(
     if !begins {
         children::exit_now(super::FAILED_TO_BEGIN);
     }
-    drop(answers);
     let newborn = spawn::receive(Ref::from_bits(number(8)), Entry::from_bits(number(16)));
     let mut newborn = newborn.unwrap_or_else(|e| spawn::refuse(&e));
+    match forkserver::take(answers.as_fd(), newborn.job.descriptors().len()) {
+        Ok(handed) => newborn.job.adopt(handed),
+        Err(e) => spawn::refuse(&e),
+    }
+    drop(answers);
     let (Some(parent), Some(here), Some(requests)) = (fds.next(), fds.next(), fds.next()) else {
         children::exit_now(super::FAILED_TO_BEGIN)
     };

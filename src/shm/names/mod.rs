@@ -8,19 +8,38 @@
 //!   always the judged file whose name goes. Whoever opens looks again too, once it has the shared lock.
 //! - Where processes died as users and none lives, the name is left over: the next opener, or the reaper, takes it
 //!   away. Where all have left by themselves it stays, as the names of POSIX do.
+//!
+//! How another kind of object gets a name:
+//!
+//! 1. Its `create` takes the segment and makes all of its blocks there, by [`create_in`](super::create_in): those it
+//!    carries must be in the same one. Blocks, runs of pages, ledgers, books and sweeps are the same in every segment.
+//! 2. Its calls ask [`tree_of`](super::tree_of) who sleeps and dies there, and look what it carries up by
+//!    [`resolve_in`](super::resolve_in) in that one; what says TREE or ThisTree is for what never has a name.
+//! 3. It says by a [`Wanted`] how many bytes it takes, and whether one that is there is as the caller wants it.
+//! 4. In `ffi` it is found by `handle::block` or `handle::find`, which keep the mapping for as long as the call takes.
+//!
+//! A file on tmpfs cannot be sealed (only those of memfd_create can, which cannot be linked), so whoever may write it
+//! may cut it, and who touches what was cut off is killed by SIGBUS. A size is looked at where a process comes and
+//! where it leaves; between the two nobody can look in time.
 
-use super::layout::{Header, Kind, MAGIC, UNIT, hash};
+mod fresh;
+mod gone;
+
+use super::layout::{Kind, UNIT};
 use super::ledger::{self, Entry, Line};
 use super::objects::{self, Object};
-use super::segment::{self, Mapped, Segment};
+use super::segment::Segment;
 use super::{blocks, books, format, table};
 use crate::error::{Result, fail};
 use crate::park::Owner;
 use crate::shm::Ref;
 use crate::sys::fd::{self, Identity};
-use crate::sys::named::{self, Place, Seen, soon};
+use crate::sys::named::{self, Place, soon};
 use crate::sys::page::page;
-use std::os::fd::{AsRawFd, FromRawFd, IntoRawFd, OwnedFd, RawFd};
+use fresh::{Fresh, check, check_owner, check_whole, forget, is_whole, known, populate};
+use gone::{Reaped, is_left_over, reap};
+pub(crate) use gone::{reap_all, unlink};
+use std::os::fd::{FromRawFd, OwnedFd, RawFd};
 use std::sync::atomic::Ordering;
 
 /// The longest name.
@@ -28,6 +47,8 @@ const LONGEST: usize = 200;
 /// Room for the tables, for the ledgers of a thousand processes, and for small blocks; pages that nobody touches
 /// cost nothing.
 const BASE: usize = 16 << 20;
+/// No segment is larger.
+const LARGEST: usize = 1 << 40;
 
 /// What to do where a name is there, or is not.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -48,6 +69,27 @@ pub(crate) struct Naming<'a> {
     pub(crate) mode: u32,
 }
 
+/// What shall be at a name.
+pub(crate) struct Wanted<M, F> {
+    pub(crate) kind: Kind,
+    /// How many bytes it takes, beside what any object does.
+    pub(crate) data: usize,
+    /// Makes it in the segment that it is given.
+    pub(crate) make: M,
+    /// INVALID where the one in this segment with this reference is not as it was asked for. It is of the right kind,
+    /// and may be damaged.
+    pub(crate) fits: F,
+}
+
+/// How large the file for `data` bytes is: their entries in the table of units are counted, too.
+fn size_for(data: usize) -> Result<usize> {
+    let all = data.checked_add(data / 4096).and_then(|s| s.checked_add(BASE));
+    match all.and_then(|s| s.checked_next_multiple_of(UNIT)).filter(|&size| size <= LARGEST) {
+        Some(size) => Ok(size),
+        None => fail!(NoMemory, "{data} bytes are more than an object with a name can have"),
+    }
+}
+
 fn file_of(user: u32, name: &[u8]) -> Vec<u8> {
     [format!("mp.{user}.").as_bytes(), name].concat()
 }
@@ -64,13 +106,10 @@ fn place_of(name: &[u8]) -> Result<Place> {
     }
 }
 
-/// Opens or creates. `make` creates the object, in the segment that it is given and that has room for `data` bytes.
-/// The object may be older than the call, and is of this kind.
+/// Opens or creates. The object may be older than the call, and is as it is wanted.
 pub(crate) fn open(
     naming: Naming<'_>,
-    kind: Kind,
-    data: usize,
-    make: impl Fn(&'static Segment) -> Result<Object>,
+    wanted: Wanted<impl Fn(&'static Segment) -> Result<Object>, impl Fn(&'static Segment, Ref) -> Result<()>>,
 ) -> Result<Object> {
     let own = place_of(naming.name)?;
     let mode = if naming.mode == 0 { 0o600 } else { naming.mode };
@@ -80,15 +119,16 @@ pub(crate) fn open(
             "{mode:o} is no mode for a name: its user may read and write, and nobody execute by it"
         );
     }
-    let Some(size) = data.checked_add(BASE).and_then(|s| s.checked_next_multiple_of(UNIT)) else {
-        fail!(NoMemory, "{data} bytes are more than there is memory");
+    let wants = |s: &'static Segment| {
+        let r = kept(s, wanted.kind)?;
+        (wanted.fits)(s, r).map(|()| (r, wanted.kind))
     };
     let _names = page().names.lock();
     let text = String::from_utf8_lossy(naming.name);
     soon(|| {
         if naming.opening != Opening::Create {
-            let found = match attach(&own, kind, Some(named::own_user()))? {
-                None if naming.any_user => attach_anybodys(naming.name, kind)?,
+            let found = match attach(&own, &wants, Some(named::own_user()))? {
+                None if naming.any_user => attach_anybodys(naming.name, &wants)?,
                 found => found,
             };
             match found {
@@ -99,7 +139,7 @@ pub(crate) fn open(
                 None => {}
             }
         }
-        match create(&own, mode, size, &make)? {
+        match create(&own, mode, size_for(wanted.data)?, &wanted.make)? {
             Some(object) => Ok(Some(object)),
             None if naming.opening == Opening::OrCreate => Ok(None),
             // Should it be left over, there is place for it now.
@@ -147,112 +187,18 @@ fn keep(s: &'static Segment, r: Ref) {
     }
 }
 
-/// A mapped file that is not a segment of this process's yet; dropped, it is not mapped any more.
-struct Fresh {
-    s: &'static Segment,
-    /// None once it stays.
-    fd: Option<OwnedFd>,
-}
-
-impl Fresh {
-    fn map(fd: OwnedFd) -> Result<Self> {
-        let Some(identity) = fd::identity(fd.as_raw_fd()) else {
-            fail!(Os, "cannot look at the file (fstat)")
-        };
-        let size = named::size(&fd)? as usize;
-        let reserved = |s: &&'static Segment| s.reserved.load(Ordering::Relaxed);
-        let idle = segment::named().filter(|s| s.size() == 0 && reserved(s) >= size).min_by_key(reserved);
-        let s = match idle {
-            Some(s) => s,
-            None => segment::named().find(|s| reserved(s) == 0).map_or_else(segment::add, Ok)?,
-        };
-        let base = named::map(&fd, size, idle.map(Segment::base))?;
-        s.reserved.fetch_max(size, Ordering::Relaxed);
-        s.set(&Mapped { fd: fd.as_raw_fd(), base, size, identity });
-        Ok(Fresh { s, fd: Some(fd) })
-    }
-
-    /// Takes its name away, if it is still its.
-    fn unlink(&self, at: &Place) -> Result<bool> {
-        self.fd.as_ref().map_or(Ok(false), |fd| named::unlink(at, fd.as_raw_fd(), self.s.identity()))
-    }
-
-    fn lock_shared(&self) -> Result<bool> {
-        self.fd.as_ref().map_or(Ok(false), named::lock_shared)
-    }
-
-    /// It has become one: its descriptor stands in the segment, which closes it.
-    fn stays(mut self) {
-        self.s.set_ready();
-        let _ = self.fd.take().map(IntoRawFd::into_raw_fd);
-    }
-}
-
-impl Drop for Fresh {
-    fn drop(&mut self) {
-        // The descriptor closes itself.
-        if self.fd.is_some() {
-            forget(self.s);
-        }
-    }
-}
-
-/// Where the segment was mapped nothing is any more; its place is free for the next one.
-fn forget(s: &'static Segment) {
-    let (base, reserved) = (s.base(), s.reserved.load(Ordering::Relaxed));
-    s.set_me(0);
-    s.epoch.store(0, Ordering::Relaxed);
-    s.users.store(0, Ordering::Relaxed);
-    s.unset();
-    match named::unmap(base, reserved) {
-        // The addresses are kept, so that whoever still knows one meets zeros and no stranger.
-        Ok(()) => s.set_base(base),
-        Err(_) => s.reserved.store(0, Ordering::Relaxed),
-    }
-}
-
-/// What the words that a segment begins with say, checked before anything is mapped.
-fn check(fd: &OwnedFd) -> Result<()> {
-    let size = named::size(fd)?;
-    let Some([magic, layout, says]) = named::first_words::<3>(fd) else {
-        fail!(Invalid, "the name leads to a file of {size} bytes, which is none of libmp's");
-    };
-    if magic >> 16 != MAGIC >> 16 {
-        fail!(Invalid, "the name leads to a file that is none of libmp's");
-    }
-    if magic != MAGIC || layout != hash() {
-        fail!(Unsupported, "the name leads to an object of another version of libmp");
-    }
-    if says != size || size < BASE as u64 || size > 1 << 40 || !size.is_multiple_of(UNIT as u64) {
-        fail!(Invalid, "the name leads to a file of {size} bytes that was cut or overwritten: it had {says}");
-    }
-    const _: () = assert!(std::mem::offset_of!(Header, size) == 16);
-    Ok(())
-}
-
-fn check_owner(seen: &Seen, user: Option<u32>) -> Result<()> {
-    if !seen.is_regular() {
-        fail!(Invalid, "the name leads to something that is no file of libmp's");
-    }
-    if user.is_some_and(|user| user != seen.user()) {
-        fail!(Invalid, "the name leads to a file of user {}, who is somebody else", seen.user());
-    }
-    Ok(())
-}
-
-/// This process's segment for a file, if it has one; in a forked child it may be its parent's.
-fn known(file: Identity) -> Option<&'static Segment> {
-    segment::named().find(|s| s.size() != 0 && s.is_ready() && s.identity() == file)
-}
+/// Says which object of a segment is meant, and what it is; or what is wrong with it. Nothing is changed by asking.
+type Wants<'a> = &'a dyn Fn(&'static Segment) -> Result<(Ref, Kind)>;
 
 /// The object that the name leads to, None where it leads to nothing.
-fn attach(at: &Place, kind: Kind, user: Option<u32>) -> Result<Option<Object>> {
+fn attach(at: &Place, wants: Wants<'_>, user: Option<u32>) -> Result<Option<Object>> {
     soon(|| {
         let Some(seen) = named::look(at)? else { return Ok(Some(None)) };
         check_owner(&seen, user)?;
         let file = seen.identity();
         if let Some(s) = known(file) {
-            return object_in(s, kind).map(|object| Some(Some(object)));
+            check_whole(s)?;
+            return object_in(s, wants).map(|object| Some(Some(object)));
         }
         let fd = seen.open()?;
         check(&fd)?;
@@ -262,38 +208,28 @@ fn attach(at: &Place, kind: Kind, user: Option<u32>) -> Result<Option<Object>> {
                 fresh.unlink(at)?;
                 return Ok(None);
             }
-            return enter(fresh, at, kind);
+            return enter(fresh, at, wants);
         }
-        enter(Fresh::map(fd)?, at, kind)
+        enter(Fresh::map(fd)?, at, wants)
     })
 }
 
 /// With the shared lock, and the name looked at again: becomes a user. None: try again.
-fn enter(fresh: Fresh, at: &Place, kind: Kind) -> Result<Option<Option<Object>>> {
+fn enter(fresh: Fresh, at: &Place, wants: Wants<'_>) -> Result<Option<Option<Object>>> {
     if !fresh.lock_shared()? || !named::leads_to(at, fresh.s.identity()) {
         return Ok(None);
     }
-    let object = take_up(fresh, kind)?;
+    let object = take_up(fresh, wants)?;
     Ok(Some(Some(object)))
 }
 
 /// Joins, and holds the object. The file is locked and checked.
-fn take_up(fresh: Fresh, kind: Kind) -> Result<Object> {
+fn take_up(fresh: Fresh, wants: Wants<'_>) -> Result<Object> {
     let s = fresh.s;
     populate(s)?;
-    let object = object_in(s, kind).inspect_err(|_| part(s))?;
+    let object = object_in(s, wants).inspect_err(|_| part(s))?;
     fresh.stays();
     Ok(object)
-}
-
-/// The tables have their memory already, unless somebody has punched holes into the file.
-fn populate(s: &'static Segment) -> Result<()> {
-    s.populate_tables()?;
-    let ready = table::ready(s);
-    if ready == 0 {
-        fail!(Invalid, "the name leads to a file that was overwritten: it has no room for processes");
-    }
-    (1..=ready).step_by(16).chain([ready]).try_for_each(|n| s.populate_slots(n))
 }
 
 /// The object that the segment holds, if it is of this kind.
@@ -308,22 +244,22 @@ fn kept(s: &'static Segment, kind: Kind) -> Result<Ref> {
     }
 }
 
-/// Holds it. Whoever comes for something of another kind leaves no trace.
-fn object_in(s: &'static Segment, kind: Kind) -> Result<Object> {
-    let r = kept(s, kind)?;
+/// Holds it. Whoever comes for something else leaves no trace.
+fn object_in(s: &'static Segment, wants: Wants<'_>) -> Result<Object> {
+    let (r, kind) = wants(s)?;
     join(s)?;
     Ok(Object { r, entry: hold_there(s, r, kind)? })
 }
 
 /// Another user's, if one lets us.
-fn attach_anybodys(name: &[u8], kind: Kind) -> Result<Option<Object>> {
+fn attach_anybodys(name: &[u8], wants: Wants<'_>) -> Result<Option<Object>> {
     for file in named::list(b"mp.")? {
         let user =
             file[3..].split(|&b| b == b'.').next().and_then(|n| std::str::from_utf8(n).ok()?.parse().ok());
         let Some(user) = user.filter(|&u| u != named::own_user() && file == file_of(u, name)) else {
             continue;
         };
-        if let Some(object) = attach(&Place::of(&file), kind, Some(user))? {
+        if let Some(object) = attach(&Place::of(&file), wants, Some(user))? {
             return Ok(Some(object));
         }
     }
@@ -372,6 +308,7 @@ fn hold_there(s: &'static Segment, r: Ref, kind: Kind) -> Result<Entry> {
 pub(crate) fn hold_again(entry: Entry, r: Ref, kind: Kind) -> Result<Entry> {
     let s = entry.segment();
     let _names = page().names.lock();
+    check_whole(s)?;
     join(s)?;
     hold_there(s, r, kind)
 }
@@ -384,13 +321,19 @@ pub(crate) fn let_go(entry: Entry) {
     }
     let s = entry.segment();
     let _names = page().names.lock();
-    objects::release(entry);
+    let is_whole = is_whole(s);
+    // What was cut off cannot be touched; the others miss this process as if it had died.
+    if is_whole {
+        objects::release(entry);
+    }
     let left = s.users.load(Ordering::Relaxed).saturating_sub(1);
     s.users.store(left, Ordering::Relaxed);
     if left != 0 {
         return;
     }
-    part(s);
+    if is_whole {
+        part(s);
+    }
     // A parent's handles may lead there, and are taken over when they are used.
     if !s.inherited.load(Ordering::Relaxed) {
         let fd = s.descriptor();
@@ -400,68 +343,6 @@ pub(crate) fn let_go(entry: Entry) {
             drop(unsafe { OwnedFd::from_raw_fd(fd) });
         }
     }
-}
-
-/// Alone with the file: whether all of its users died.
-fn is_left_over(s: &'static Segment) -> Result<bool> {
-    populate(s)?;
-    Ok(table::is_deserted(s))
-}
-
-/// What became of a name.
-#[derive(PartialEq, Eq)]
-enum Reaped {
-    Stays,
-    Taken,
-    WasGone,
-}
-
-/// Takes the name away if it is left over.
-fn reap(at: &Place) -> Result<Reaped> {
-    let Some(seen) = named::look(at)? else { return Ok(Reaped::WasGone) };
-    let file = seen.identity();
-    if !seen.is_regular() || seen.user() != named::own_user() || known(file).is_some() {
-        return Ok(Reaped::Stays);
-    }
-    let fd = seen.open()?;
-    if check(&fd).is_err() || !named::lock_alone(&fd)? {
-        return Ok(Reaped::Stays);
-    }
-    let fresh = Fresh::map(fd)?;
-    let gone = is_left_over(fresh.s)? && fresh.unlink(at)?;
-    Ok(if gone { Reaped::Taken } else { Reaped::Stays })
-}
-
-/// Takes away the names of this user whose users are all dead; answers how many these were.
-pub(crate) fn reap_all() -> Result<u64> {
-    let _names = page().names.lock();
-    let mut count = 0;
-    for file in named::list(&file_of(named::own_user(), b""))? {
-        // One that cannot be looked into is not ours to take away.
-        count += u64::from(reap(&Place::of(&file)).is_ok_and(|r| r == Reaped::Taken));
-    }
-    Ok(count)
-}
-
-/// Takes a name away. Whoever uses the object goes on, and who has a handle may hand it to children.
-pub(crate) fn unlink(name: &[u8]) -> Result<()> {
-    let at = place_of(name)?;
-    let _names = page().names.lock();
-    let gone = soon(|| {
-        let Some(seen) = named::look(&at)? else { return Ok(Some(false)) };
-        check_owner(&seen, Some(named::own_user()))?;
-        let file = seen.identity();
-        let ours = known(file).and_then(Segment::descriptor);
-        let done = match ours {
-            Some(fd) => named::unlink(&at, fd, file)?,
-            None => named::unlink(&at, seen.open()?.as_raw_fd(), file)?,
-        };
-        Ok(done.then_some(true))
-    })?;
-    if !gone {
-        fail!(NotFound, "nothing has the name \"{}\"", String::from_utf8_lossy(name));
-    }
-    Ok(())
 }
 
 /// What a fresh image must know to find the segment that an entry is in: the descriptor that it inherits, and what
@@ -474,11 +355,20 @@ pub(crate) fn passport(entry: Entry) -> Result<(RawFd, Identity)> {
     }
 }
 
-/// In a fresh image: holds what its parent handed it by this descriptor.
-pub(crate) fn receive(fd: RawFd, file: Identity, kind: Kind) -> Result<Object> {
+/// In a fresh image or a child of the fork server: holds what its parent handed it by this descriptor, which is its
+/// own from now on.
+pub(crate) fn receive(fd: RawFd, file: Identity, r: Ref, kind: Kind) -> Result<Object> {
     let _names = page().names.lock();
+    let wants = |_| Ok((r, kind));
     if let Some(s) = known(file) {
-        return object_in(s, kind);
+        check_whole(s)?;
+        // The fork server may have it open as well. Closed now: once this process has joined that would drop its
+        // record lock there.
+        let is_new = s.epoch.load(Ordering::Relaxed) != page().epoch.load(Ordering::Relaxed);
+        if is_new && s.descriptor().is_some_and(|own| own != fd) && fd::identity(fd) == Some(file) {
+            drop(fd::adopt(fd)?);
+        }
+        return object_in(s, &wants);
     }
     if fd::identity(fd) != Some(file) {
         fail!(State, "the descriptor of a named object did not come through");
@@ -488,5 +378,5 @@ pub(crate) fn receive(fd: RawFd, file: Identity, kind: Kind) -> Result<Object> {
     if !soon(|| named::lock_shared(&fd).map(|l| l.then_some(true)))? {
         fail!(State, "the named object is locked");
     }
-    take_up(Fresh::map(fd)?, kind)
+    take_up(Fresh::map(fd)?, &wants)
 }
