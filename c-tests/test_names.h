@@ -17,6 +17,11 @@ bool name_exists(const char *name);
 int name_open(mp_lock **l, const char *name, int how);
 mp_lock *name_lock(const char *name, int how);
 
+int name_array(mp_array **a, const char *name, int how, int type, size_t length);
+int name_value(mp_value **v, const char *name, int how, int type);
+int name_memory(mp_shared_memory **m, const char *name, int how, size_t size);
+int name_list(mp_shareable_list **l, const char *name, int how, const mp_item *items, size_t count);
+
 /* A process that shares nothing with this one but what it is told: it plays a role of
  * test_names_roles.c. */
 typedef struct stranger {

@@ -192,6 +192,45 @@ static void meet(const char *name, const char *rounds)
     meeting_free(&m);
 }
 
+static void hold_array(const char *name)
+{
+    mp_array *a;
+
+    CHECK_OK(name_array(&a, name, MP_OPEN_ATTACH, MP_INT64, 4));
+    CHECK_OK(mp_array_acquire(a, MP_FOREVER));
+    CHECK_OK(mp_array_set_int(a, 3, 11));
+    say_ready();
+    wait_for_end();
+}
+
+/* Counts in each item of an array, in two steps that need the lock. */
+static void count(const char *name, const char *guard)
+{
+    enum { ITEMS = 5000, ROUNDS = 40 };
+    mp_lock *l = name_lock(guard, MP_OPEN_OR_CREATE);
+    mp_array *a;
+    void *data;
+    volatile int64_t *items;
+    int round, i;
+
+    CHECK_OK(name_array(&a, name, MP_OPEN_OR_CREATE, MP_INT64, ITEMS));
+    CHECK_OK(mp_array_data(a, &data, NULL));
+    items = data;
+    say_ready();
+    for (round = 0; round < ROUNDS; round++) {
+        CHECK_OK(mp_lock_acquire(l, MP_FOREVER));
+        for (i = 0; i < ITEMS; i++) {
+            int64_t x = items[i];
+
+            items[i] = x + 1;
+        }
+        CHECK_OK(mp_lock_release(l));
+    }
+    wait_for_end();
+    CHECK_OK(mp_array_free(a));
+    CHECK_OK(mp_lock_free(l));
+}
+
 meeting meeting_open(const char *name)
 {
     mp_barrier_options b = MP_BARRIER_OPTIONS;
@@ -260,6 +299,10 @@ TEST_COLD(names, stranger)
         keep_open(name, more);
     else if (strcmp(role, "add") == 0)
         add(name, more);
+    else if (strcmp(role, "hold-array") == 0)
+        hold_array(name);
+    else if (strcmp(role, "count") == 0)
+        count(name, more);
     else if (strcmp(role, "meet") == 0)
         meet(name, more);
     else
