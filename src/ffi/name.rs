@@ -53,7 +53,8 @@ pub enum mp_open {
 /// MP_ERR_EXISTS, MP_ERR_NOT_FOUND: see mp_open.
 /// MP_ERR_UNSUPPORTED: the object was made by another version of libmp.
 /// MP_ERR_TIMEOUT, MP_ERR_OS: as above. /proc is needed, too.
-/// MP_ERR_NO_MEMORY: /dev/shm is full, or 1023 processes use the object.
+/// MP_ERR_NO_MEMORY: /dev/shm is full, or RLIMIT_FSIZE or RLIMIT_AS allow no file of the size; or
+///     1023 processes use the object; one that is larger has room for more.
 ///
 /// SIGBUS: whoever may write the file may cut it, by truncate or by opening it with O_TRUNC: any
 /// process of this user, and those that the mode lets. Linux has no means against that. Libmp

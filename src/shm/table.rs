@@ -12,6 +12,7 @@ use super::sweep::{sweep, sweep_in};
 use super::tree::ThisTree;
 use crate::error::{Result, fail};
 use crate::park::{Owner, Wait};
+use crate::sys::named::soon;
 use crate::sys::page::page;
 use crate::sys::{fd, proc};
 use crate::time::Deadline;
@@ -77,7 +78,7 @@ pub(super) fn claim_own(s: &'static Segment) -> Result<Owner> {
 }
 
 fn claim(s: &'static Segment, stage: Stage, creator: u32) -> Result<Owner> {
-    // Without a slot of one's own the books cannot be opened, and nobody buried.
+    // Without a slot of one's own the books cannot be opened.
     let joined = s.me() != 0;
     loop {
         if let Some(owner) = claim_ready(s, stage, creator) {
@@ -85,11 +86,45 @@ fn claim(s: &'static Segment, stage: Stage, creator: u32) -> Result<Owner> {
         }
         // None is free: those of processes that died unnoticed are the next best.
         let ready = ready(s);
-        let found = (joined && bury_all(s)) || grow(s, ready)?;
+        let found = (joined && bury_all(s)) || grow(s, ready)? || (!joined && bury_as_nobody(s)?);
         if !found {
-            fail!(NoMemory, "{ready} processes share the segment, which is all that it has room for");
+            let all = ready.min(most(s));
+            fail!(NoMemory, "{all} processes share the segment, which is all that it has room for");
         }
     }
+}
+
+/// How many processes can have a slot. The last one of a named segment is nobody's for long.
+fn most(s: &'static Segment) -> u32 {
+    s.geometry().slots - u32::from(!s.is_tree())
+}
+
+/// In a named segment whose users may all be dead but for some that do nothing: whoever comes buries the dead by the
+/// last slot, which it takes for that alone. It holds nothing there, so one who dies as its tenant needs no sweep.
+fn bury_as_nobody(s: &'static Segment) -> Result<bool> {
+    if s.is_tree() {
+        return Ok(false);
+    }
+    let number = s.geometry().slots;
+    let slot = s.slot(number);
+    let me = soon(|| {
+        let was = Tenancy::of(slot);
+        if was.stage != Stage::Free && !is_dead(s, Owner::new(number, was.generation)) {
+            return Ok(None);
+        }
+        let now = Tenancy {
+            stage: Stage::Joining,
+            generation: was.generation.wrapping_add(1),
+            creator: std::process::id(),
+        };
+        Ok(was.change(slot, now).then(|| Owner::new(number, now.generation)))
+    })?;
+    go_live(s, me)?;
+    s.set_me(me.bits());
+    let found = bury_all(s);
+    s.set_me(0);
+    leave(s, me);
+    Ok(found)
 }
 
 /// Orphans, and children that the host forked itself, have nobody to bury them. So whoever gets a slot looks
@@ -128,6 +163,7 @@ fn grow(s: &'static Segment, ready: u32) -> Result<bool> {
 
 fn claim_ready(s: &'static Segment, stage: Stage, creator: u32) -> Option<Owner> {
     let ready = ready(s);
+    let ready = ready.min(most(s));
     let cursor = &s.header().slot_cursor;
     let start = cursor.load(Ordering::Relaxed) as u32;
     for i in 0..ready {

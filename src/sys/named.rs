@@ -76,7 +76,8 @@ pub(crate) fn look(at: &Place) -> Result<Option<Seen>> {
     let flags = OFlag::O_PATH | OFlag::O_NOFOLLOW | OFlag::O_CLOEXEC;
     let path = match open(at.0.as_c_str(), flags, Mode::empty()).and_then(above_stdio) {
         Ok(fd) => fd,
-        Err(Errno::ENOENT) => return Ok(None),
+        // Not because there is no place for names at all.
+        Err(Errno::ENOENT) if lstat(DIRECTORY).is_ok() => return Ok(None),
         Err(e) => return Err(os("cannot look at the name")(e)),
     };
     let stat = fstat(&path).map_err(os("cannot look at what the name leads to (fstat)"))?;
