@@ -182,7 +182,8 @@ TEST(names, a_list_is_shared)
                        {.kind = MP_ITEM_NONE}};
     mp_shareable_list *l, *k;
     mp_shared_memory *m, *n;
-    mp_item item = {.kind = MP_ITEM_BOOL, .boolean = true}, six = {.kind = MP_ITEM_INT, .integer = 6};
+    mp_item item = {.kind = MP_ITEM_BOOL, .boolean = true};
+    mp_item six = {.kind = MP_ITEM_INT, .integer = 6};
     size_t count;
 
     CHECK_OK(name_list(&l, name, MP_OPEN_CREATE, items, 3));

@@ -95,6 +95,54 @@ TEST_COLD(limits, full_segment)
     CHECK_INT(in_fork(fills_twice, size), 0);
 }
 
+/* Copies for which there is no room: the source is as it was, and all that was taken comes back. */
+static int copies_too_much(void *size)
+{
+    enum { HALF = 3 << 20, MOST_SMALL = 20000 };
+    static mp_value *small[MOST_SMALL];
+    char first[16] = "source";
+    mp_array *a, *b;
+    mp_value *v, *w;
+    mp_stats before;
+    int64_t x;
+    int i, n, s = MP_OK;
+
+    CHECK(setenv("MP_SEGMENT_SIZE", size, 1) == 0);
+    CHECK_OK(mp_value_new_struct(&v, sizeof first, first, NULL));
+    before = stats_now();
+    CHECK_OK(mp_array_new(&a, MP_INT8, HALF, NULL, NULL));
+    CHECK_OK(mp_array_set_int(a, HALF - 1, 5));
+    for (i = 0; i < 50; i++)
+        CHECK_STATUS(mp_array_copy(&b, a, NULL), MP_ERR_NO_MEMORY);
+    CHECK_OK(mp_array_get_int(a, HALF - 1, &x));
+    CHECK_INT(x, 5);
+    CHECK_OK(mp_array_free(a));
+    CHECK_OK(mp_value_new_struct(&w, HALF / 2, NULL, NULL));
+    for (i = 0; i < 50; i++)
+        CHECK_STATUS(mp_value_copy(&small[0], w, NULL), MP_ERR_NO_MEMORY);
+    CHECK_OK(mp_value_free(w));
+    CHECK_INT(stats_now().blocks, before.blocks);
+    /* Small ones, until they have it all. */
+    for (n = 0; n < MOST_SMALL && s == MP_OK; n++)
+        s = CHECK_CLEAN(mp_value_copy(&small[n], v, NULL));
+    CHECK_STATUS(s, MP_ERR_NO_MEMORY);
+    for (i = 0; i < n - 1; i++)
+        CHECK_OK(mp_value_free(small[i]));
+    CHECK_INT(stats_now().blocks, before.blocks);
+    CHECK_OK(mp_value_copy(&w, v, NULL));
+    memset(first, 0, sizeof first);
+    CHECK_OK(mp_value_get(w, first, sizeof first));
+    CHECK(strcmp(first, "source") == 0);
+    CHECK_OK(mp_value_free(v));
+    CHECK_OK(mp_value_free(w));
+    return 0;
+}
+
+TEST_COLD(limits, no_room_for_a_copy)
+{
+    CHECK_INT(in_fork(copies_too_much, "5M"), 0);
+}
+
 static int waits(mp_child *self, void *user)
 {
     CHECK(user == NULL);

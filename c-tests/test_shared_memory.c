@@ -55,6 +55,45 @@ TEST(shared_memory, of_sizes_that_cannot_be)
     CHECK(m == NULL);
 }
 
+/* What a stray pointer leaves in the block before small memory is looked at before it is followed. */
+TEST(shared_memory, a_block_that_was_overwritten_is_no_memory)
+{
+    enum { BLOCK = 64, OFFSET_WORD = 3, SIZE_WORD = 4 };
+    static const uint64_t bad[] = {(uint64_t)-1, (uint64_t)1 << 63, (uint64_t)1 << 41};
+    mp_shared_memory *m;
+    volatile uint64_t *block;
+    uint64_t offset, size;
+    size_t i, found;
+    void *data, *again;
+
+    CHECK_OK(mp_shared_memory_new(&m, 1000, NULL));
+    CHECK_OK(mp_shared_memory_data(m, &data, NULL));
+    block = (volatile uint64_t *)((char *)data - BLOCK);
+    offset = block[OFFSET_WORD];
+    size = block[SIZE_WORD];
+    CHECK_INT(size, 1000);
+    for (i = 0; i < COUNT(bad); i++) {
+        block[SIZE_WORD] = bad[i];
+        CHECK_STATUS(mp_shared_memory_size(m, &found), MP_ERR_STATE);
+        CHECK_STATUS(mp_shared_memory_data(m, &again, &found), MP_ERR_STATE);
+        block[SIZE_WORD] = size;
+        block[OFFSET_WORD] = bad[i];
+        CHECK_STATUS(mp_shared_memory_size(m, &found), MP_ERR_STATE);
+        CHECK_STATUS(mp_shared_memory_data(m, &again, &found), MP_ERR_STATE);
+        block[OFFSET_WORD] = offset;
+    }
+    /* Where the tables are, no memory is. */
+    block[OFFSET_WORD] = 0;
+    CHECK_STATUS(mp_shared_memory_data(m, &again, &found), MP_ERR_STATE);
+    block[OFFSET_WORD] = offset;
+    block[SIZE_WORD] = 0;
+    CHECK_STATUS(mp_shared_memory_size(m, &found), MP_ERR_STATE);
+    block[SIZE_WORD] = size;
+    CHECK_OK(mp_shared_memory_data(m, &again, &found));
+    CHECK(again == data && found == 1000);
+    CHECK_OK(mp_shared_memory_free(m));
+}
+
 static int negates(mp_child *self, void *user)
 {
     mp_shared_memory *m = mp_child_shared_memory(self, 0);
