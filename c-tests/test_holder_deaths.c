@@ -350,6 +350,62 @@ static void dead_sleepers(bool rlock)
     thing_free(t);
 }
 
+/* ---- values and arrays: a call that acquires the lock itself is the one that is told ---- */
+
+enum { ITEM = 40 };
+
+static int dies_as_holder(mp_child *self, void *user)
+{
+    CHECK(user == NULL);
+    CHECK_OK(mp_value_acquire(mp_child_value(self, 0), MP_FOREVER));
+    CHECK_OK(mp_array_acquire(mp_child_array(self, 1), MP_FOREVER));
+    raise(SIGKILL);
+    return 0;
+}
+
+static void news_of_a_death(bool report)
+{
+    int told = report ? MP_OWNER_DIED : MP_OK;
+    mp_value_options vo = MP_VALUE_OPTIONS;
+    mp_array_options ao = MP_ARRAY_OPTIONS;
+    char bytes[ITEM] = {0};
+    mp_value *v;
+    mp_array *a;
+    bool yes;
+    int round;
+
+    vo.report_owner_death = ao.report_owner_death = report;
+    CHECK_OK(mp_value_new_struct(&v, ITEM, NULL, &vo));
+    CHECK_OK(mp_array_new(&a, 'c', ITEM, NULL, &ao));
+    for (round = 0; round < 2; round++) {
+        CHECK_INT(child_end(CHILD_START(dies_as_holder, v, a)), -SIGKILL);
+        if (round == 0) {
+            /* It takes the news, and gives it only where that was asked for. */
+            CHECK_STATUS(mp_value_get(v, bytes, ITEM), told);
+            CHECK_STATUS(mp_array_read(a, 0, ITEM, bytes, ITEM), told);
+            CHECK_OK(mp_value_acquire(v, MP_FOREVER));
+            CHECK_OK(mp_array_acquire(a, MP_FOREVER));
+        } else {
+            CHECK_STATUS(mp_value_acquire(v, MP_FOREVER), told);
+            CHECK_STATUS(mp_array_acquire(a, MP_FOREVER), told);
+            /* Whoever holds the lock keeps the news. */
+            CHECK_OK(mp_value_get(v, bytes, ITEM));
+            CHECK_OK(mp_array_read(a, 0, ITEM, bytes, ITEM));
+        }
+        CHECK_OK(mp_value_recovered(v, &yes));
+        CHECK_INT(yes, round == 1);
+        CHECK_OK(mp_array_recovered(a, &yes));
+        CHECK_INT(yes, round == 1);
+        CHECK_OK(mp_value_release(v));
+        CHECK_OK(mp_array_release(a));
+    }
+    CHECK_OK(mp_value_free(v));
+    CHECK_OK(mp_array_free(a));
+}
+
+TEST(value, a_copy_takes_the_news_of_a_death) { news_of_a_death(false); }
+TEST(value, a_copy_tells_of_a_death_where_asked) { news_of_a_death(true); }
+
 TEST(rlock, holder_killed) { killed(true); }
 TEST(rlock, holder_ended) { ended(true); }
 TEST(rlock, holder_that_execs_is_dead) { executed(true); }

@@ -1596,7 +1596,11 @@ mp_status mp_value_locked(const mp_value *value, bool *locked);
 
 /*
  * Whether the caller holds the value's lock, this thread an RLock and this process a lock, and got
- * it from a holder that died; true until it is released.
+ * it from a holder that died; true until it is released. A call that acquires the lock itself, as
+ * mp_value_get of a struct does, takes it over from the dead and gives it back, and the next
+ * holder learns nothing of that: the struct is whole, but of whatever else the lock guards the
+ * news would be lost. Where that matters, use report_owner_death, with which such a call answers
+ * MP_OWNER_DIED, or make no such call without holding the lock.
  *
  * recovered: where the answer goes.
  *
@@ -2050,7 +2054,10 @@ mp_status mp_array_locked(const mp_array *array, bool *locked);
 
 /*
  * Whether the caller holds the array's lock, this thread an RLock and this process a lock, and got
- * it from a holder that died; true until it is released.
+ * it from a holder that died; true until it is released. A call that acquires the lock itself, as
+ * mp_array_read does, takes it over from the dead and gives it back, and the next holder learns
+ * nothing of that. Where a dead writer's half of a stretch matters, use report_owner_death, with
+ * which such a call answers MP_OWNER_DIED, or make no such call without holding the lock.
  *
  * recovered: where the answer goes.
  *

@@ -410,7 +410,10 @@ pub unsafe extern "C" fn mp_array_locked(array: *const mp_array, locked: *mut bo
 }
 
 /// Whether the caller holds the array's lock, this thread an RLock and this process a lock, and got
-/// it from a holder that died; true until it is released.
+/// it from a holder that died; true until it is released. A call that acquires the lock itself, as
+/// mp_array_read does, takes it over from the dead and gives it back, and the next holder learns
+/// nothing of that. Where a dead writer's half of a stretch matters, use report_owner_death, with
+/// which such a call answers MP_OWNER_DIED, or make no such call without holding the lock.
 ///
 /// recovered: where the answer goes.
 ///

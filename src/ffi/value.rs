@@ -351,7 +351,11 @@ pub unsafe extern "C" fn mp_value_locked(value: *const mp_value, locked: *mut bo
 }
 
 /// Whether the caller holds the value's lock, this thread an RLock and this process a lock, and got
-/// it from a holder that died; true until it is released.
+/// it from a holder that died; true until it is released. A call that acquires the lock itself, as
+/// mp_value_get of a struct does, takes it over from the dead and gives it back, and the next
+/// holder learns nothing of that: the struct is whole, but of whatever else the lock guards the
+/// news would be lost. Where that matters, use report_owner_death, with which such a call answers
+/// MP_OWNER_DIED, or make no such call without holding the lock.
 ///
 /// recovered: where the answer goes.
 ///
