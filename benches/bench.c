@@ -149,6 +149,48 @@ int64_t bench_race(int processes, enum bench_place place, int64_t ns, bench_work
     return ns > 0 ? took : bench_now() - began;
 }
 
+/* ---- CPython ---- */
+
+/* It lies beside this file. */
+static double run_python(const char *what, const char *place)
+{
+    static const char here[] = __FILE__;
+    const char *slash = strrchr(here, '/');
+    int length = slash == NULL ? 0 : (int)(slash + 1 - here);
+    char command[256];
+    double ns;
+    FILE *pipe;
+    bool good;
+
+    snprintf(command, sizeof command, "python3 %.*speer.py %s %s 2>/dev/null", length, here, what, place);
+    fflush(stdout);
+    pipe = popen(command, "r");
+    if (pipe == NULL)
+        return -1;
+    good = fscanf(pipe, "%lf", &ns) == 1;
+    return pclose(pipe) == 0 && good ? ns : -1;
+}
+
+bool bench_python_is_there(void)
+{
+    static int there;
+
+    if (there == 0)
+        there = run_python("lock", "anywhere") > 0 ? 1 : -1;
+    return there > 0;
+}
+
+double bench_python(const char *what, enum bench_place place)
+{
+    double ns = run_python(what, place == APART ? "apart" : place == TOGETHER ? "together" : "anywhere");
+
+    if (ns <= 0) {
+        fprintf(stderr, "bench: CPython failed at %s\n", what);
+        _exit(1);
+    }
+    return ns;
+}
+
 /* ---- the table ---- */
 
 void bench_head(void)

@@ -55,6 +55,10 @@ typedef void bench_work(void *user, int index);
 int64_t bench_race(int processes, enum bench_place place, int64_t ns, bench_work *work, void *user);
 bool bench_stopped(void);
 
+/* CPython's multiprocessing, if it is there: nanoseconds of what benches/peer.py knows by this name. */
+bool bench_python_is_there(void);
+double bench_python(const char *what, enum bench_place place);
+
 /* The line above a table. */
 void bench_head(void);
 /* A row: two figures in a unit, each with a text in brackets or NULL, and the ratio's mark. */

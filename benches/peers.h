@@ -13,6 +13,11 @@ extern "C" {
 WEAK void boost_mutex_make(void *place, size_t size);
 WEAK void boost_mutex_lock(void *place);
 WEAK void boost_mutex_unlock(void *place);
+WEAK void boost_condition_make(void *place, size_t size);
+WEAK void boost_condition_lock(void *place);
+WEAK void boost_condition_unlock(void *place);
+WEAK void boost_condition_wait(void *place);
+WEAK void boost_condition_notify(void *place);
 WEAK void boost_semaphore_make(void *place, size_t size, unsigned value);
 WEAK void boost_semaphore_wait(void *place);
 WEAK void boost_semaphore_post(void *place);

@@ -1,0 +1,151 @@
+"""CPython's multiprocessing as a peer: does one thing, and prints how many nanoseconds each took."""
+import multiprocessing as mp
+import os
+import sys
+import time
+
+what, place = sys.argv[1], sys.argv[2]
+context = mp.get_context("fork")
+
+
+def pin(index):
+    cpus = sorted(os.sched_getaffinity(0))
+    if place != "anywhere":
+        os.sched_setaffinity(0, {cpus[index % len(cpus) if place == "apart" else 0]})
+
+
+def race(processes, work):
+    """The time of each process's work, which begins when all are there."""
+    ready, go = context.Semaphore(0), context.Event()
+
+    def run(index):
+        pin(index)
+        ready.release()
+        go.wait()
+        work(index)
+
+    children = [context.Process(target=run, args=(index,)) for index in range(processes)]
+    for child in children:
+        child.start()
+    for _ in children:
+        ready.acquire()
+    began = time.monotonic_ns()
+    go.set()
+    for child in children:
+        child.join()
+        if child.exitcode != 0:
+            sys.exit(1)
+    return time.monotonic_ns() - began
+
+
+def alone(times, work):
+    began = time.monotonic_ns()
+    for _ in range(times):
+        work()
+    return (time.monotonic_ns() - began) / times
+
+
+def pairs(lock):
+    def pair():
+        lock.acquire()
+        lock.release()
+
+    return alone(100000, pair)
+
+
+def contended(processes):
+    turns, lock, number = 20000, context.Lock(), context.RawValue("q", 0)
+
+    def work(index):
+        for _ in range(turns):
+            with lock:
+                number.value += 1
+
+    took = race(processes, work)
+    assert number.value == turns * processes
+    return took / number.value
+
+
+def semaphore():
+    turns, there, back = 2000, context.Semaphore(0), context.Semaphore(0)
+
+    def work(index):
+        for _ in range(turns):
+            if index == 0:
+                there.release()
+                back.acquire()
+            else:
+                there.acquire()
+                back.release()
+
+    return race(2, work) / turns
+
+
+def condition():
+    turns, turn = 1000, context.RawValue("i", 0)
+    theirs = context.Condition(context.Lock())
+
+    def work(index):
+        with theirs:
+            for _ in range(turns):
+                while turn.value != index:
+                    theirs.wait()
+                turn.value = 1 - index
+                theirs.notify()
+
+    return race(2, work) / turns
+
+
+def barrier(parties):
+    cycles, theirs = 500, context.Barrier(parties)
+
+    def work(index):
+        for _ in range(cycles):
+            theirs.wait()
+
+    return race(parties, work) / cycles
+
+
+def event():
+    turns, events = 1000, (context.Event(), context.Event())
+
+    def work(index):
+        for _ in range(turns):
+            if index == 0:
+                events[0].set()
+            events[1 - index].wait()
+            events[1 - index].clear()
+            if index == 1:
+                events[1].set()
+
+    return race(2, work) / turns
+
+
+def fetch_add():
+    turns, value = 20000, context.Value("q", 0)
+
+    def work(index):
+        for _ in range(turns):
+            with value.get_lock():
+                value.value += 1
+
+    took = race(2, work)
+    assert value.value == 2 * turns
+    return took / value.value
+
+
+print(
+    {
+        "lock": lambda: pairs(context.Lock()),
+        "rlock": lambda: pairs(context.RLock()),
+        "contended-2": lambda: contended(2),
+        "contended-8": lambda: contended(8),
+        "semaphore-alone": lambda: pairs(context.Semaphore(2)),
+        "semaphore": semaphore,
+        "condition": condition,
+        "barrier-2": lambda: barrier(2),
+        "barrier-4": lambda: barrier(4),
+        "event": event,
+        "fetch-add": fetch_add,
+    }[what]()
+)
