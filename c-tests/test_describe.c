@@ -5,6 +5,7 @@
 
 #include <pthread.h>
 #include <signal.h>
+#include <stdio.h>
 #include <string.h>
 
 typedef struct about {
@@ -63,13 +64,21 @@ static int die_with_both(mp_child *self, void *user)
 
 static int describes_its_own(mp_child *self, void *user)
 {
-    about a = {mp_child_lock(self, 0), mp_child_rlock(self, 1), "<Lock(owner=SomeOtherProcess)>",
-               "<RLock(SomeOtherProcess, nonzero)>"};
+    char lock[80], rlock[80];
+    about a = {mp_child_lock(self, 0), mp_child_rlock(self, 1), lock, rlock};
+    about renamed = {a.l, a.r, "<Lock(owner=scribe the second)>", "<RLock(scribe the second, 1)>"};
+    about other = {a.l, a.r, "<Lock(owner=SomeOtherProcess)>", "<RLock(SomeOtherProcess, nonzero)>"};
 
     CHECK(user == NULL);
+    snprintf(lock, sizeof lock, "<Lock(owner=%s)>", mp_process_name(mp_current_process()));
+    snprintf(rlock, sizeof rlock, "<RLock(%s, 1)>", mp_process_name(mp_current_process()));
+    CHECK_CONTAINS(lock, "Process-");
     CHECK_OK(mp_lock_acquire(mp_child_lock(self, 0), MP_FOREVER));
     CHECK_OK(mp_rlock_acquire(mp_child_rlock(self, 1), MP_FOREVER));
     described(&a);
+    CHECK_INT(in_fork(described, &other), 0);
+    CHECK_OK(mp_process_set_name(mp_current_process(), "scribe the second"));
+    described(&renamed);
     CHECK_OK(mp_rlock_release(mp_child_rlock(self, 1)));
     CHECK_OK(mp_lock_release(mp_child_lock(self, 0)));
     return 0;

@@ -587,8 +587,8 @@ mp_status mp_lock_locked(const mp_lock *lock, bool *locked);
 mp_status mp_lock_recovered(const mp_lock *lock, bool *recovered);
 
 /*
- * Writes a text about the lock: "<Lock(owner=None)>", or with MainProcess, the name of the
- * program's first process, where it holds the lock and asks; any other holder is
+ * Writes a text about the lock: "<Lock(owner=None)>", or with the name of the process that asks
+ * where that one holds it, as in "<Lock(owner=MainProcess)>"; any other holder is
  * SomeOtherProcess.
  *
  * text: where it goes, with a zero at its end. size: bytes of that.
@@ -730,8 +730,8 @@ mp_status mp_rlock_locked(const mp_rlock *rlock, bool *locked);
 mp_status mp_rlock_recovered(const mp_rlock *rlock, bool *recovered);
 
 /*
- * Writes a text about the RLock: "<RLock(None, 0)>"; "<RLock(MainProcess, 2)>" where a thread of
- * the program's first process asks that holds it, with how often it does; else
+ * Writes a text about the RLock: "<RLock(None, 0)>"; where the thread that asks holds it the
+ * name of its process and how often it does, as in "<RLock(MainProcess, 2)>"; else
  * SomeOtherThread, of the process that asks, or SomeOtherProcess, and nonzero.
  *
  * text: where it goes, with a zero at its end. size: bytes of that.

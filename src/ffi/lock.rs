@@ -160,8 +160,8 @@ pub unsafe extern "C" fn mp_lock_recovered(lock: *const mp_lock, recovered: *mut
     })
 }
 
-/// Writes a text about the lock: "<Lock(owner=None)>", or with MainProcess, the name of the
-/// program's first process, where it holds the lock and asks; any other holder is
+/// Writes a text about the lock: "<Lock(owner=None)>", or with the name of the process that asks
+/// where that one holds it, as in "<Lock(owner=MainProcess)>"; any other holder is
 /// SomeOtherProcess.
 ///
 /// text: where it goes, with a zero at its end. size: bytes of that.

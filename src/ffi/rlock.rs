@@ -164,8 +164,8 @@ pub unsafe extern "C" fn mp_rlock_recovered(rlock: *const mp_rlock, recovered: *
     })
 }
 
-/// Writes a text about the RLock: "<RLock(None, 0)>"; "<RLock(MainProcess, 2)>" where a thread of
-/// the program's first process asks that holds it, with how often it does; else
+/// Writes a text about the RLock: "<RLock(None, 0)>"; where the thread that asks holds it the
+/// name of its process and how often it does, as in "<RLock(MainProcess, 2)>"; else
 /// SomeOtherThread, of the process that asks, or SomeOtherProcess, and nonzero.
 ///
 /// text: where it goes, with a zero at its end. size: bytes of that.

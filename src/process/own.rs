@@ -2,6 +2,7 @@
 
 use super::Process;
 use crate::error::Result;
+use crate::sync;
 use crate::sys::local::Local;
 use crate::sys::{exit, random};
 use serde::{Deserialize, Serialize};
@@ -73,6 +74,7 @@ static OWN: Local<Own> = Local::new();
 
 /// In a child: this is who it is. The hooks are the ones that its parent's forked children run.
 pub(crate) fn begin(origin: Origin, after_fork: Vec<Hook>) {
+    sync::name_this_process(&origin.name.to_string_lossy());
     OWN.begin(Own { origin, after_fork, ..Own::default() });
 }
 
@@ -85,6 +87,7 @@ pub(crate) fn is_daemon() -> bool {
 }
 
 pub(crate) fn set_name(name: CString) {
+    sync::name_this_process(&name.to_string_lossy());
     OWN.with(|own| own.origin.name = name);
 }
 

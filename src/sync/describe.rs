@@ -1,25 +1,28 @@
 //! What a lock says of itself, in CPython's words.
 
 use crate::park::{Owner, Tree};
-use crate::shm::{LockBlock, ThisTree};
+use crate::shm::LockBlock;
+use crate::sys::local::Local;
 
-/// The tree's first process, the only one that has a name so far.
-const FIRST: (u32, u16) = (1, 1);
+/// What this process is called; empty: as nobody has said.
+static NAME: Local<String> = Local::new();
+
+/// From now on this process is called so.
+pub(crate) fn name_this_process(name: &str) {
+    NAME.begin(name.into());
+}
 
 impl LockBlock {
     /// `<Lock(owner=None)>`.
     pub(crate) fn describe<T: Tree>(&self, tree: &T) -> String {
-        format!("<Lock(owner={})>", self.lock.owner().map_or("None", |owner| process(tree, owner)))
+        format!("<Lock(owner={})>", self.lock.owner().map_or("None".into(), |owner| process(tree, owner)))
     }
 
     /// `<RLock(MainProcess, 2)>`. How often others have it is theirs to know.
     pub(crate) fn describe_recursive<T: Tree>(&self, tree: &T) -> String {
         // A thread's own answers stay true while it looks.
         if self.is_this_threads(tree) {
-            return match process(tree, tree.me()) {
-                name @ "MainProcess" => format!("<RLock({name}, {})>", self.lock.depth()),
-                name => format!("<RLock({name}, nonzero)>"),
-            };
+            return format!("<RLock({}, {})>", process(tree, tree.me()), self.lock.depth());
         }
         match self.lock.owner() {
             None => "<RLock(None, 0)>".into(),
@@ -29,12 +32,10 @@ impl LockBlock {
     }
 }
 
-/// The caller's own process by its name, if it has one.
-fn process<T: Tree>(tree: &T, owner: Owner) -> &'static str {
-    let here = ThisTree.me();
-    if owner == tree.me() && (here.slot(), here.generation()) == FIRST {
-        "MainProcess"
-    } else {
-        "SomeOtherProcess"
+/// The caller's own process by its name.
+fn process<T: Tree>(tree: &T, owner: Owner) -> String {
+    if owner != tree.me() {
+        return "SomeOtherProcess".into();
     }
+    NAME.with(|name| if name.is_empty() { "MainProcess".into() } else { name.clone() })
 }

@@ -2,6 +2,7 @@
 #![forbid(unsafe_code)]
 
 mod describe;
+pub(crate) use describe::name_this_process;
 pub(crate) mod guarding;
 pub(crate) mod barrier;
 pub(crate) mod condition;
