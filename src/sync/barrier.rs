@@ -27,7 +27,10 @@ pub(crate) fn create(
     let block = shm::resolve_in::<BarrierBlock>(s, object.r, Kind::Barrier);
     match block.and_then(|block| shm::data(&block.head)) {
         Some(data) => data.write(rows, action),
-        None => return Err(overwritten()),
+        None => {
+            shm::release(object.entry);
+            return Err(overwritten());
+        }
     }
     Ok(object)
 }
