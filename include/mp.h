@@ -830,9 +830,10 @@ mp_status mp_semaphore_new(mp_semaphore **semaphore,
 /*
  * Takes a slot, waiting for one for up to timeout.
  *
- * timeout: nanoseconds.
+ * timeout: nanoseconds. With give_back it takes up to 20 ms more where another process was
+ *     stopped just as it took or gave back a slot.
  *
- * MP_ERR_TIMEOUT: no slot was free all the time.
+ * MP_ERR_TIMEOUT: no slot was free all the time, or such a process was not done.
  * MP_ERR_NO_MEMORY: of a semaphore with give_back 2046 other processes have slots.
  * MP_ERR_STATE: the block of a semaphore with give_back was overwritten by a stray pointer.
  *
@@ -854,6 +855,9 @@ mp_status mp_semaphore_acquire(mp_semaphore *semaphore, mp_timeout timeout);
  * MP_ERR_NOT_OWNER: the semaphore was made with give_back, and this process has not so many.
  *     Nothing changes.
  * MP_ERR_STATE: the block of a semaphore with give_back was overwritten by a stray pointer.
+ *
+ * Kill: one who is killed in here has given all of them back or none; where it has, those who
+ * wait get them, if up to 75 ms later, and up to 750 ms where they have waited for ten seconds.
  */
 mp_status mp_semaphore_release(mp_semaphore *semaphore, size_t count);
 
@@ -1181,7 +1185,7 @@ mp_status mp_event_new(mp_event **event, const mp_event_options *options);
  * where it is set. What the caller stored before is there for whoever finds it set.
  *
  * Kill: one who is killed in this call has set the flag or not; where it has, all who wait are
- * released, if a second later.
+ * released, if up to 75 ms later, and up to 750 ms where they have waited for ten seconds.
  */
 mp_status mp_event_set(mp_event *event);
 

@@ -41,6 +41,11 @@ impl Deadline {
         }
     }
 
+    /// The same, but no sooner than after `least`.
+    pub(crate) fn or_after(self, least: Duration) -> Self {
+        if self.remaining() >= least { self } else { Deadline::At(Instant::now() + least) }
+    }
+
     /// Whether it is time to give up.
     pub(crate) fn is_over(self) -> bool {
         self.remaining().is_zero()
@@ -63,6 +68,16 @@ mod tests {
         assert!(matches!(Deadline::after(FOREVER), Deadline::Never));
         assert!(!Deadline::after(FOREVER).is_over());
         assert!(!Deadline::after(FOREVER - 1).is_over());
+    }
+
+    #[test]
+    fn a_deadline_is_put_off() {
+        let hour = Duration::from_secs(3600);
+        for soon in [Deadline::NoWait, Deadline::after(1)] {
+            assert!(soon.or_after(hour).remaining() > hour / 2);
+        }
+        assert!(Deadline::At(Instant::now() + 2 * hour).or_after(hour).remaining() > hour);
+        assert!(matches!(Deadline::Never.or_after(hour), Deadline::Never));
     }
 
     #[test]

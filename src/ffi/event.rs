@@ -81,7 +81,7 @@ pub unsafe extern "C" fn mp_event_new(
 /// where it is set. What the caller stored before is there for whoever finds it set.
 ///
 /// Kill: one who is killed in this call has set the flag or not; where it has, all who wait are
-/// released, if a second later.
+/// released, if up to 75 ms later, and up to 750 ms where they have waited for ten seconds.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn mp_event_set(event: *mut mp_event) -> mp_status {
     guard("mp_event_set", || {

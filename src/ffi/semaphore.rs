@@ -101,9 +101,10 @@ pub unsafe extern "C" fn mp_semaphore_new(
 
 /// Takes a slot, waiting for one for up to timeout.
 ///
-/// timeout: nanoseconds.
+/// timeout: nanoseconds. With give_back it takes up to 20 ms more where another process was
+///     stopped just as it took or gave back a slot.
 ///
-/// MP_ERR_TIMEOUT: no slot was free all the time.
+/// MP_ERR_TIMEOUT: no slot was free all the time, or such a process was not done.
 /// MP_ERR_NO_MEMORY: of a semaphore with give_back 2046 other processes have slots.
 /// MP_ERR_STATE: the block of a semaphore with give_back was overwritten by a stray pointer.
 ///
@@ -140,6 +141,9 @@ pub unsafe extern "C" fn mp_semaphore_acquire(
 /// MP_ERR_NOT_OWNER: the semaphore was made with give_back, and this process has not so many.
 ///     Nothing changes.
 /// MP_ERR_STATE: the block of a semaphore with give_back was overwritten by a stray pointer.
+///
+/// Kill: one who is killed in here has given all of them back or none; where it has, those who
+/// wait get them, if up to 75 ms later, and up to 750 ms where they have waited for ten seconds.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn mp_semaphore_release(semaphore: *mut mp_semaphore, count: usize) -> mp_status {
     let quick = || handle::block_quickly(semaphore).is_some_and(|block| block.release_quickly(count as u64));

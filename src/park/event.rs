@@ -12,7 +12,7 @@
 //!
 //! Who waits goes by the flag or by the count, so a set that is cleared at once still releases all who waited.
 
-use super::{Spot, Tree, Wait};
+use super::{Patience, Spot, Tree, Wait};
 use crate::sys::atomic::{AtomicU64, Ordering};
 use crate::time::Deadline;
 use std::convert::Infallible;
@@ -26,6 +26,7 @@ const ONE: u64 = 2;
 pub(crate) struct EventWord {
     word: AtomicU64,
     spot: Spot,
+    patience: Patience,
 }
 
 impl EventWord {
@@ -75,7 +76,10 @@ impl EventWord {
             let now = self.word.load(Ordering::SeqCst);
             (now & SET != 0 || now & !SET != began & !SET).then_some(())
         };
-        let ended = self.spot.wait(tree, deadline, false, look, || Ok::<(), Infallible>(()));
+        if look().is_some() || !deadline.is_over() && self.patience.spin(|| look().is_some()) {
+            return true;
+        }
+        let ended = self.spot.wait_asleep(tree, deadline, false, look, || Ok::<(), Infallible>(()));
         matches!(ended, Ok(Wait::Found(())))
     }
 

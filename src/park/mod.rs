@@ -18,6 +18,7 @@ mod condition;
 mod event;
 mod lock;
 mod owner;
+mod patience;
 mod rlock;
 mod semaphore;
 mod spot;
@@ -28,13 +29,12 @@ pub(crate) use condition::{ConditionWords, Nodes, PARTS};
 pub(crate) use event::EventWord;
 pub(crate) use lock::{Held, OwnerLock};
 pub(crate) use owner::Owner;
+pub(crate) use patience::Patience;
 pub(crate) use rlock::{TooDeep, holder};
 pub(crate) use semaphore::{Accounts, MOST_SLOTS, NoSlot, NotTaken, SemaphoreWord};
 pub(crate) use spot::{Spot, Wait};
 
-use crate::sys::atomic::{AtomicU64, Ordering};
 use crate::sys::cpu;
-use crate::time::Instant;
 use std::time::Duration;
 
 /// What sleepers need to know of the program's other processes.
@@ -70,8 +70,8 @@ pub(crate) trait Tree {
 const SLICE: Duration = Duration::from_millis(50);
 /// What a wait that nobody owns lengthens its slices to.
 const IDLE_SLICE: Duration = Duration::from_millis(500);
-/// After so many slices it counts as idle.
-const IDLE_AFTER: u32 = 20;
+/// After so many slices it counts as idle: some ten seconds, in which a lost wake costs no more than a slice.
+const IDLE_AFTER: u32 = 160;
 /// How often a word is looked at before going to sleep: about a microsecond, well below what a sleep and a
 /// wake cost.
 const SPINS: u32 = 6;
@@ -100,67 +100,13 @@ fn spin<T>(mut look: impl FnMut() -> Option<T>) -> Option<T> {
     look()
 }
 
-/// The longest that [`Patience`] goes on, in nanoseconds: about what a sleep and a wake cost.
-const LONGEST: u64 = 12_000;
-/// Where it ends, and so many waits later begins again.
-const SHORTEST: u64 = 1_000;
-const SHORT_WAITS: u64 = 50;
-/// Between two looks: long enough for the other side to get ahead, where it seems to have a CPU.
-const APART: u32 = 32;
-const TOGETHER: u32 = 2;
-
-/// For how long it pays to look again and again before a sleep: hints in shared memory, which may be anything.
-///
-/// Where both sides have a CPU, the other one is likely done before a sleep and a wake would be. Where they have
-/// one CPU together, giving way to the other one is a sleep and a wake for half the price. And where the CPU is
-/// wanted by somebody else, or nothing comes, neither pays, and waits soon are short.
-#[repr(C)]
-#[derive(Default)]
-pub(crate) struct Patience {
-    /// How much of [`LONGEST`] was taken off; beyond what leaves [`SHORTEST`]: how many waits were short.
-    less: AtomicU64,
-    /// 1: the last thing that was found came while this side ran.
-    apart: AtomicU64,
-}
-
-impl Patience {
-    /// Looks until there is something, or it is time to sleep.
-    pub(crate) fn spin(&self, mut look: impl FnMut() -> bool) -> bool {
-        let less = self.less.load(Ordering::Relaxed);
-        let limit = LONGEST.saturating_sub(less);
-        let pauses = if self.apart.load(Ordering::Relaxed) == 1 { APART } else { TOGETHER };
-        if limit < SHORTEST {
-            pause(pauses);
-            let found = look();
-            let over = found || less > LONGEST + SHORT_WAITS;
-            self.less.store(if over { 0 } else { less.max(LONGEST) + 1 }, Ordering::Relaxed);
-            return found;
-        }
-        let began = Instant::now();
-        loop {
-            pause(pauses);
-            let apart = look();
-            let found = apart || {
-                cpu::give_way();
-                look()
-            };
-            let took = began.elapsed().as_nanos() as u64;
-            if found || took >= limit {
-                // Somebody else may have had the CPU for long: then a sleep would have been better.
-                let pays = found && took < 2 * LONGEST;
-                self.less.store(if pays { 0 } else { less + limit / 4 }, Ordering::Relaxed);
-                self.apart.store(apart.into(), Ordering::Relaxed);
-                return found;
-            }
-        }
-    }
-}
-
-/// Lets things change, where there is a second CPU on which they may.
-fn pause(times: u32) {
-    for _ in 0..if cpu::several() { times } else { 0 } {
+/// Lets things change, where there is a second CPU on which they may; else false.
+fn pause(times: u32) -> bool {
+    let several = cpu::several();
+    for _ in 0..if several { times } else { 0 } {
         std::hint::spin_loop();
     }
+    several
 }
 
 #[cfg(test)]

@@ -20,26 +20,33 @@
 //! All are single stores by the holder of a lock, so a process killed anywhere has done its step or has not. What
 //! is free is what the words leave of the limit.
 
-use super::{Owner, OwnerLock, Spot, Tree, Wait};
-use crate::sys::atomic::{AtomicU64, Ordering};
+use super::{Owner, OwnerLock, Patience, Spot, Tree, Wait};
+use crate::sys::atomic::{AtomicU32, AtomicU64, Ordering};
 use crate::time::Deadline;
 use std::convert::Infallible;
+use std::time::Duration;
 
 /// The most slots that any semaphore has.
 pub(crate) const MOST_SLOTS: u64 = i32::MAX as u64;
+
+/// For so long who takes a slot waits for one who is just changing the accounts, also where it should not wait: that
+/// is over in a moment, unless that one was stopped there. Else a slot that is free would be said not to be.
+const MOMENT: Duration = Duration::from_millis(20);
 
 /// The number of free slots, and where who wants one sleeps.
 #[repr(C)]
 #[derive(Default)]
 pub(crate) struct SemaphoreWord {
-    free: AtomicU64,
+    free: AtomicU32,
+    patience: Patience,
     spot: Spot,
 }
 
 impl SemaphoreWord {
     /// For a block that is claimed again.
     pub(crate) fn reset(&self, free: u64) {
-        self.free.store(free, Ordering::Relaxed);
+        self.free.store(u32::try_from(free).unwrap_or(u32::MAX), Ordering::Relaxed);
+        self.patience.reset();
         self.spot.reset();
     }
 
@@ -60,8 +67,11 @@ impl SemaphoreWord {
 
     /// Takes a slot, waiting for one; false when the time ran out.
     pub(crate) fn acquire<T: Tree>(&self, tree: &T, deadline: Deadline) -> bool {
+        if self.try_acquire() || !deadline.is_over() && self.patience.spin(|| self.try_acquire()) {
+            return true;
+        }
         let look = || self.try_acquire().then_some(());
-        let ended = self.spot.wait(tree, deadline, false, look, || Ok::<(), Infallible>(()));
+        let ended = self.spot.wait_asleep(tree, deadline, false, look, || Ok::<(), Infallible>(()));
         matches!(ended, Ok(Wait::Found(())))
     }
 
@@ -70,11 +80,13 @@ impl SemaphoreWord {
     pub(crate) fn release<T: Tree>(&self, count: u64, most: u64) -> bool {
         let mut seen = self.free.load(Ordering::Relaxed);
         loop {
-            if seen.checked_add(count).is_none_or(|sum| sum > most) {
+            // `most` is no more than MOST_SLOTS; what was overwritten may be.
+            let sum = u64::from(seen).saturating_add(count);
+            if sum > most.min(MOST_SLOTS) {
                 return false;
             }
             // SeqCst: see `Spot::notify_swapped`.
-            match self.free.compare_exchange_weak(seen, seen + count, Ordering::SeqCst, Ordering::Relaxed) {
+            match self.free.compare_exchange_weak(seen, sum as u32, Ordering::SeqCst, Ordering::Relaxed) {
                 Ok(_) => break,
                 Err(now) => seen = now,
             }
@@ -90,7 +102,7 @@ impl SemaphoreWord {
 
     /// How many slots are free, at some moment.
     pub(crate) fn free(&self) -> u64 {
-        self.free.load(Ordering::Relaxed)
+        self.free.load(Ordering::Relaxed).into()
     }
 }
 
@@ -134,33 +146,33 @@ impl Accounts<'_> {
         self.taken() < self.limit
     }
 
-    fn locked<T: Tree, R>(&self, tree: &T, body: impl FnOnce() -> R) -> R {
-        // Without a limit it comes.
-        self.lock.acquire(tree, || Deadline::Never);
+    /// None where the time ran out.
+    fn locked<T: Tree, R>(&self, tree: &T, deadline: Deadline, body: impl FnOnce() -> R) -> Option<R> {
+        self.lock.acquire(tree, || deadline.or_after(MOMENT))?;
         let result = body();
         self.lock.release(tree);
-        result
+        Some(result)
     }
 
     /// Takes a slot, waiting for one.
     pub(crate) fn acquire<T: Tree>(&self, tree: &T, deadline: Deadline) -> Result<(), NoSlot> {
-        if self.try_acquire(tree)? {
+        if self.try_acquire(tree, deadline)? {
             return Ok(());
         }
         loop {
             let look = || self.is_free().then_some(());
             let tick = || {
-                self.give_back_of_dead(tree);
+                self.give_back_of_dead(tree, deadline);
                 Ok::<(), Infallible>(())
             };
             // Owned: somebody has the slots, and may be dead.
             match self.spot.wait(tree, deadline, true, look, tick) {
                 Ok(Wait::Found(())) => {}
                 Ok(Wait::TimedOut) => {
-                    return if self.try_acquire(tree)? { Ok(()) } else { Err(NoSlot::TimedOut) };
+                    return if self.try_acquire(tree, deadline)? { Ok(()) } else { Err(NoSlot::TimedOut) };
                 }
             }
-            if self.try_acquire(tree)? {
+            if self.try_acquire(tree, deadline)? {
                 return Ok(());
             }
             if deadline.is_over() {
@@ -169,11 +181,11 @@ impl Accounts<'_> {
         }
     }
 
-    fn try_acquire<T: Tree>(&self, tree: &T) -> Result<bool, NoSlot> {
+    fn try_acquire<T: Tree>(&self, tree: &T, deadline: Deadline) -> Result<bool, NoSlot> {
         if !self.is_free() {
-            self.give_back_of_dead(tree);
+            self.give_back_of_dead(tree, deadline);
         }
-        let taken = self.locked(tree, || {
+        let taken = self.locked(tree, deadline, || {
             if !self.is_free() {
                 return Ok(false);
             }
@@ -184,6 +196,8 @@ impl Accounts<'_> {
             word.store(u64::from(tree.me().bits()) << 32 | (had + 1), Ordering::Release);
             Ok(true)
         });
+        // Who changes the accounts for so long is no different from one who has the last slot.
+        let taken = taken.unwrap_or(Ok(false));
         if taken.is_err() || taken == Ok(true) && self.is_free() {
             // A wake that came for two, or one that this call has no use for, may have been eaten here.
             self.spot.notify::<T>(1);
@@ -193,7 +207,7 @@ impl Accounts<'_> {
 
     /// Gives `n` slots back that this process has.
     pub(crate) fn release<T: Tree>(&self, tree: &T, n: u64) -> Result<(), NotTaken> {
-        self.locked(tree, || {
+        let given = self.locked(tree, Deadline::Never, || {
             let word = self.word_of(tree.me()).ok_or(NotTaken(0))?;
             let had = count(word.load(Ordering::Relaxed));
             match had.checked_sub(n) {
@@ -202,7 +216,9 @@ impl Accounts<'_> {
                 Some(left) => word.store(u64::from(tree.me().bits()) << 32 | left, Ordering::Release),
             }
             Ok(())
-        })?;
+        });
+        // Without a limit the lock comes.
+        given.unwrap_or(Err(NotTaken(0)))?;
         self.spot.notify::<T>(n.min(MOST_SLOTS) as i32);
         Ok(())
     }
@@ -220,9 +236,10 @@ impl Accounts<'_> {
     }
 
     /// What the dead had is free.
-    pub(crate) fn give_back_of_dead<T: Tree>(&self, tree: &T) {
+    pub(crate) fn give_back_of_dead<T: Tree>(&self, tree: &T, deadline: Deadline) {
         let dead = |word: &AtomicU64| is_dead(tree, word.load(Ordering::Relaxed));
-        if self.words.iter().any(dead) && self.locked(tree, || self.clear_dead(tree)) {
+        if self.words.iter().any(dead) && self.locked(tree, deadline, || self.clear_dead(tree)) == Some(true)
+        {
             self.spot.notify::<T>(i32::MAX);
         }
     }

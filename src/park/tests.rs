@@ -408,28 +408,14 @@ fn every_item_reaches_a_sleeper() {
     assert_eq!(spot.sleepers(), 0);
 }
 
-/// What does not pay is given up soon, tried again at times, and back at once when it pays.
+/// The header gives these numbers.
 #[test]
-fn patience_is_as_long_as_it_pays() {
-    let patience = Patience::default();
-    let long = || LONGEST.saturating_sub(patience.less.load(Ordering::Relaxed)) >= SHORTEST;
-    let mut waits = 0;
-    while long() {
-        assert!(!patience.spin(|| false));
-        waits += 1;
+fn a_lost_wake_costs_a_slice() {
+    for _ in 0..1000 {
+        let (short, idle) = (slice(false, Duration::MAX), slice(true, Duration::MAX));
+        assert!((50..=75).contains(&short.as_millis()), "{short:?}");
+        assert!((500..=750).contains(&idle.as_millis()), "{idle:?}");
+        assert_eq!(slice(false, Duration::from_millis(7)), Duration::from_millis(7));
     }
-    assert!((2..30).contains(&waits), "{waits}");
-    for _ in 0..SHORT_WAITS {
-        assert!(!long() && !patience.spin(|| false));
-    }
-    while !long() {
-        patience.spin(|| false);
-        waits += 1;
-    }
-    assert!(waits < 60, "{waits}");
-    patience.less.store(u64::MAX, Ordering::Relaxed);
-    assert!(!patience.spin(|| false) && long(), "a hint that makes no sense");
-    patience.less.store(LONGEST, Ordering::Relaxed);
-    assert!(patience.spin(|| true) && long());
-    assert_eq!(patience.less.load(Ordering::Relaxed), 0);
+    assert!((8..=12).contains(&(SLICE * 5 / 4 * IDLE_AFTER).as_secs()));
 }

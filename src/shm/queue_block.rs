@@ -41,7 +41,7 @@ pub(crate) struct Side {
     /// The other side's position as the lock's last holder saw it: at most too old.
     pub(crate) seen: AtomicU64,
     pub(crate) patience: Patience,
-    _line: [AtomicU64; 3],
+    _line: [AtomicU64; 4],
     /// See `queue/position.rs`. Only the lock's holder stores it.
     pub(crate) position: AtomicU64,
     _line_too: [AtomicU64; 7],

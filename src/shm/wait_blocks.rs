@@ -13,7 +13,6 @@ use std::sync::atomic::{AtomicU64, Ordering};
 pub(crate) struct EventBlock {
     pub(crate) head: BlockHead,
     pub(crate) event: EventWord,
-    _room: AtomicU64,
 }
 
 /// A barrier. Its data are two rows of parties, and what names the action.
@@ -27,7 +26,7 @@ pub(crate) struct BarrierBlock {
     pub(crate) user: AtomicU64,
     /// Changed by all parties: on a line of their own.
     pub(crate) words: BarrierWords,
-    _room: [AtomicU64; 4],
+    _room: [AtomicU64; 5],
 }
 
 /// A condition.

@@ -42,10 +42,10 @@ fn online() -> usize {
     unsafe { libc::sysconf(libc::_SC_NPROCESSORS_ONLN) }.max(1) as usize
 }
 
-/// Lets somebody else run here, if anybody wants to.
-pub(crate) fn give_way() {
+/// Lets somebody else run here, if anybody wants to. Whether somebody may have.
+pub(crate) fn give_way() -> bool {
     // SAFETY: it has no arguments, and on Linux it always succeeds.
-    unsafe { libc::sched_yield() };
+    unsafe { libc::sched_yield() == 0 }
 }
 
 /// Yields that took longer than this found somebody at work here who does not wait for what we wait for.

@@ -27,7 +27,7 @@ fn what_is_too_much_changes_nothing() {
         (1, u64::MAX, 3),
         (MOST_SLOTS, 1, MOST_SLOTS),
         // An overwritten word must not wrap.
-        (u64::MAX, 1, MOST_SLOTS),
+        (u32::MAX.into(), 1, MOST_SLOTS),
     ] {
         let s = counting(free);
         assert!(!s.release::<Fake>(count, most), "{free} + {count} of {most}");
@@ -119,6 +119,19 @@ fn who_took_slots_gives_them_back() {
     assert_eq!(s.release(&a, 1), Err(NotTaken(0)));
     assert_eq!(s.release(&b, 1), Ok(()));
     assert!(room.words.iter().all(|w| w.load(Ordering::Relaxed) == 0) && !room.lock.is_held());
+}
+
+#[test]
+fn accounts_that_somebody_changes_for_ever_are_not_waited_for() {
+    let (a, room) = (Fake::new(1), Room::new(3));
+    let (b, s) = (a.other(2), room.of(3));
+    // As one who was stopped in the middle of it.
+    assert!(room.lock.try_quickly(b.me()));
+    for deadline in [try_once as fn() -> Deadline, soon] {
+        assert_eq!(s.acquire(&a, deadline()), Err(NoSlot::TimedOut));
+    }
+    assert!(room.lock.release(&b));
+    assert_eq!(s.acquire(&a, Deadline::NoWait), Ok(()));
 }
 
 #[test]

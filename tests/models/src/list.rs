@@ -221,7 +221,7 @@ pub const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "semaphore_released_without_order",
         file: "semaphore.rs",
-        edits: &[("seen + count, Ordering::SeqCst,", "seen + count, Ordering::Release,")],
+        edits: &[("sum as u32, Ordering::SeqCst,", "sum as u32, Ordering::Release,")],
         model: "semaphore_release_two",
         says: LOST,
     },
@@ -236,8 +236,8 @@ pub const MUTANTS: &[Mutant] = &[
         name: "semaphore_released_in_two_steps",
         file: "semaphore.rs",
         edits: &[(
-            "match self.free.compare_exchange_weak(seen, seen + count, Ordering::SeqCst, Ordering::Relaxed) {",
-            "self.free.store(seen + count, Ordering::SeqCst);\nmatch Ok::<u64, u64>(0) {",
+            "match self.free.compare_exchange_weak(seen, sum as u32, Ordering::SeqCst, Ordering::Relaxed) {",
+            "self.free.store(sum as u32, Ordering::SeqCst);\nmatch Ok::<u32, u32>(0) {",
         )],
         model: "semaphore_two_slots",
         says: "slots",
@@ -294,8 +294,8 @@ pub const MUTANTS: &[Mutant] = &[
         name: "condition_leaves_without_comparison",
         file: "condition.rs",
         edits: &[(
-            "if seen.change(self.0, 0) {\n                    return false;",
-            "{\n                    self.0.store(0, Ordering::Release);\n                    return false;",
+            "if seen.change(self.node, 0) {\n                    return false;",
+            "{\n                    self.node.store(0, Ordering::Release);\n                    return false;",
         )],
         model: "condition_timeout",
         says: LOST,
@@ -304,8 +304,8 @@ pub const MUTANTS: &[Mutant] = &[
         name: "condition_grants_without_comparison",
         file: "condition.rs",
         edits: &[(
-            "let done = node.change(word, bits(GRANTED, next, node.owner));",
-            "word.store(bits(GRANTED, next, node.owner), Ordering::Release); let done = true;",
+            "let done = node.change(word, granted);",
+            "word.store(granted, Ordering::Release); let done = true;",
         )],
         model: "condition_timeout",
         says: LOST,
@@ -331,6 +331,26 @@ pub const MUTANTS: &[Mutant] = &[
         says: LOST,
     },
     Mutant {
+        name: "condition_sleeps_without_a_word",
+        file: "condition.rs",
+        edits: &[(
+            "if seen.state == WAITING {\n                let asleep",
+            "if false {\n                let asleep",
+        )],
+        model: "condition_two",
+        says: LOST,
+    },
+    Mutant {
+        name: "condition_says_asleep_without_comparison",
+        file: "condition.rs",
+        edits: &[(
+            "if !seen.change(self.node, asleep) {\n                    continue;\n                }",
+            "self.node.store(asleep, Ordering::Release);",
+        )],
+        model: "condition_two",
+        says: LOST,
+    },
+    Mutant {
         name: "condition_counts_the_tries",
         file: "condition.rs",
         edits: &[(
@@ -343,7 +363,7 @@ pub const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "condition_forgets_grants_of_the_dead",
         file: "condition.rs",
-        edits: &[("                self.move_grant(tree, node.number);\n", "")],
+        edits: &[("            self.move_grant(tree, node.number);\n", "")],
         model: "condition_kill",
         says: "the survivors do not go on",
     },

@@ -24,6 +24,10 @@ impl Deadline {
         }
     }
 
+    pub(crate) fn or_after(self, _least: Duration) -> Self {
+        if matches!(self, Deadline::Never) { self } else { Deadline::Strike }
+    }
+
     pub(crate) fn is_over(self) -> bool {
         self.remaining().is_zero()
     }

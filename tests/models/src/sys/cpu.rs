@@ -4,6 +4,8 @@ pub(crate) fn several() -> bool {
     false
 }
 
-pub(crate) fn give_way() {}
+pub(crate) fn give_way() -> bool {
+    false
+}
 
 pub(crate) fn give_way_where_it_pays() {}
