@@ -10,7 +10,7 @@
 #include <semaphore.h>
 #include <unistd.h>
 
-enum { LIBMP, PEER, PIPES, SUBJECTS };
+enum { LIBMP, PEER, CPYTHON, PIPES, SUBJECTS };
 enum { ROUNDS = 11, CYCLES = 3000 };
 
 static struct page {
@@ -43,6 +43,8 @@ static void cycles(void *user, int index)
 static double measure_cycles(void *user, int subject, double *second)
 {
     (void)second;
+    if (subject == CPYTHON)
+        return bench_python(*(int *)user == 2 ? "barrier-2" : "barrier-4", ANYWHERE);
     return (double)bench_race(*(int *)user, ANYWHERE, 0, cycles, &subject) / CYCLES;
 }
 
@@ -84,14 +86,17 @@ static double measure_turns(void *user, int subject, double *second)
 {
     (void)user;
     (void)second;
+    if (subject == CPYTHON)
+        return bench_python("event", ANYWHERE);
     return (double)bench_race(2, ANYWHERE, 0, turns, &subject) / CYCLES;
 }
 
 static void barriers(const char *name, int parties, double mark)
 {
-    static const struct bench_subject subjects[] = {{"libmp", false}, {"pthread", false}};
-    const double marks[] = {0, mark};
-    double figures[2 * ROUNDS];
+    const struct bench_subject subjects[] = {
+        {"libmp", false}, {"pthread", false}, {"CPython", !bench_python_is_there()}};
+    const double marks[] = {0, mark, 0};
+    double figures[3 * ROUNDS];
     pthread_barrierattr_t attributes;
 
     if (!bench_wanted(name))
@@ -100,8 +105,8 @@ static void barriers(const char *name, int parties, double mark)
         pthread_barrierattr_setpshared(&attributes, PTHREAD_PROCESS_SHARED) != 0 ||
         pthread_barrier_init(&page->barrier, &attributes, (unsigned)parties) != 0)
         bench_die("setup");
-    bench_rounds(measure_cycles, &parties, subjects, 2, ROUNDS, figures, NULL);
-    bench_rows(name, subjects, 2, ROUNDS, figures, 1e3, "us", false, LOW, marks);
+    bench_rounds(measure_cycles, &parties, subjects, 3, ROUNDS, figures, NULL);
+    bench_rows(name, subjects, 3, ROUNDS, figures, 1e3, "us", false, LOW, marks);
     pthread_barrier_destroy(&page->barrier);
     pthread_barrierattr_destroy(&attributes);
     if (mp_barrier_free(barrier) < 0)
@@ -110,12 +115,14 @@ static void barriers(const char *name, int parties, double mark)
 
 int main(int argc, char **argv)
 {
-    static const struct bench_subject subjects[] = {{"libmp", false}, {"sem_t", false}, {"pipe(2)", false}};
+    struct bench_subject subjects[] = {
+        {"libmp", false}, {"sem_t", false}, {"CPython", false}, {"pipe(2)", false}};
     double figures[SUBJECTS * ROUNDS];
     int i;
 
     bench_begin(argc, argv);
     page = bench_shared(sizeof *page);
+    subjects[CPYTHON].absent = !bench_python_is_there();
     for (i = 0; i < 2; i++)
         if (mp_event_new(&event[i], NULL) < 0 || sem_init(&page->sem[i], 1, 0) != 0 || pipe(pipes[i]) != 0)
             bench_die("setup");

@@ -24,13 +24,15 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { LIBMP, PLAIN, ROBUST, BOOST, SEM, SUBJECTS };
+/* CPython's is not in the races: only its rate is known. */
+enum { LIBMP, PLAIN, ROBUST, BOOST, SEM, SUBJECTS, CPYTHON = SUBJECTS, ALL };
 enum { RLOCK, RECURSIVE, ROBUST_RECURSIVE, R_SUBJECTS };
 enum { PAIRS = 500000, PAIR_ROUNDS = 21, CALLS = 2000000, RACES = 9, LOCKS = 100000 };
 #define RACE_NS (100 * 1000 * 1000)
 
-static struct bench_subject subjects[SUBJECTS] = {
-    {"libmp", false}, {"plain mutex", false}, {"robust", false}, {"Boost", false}, {"sem_t", false}};
+static struct bench_subject subjects[ALL] = {
+    {"libmp", false}, {"plain mutex", false}, {"robust", false}, {"Boost", false}, {"sem_t", false},
+    {"CPython", false}};
 
 /* What different processes write has lines of its own. */
 static struct page {
@@ -134,6 +136,8 @@ static double measure_pairs(void *user, int subject, double *second)
         return pairs(ROBUST);
     case BOOST:
         return pairs(BOOST);
+    case CPYTHON:
+        return bench_python("lock", ANYWHERE);
     default:
         return pairs(SEM);
     }
@@ -183,17 +187,17 @@ static double measure_call(void *user, int subject, double *second)
 
 static void undisturbed(void)
 {
-    static const double marks[SUBJECTS] = {0, 1.1, 0.8, 0, 0};
+    static const double marks[ALL] = {0, 1.1, 0.8, 0, 0, 0};
     static const struct bench_subject call[] = {{"libmp", false}, {"empty call", false}};
     static const struct bench_subject recursive[R_SUBJECTS] = {
         {"libmp", false}, {"recursive", false}, {"robust, rec.", false}};
-    double ns[SUBJECTS * PAIR_ROUNDS];
+    double ns[ALL * PAIR_ROUNDS];
     int nested;
 
     if (!bench_wanted("acquire + release"))
         return;
-    bench_rounds(measure_pairs, NULL, subjects, SUBJECTS, PAIR_ROUNDS, ns, NULL);
-    bench_rows("acquire + release", subjects, SUBJECTS, PAIR_ROUNDS, ns, 1, "ns", false, LOW, marks);
+    bench_rounds(measure_pairs, NULL, subjects, ALL, PAIR_ROUNDS, ns, NULL);
+    bench_rows("acquire + release", subjects, ALL, PAIR_ROUNDS, ns, 1, "ns", false, LOW, marks);
     for (nested = 0; nested < 2; nested++) {
         bench_rounds(measure_nested, &nested, recursive, R_SUBJECTS, PAIR_ROUNDS, ns, NULL);
         bench_rows(nested ? "the same of an RLock, twice" : "the same of an RLock", recursive, R_SUBJECTS,
@@ -284,6 +288,13 @@ static void contended(int processes, enum bench_place place, int64_t work, int64
         bench_rows(name, subjects, SUBJECTS, RACES, rates, 1e3, "k/s", false, HIGH, marks);
     else
         bench_rows(name, subjects, SUBJECTS, RACES, rates, 1e6, "M/s", false, HIGH, marks);
+    if (work == 0 && place == ANYWHERE) {
+        if (subjects[CPYTHON].absent)
+            bench_missing(name, "CPython");
+        else
+            bench_row(name, rates[RACES / 2] / 1e6, NULL, "CPython",
+                      1e3 / bench_python(processes == 2 ? "contended-2" : "contended-8", place), NULL, "M/s", NO_MARK, 0);
+    }
     bench_rows("    its longest wait", subjects, SUBJECTS, RACES, waits, 1e6, "ms", true, LOW, marks);
     bench_rows("    the unluckiest's share", subjects, SUBJECTS, 1, race.share, 1, "", false, NO_MARK, NULL);
 }
@@ -390,6 +401,7 @@ int main(int argc, char **argv)
     if (!subjects[BOOST].absent)
         boost_mutex_make(page->boost, sizeof page->boost);
 
+    subjects[CPYTHON].absent = !bench_python_is_there();
     bench_head();
     undisturbed();
     for (i = 2; i <= 8; i += 6) {

@@ -12,12 +12,12 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { LIBMP, SEM, BOOST, ACCOUNTED, SUBJECTS };
+enum { LIBMP, SEM, BOOST, CPYTHON, ACCOUNTED, SUBJECTS };
 enum { ROUNDS = 15, PAIRS = 300000, TURNS = 4000 };
 #define RACE_NS (100 * 1000 * 1000)
 
 static struct bench_subject subjects[SUBJECTS] = {
-    {"libmp", false}, {"sem_t", false}, {"Boost", false}, {"give_back", false}};
+    {"libmp", false}, {"sem_t", false}, {"Boost", false}, {"CPython", false}, {"give_back", false}};
 
 /* There, back, and the one of the race. */
 static struct page {
@@ -65,6 +65,8 @@ static double measure_pairs(void *user, int subject, double *second)
 
     (void)user;
     (void)second;
+    if (subject == CPYTHON)
+        return bench_python("semaphore-alone", ANYWHERE);
     for (i = 0; i < PAIRS; i++) {
         acquire(subject, 2);
         release(subject, 2);
@@ -99,6 +101,8 @@ static double measure_trips(void *user, int subject, double *second)
     struct trip *trip = user;
 
     (void)second;
+    if (subject == CPYTHON)
+        return bench_python("semaphore", trip->place);
     trip->subject = subject;
     return (double)bench_race(2, trip->place, 0, turns, trip) / TURNS;
 }
@@ -131,7 +135,7 @@ static double measure_race(void *user, int subject, double *second)
 
 int main(int argc, char **argv)
 {
-    static const double marks[SUBJECTS] = {0, 1.1, 1.1, 0}, rates[SUBJECTS] = {0, 1, 1, 0};
+    static const double marks[SUBJECTS] = {0, 1.1, 1.1, 0, 0}, rates[SUBJECTS] = {0, 1, 1, 0, 0};
     static const char *const names[] = {"hand-over, apart", "hand-over, together", "hand-over"};
     static const enum bench_place places[] = {APART, TOGETHER, ANYWHERE};
     mp_semaphore_options options = MP_SEMAPHORE_OPTIONS;
@@ -142,6 +146,7 @@ int main(int argc, char **argv)
     bench_begin(argc, argv);
     page = bench_shared(sizeof *page);
     subjects[BOOST].absent = boost_semaphore_make == NULL;
+    subjects[CPYTHON].absent = !bench_python_is_there();
     for (i = 0; i < 3; i++) {
         unsigned value = i == 2 ? 2 : 0;
 
@@ -168,6 +173,8 @@ int main(int argc, char **argv)
     }
     if (bench_wanted("a slot for 8")) {
         trip.place = ANYWHERE;
+        /* It would be the same as that of its hand-over. */
+        subjects[CPYTHON].absent = true;
         bench_rounds(measure_race, &trip, subjects, SUBJECTS, ROUNDS, figures, NULL);
         bench_rows("a slot for 8", subjects, SUBJECTS, ROUNDS, figures, 1e6, "M/s", false, HIGH, rates);
     }

@@ -2,7 +2,7 @@
  *
  * How to read it: bench.h says what rounds, ratios and marks are. In "fetch-add, 2 processes" each, on a
  * CPU of its own, adds to one number as fast as it can; what counts is the rate of both together. The
- * peer is C11's atomic_fetch_add, in memory that is shared. The rows for one process, and those for an
+ * peer is C11's atomic_fetch_add, in memory that is shared; CPython has to take a lock for it. The rows for one process, and those for an
  * array's items, say what a call costs beside a plain access, which has neither a check nor a call; who
  * works on many items asks for their address by mp_array_data, or copies by mp_array_read.
  */
@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { LIBMP, PEER, SUBJECTS };
+enum { LIBMP, PEER, CPYTHON, SUBJECTS };
 enum { ROUNDS = 11, CALLS = 1000000, ITEMS = 4096, PASSES = 200 };
 #define RACE_NS (100 * 1000 * 1000)
 
@@ -84,6 +84,8 @@ static double measure_race(void *user, int subject, double *second)
     int64_t before = number(subject), turns = 0, took;
 
     (void)second;
+    if (subject == CPYTHON)
+        return 1e9 / bench_python("fetch-add", APART);
     took = bench_race(processes, APART, RACE_NS, racer, &subject);
     for (i = 0; i < processes; i++)
         turns += page->racer[i].turns;
@@ -137,8 +139,8 @@ static double measure_copy(void *user, int subject, double *second)
 
 int main(int argc, char **argv)
 {
-    static const double marks[SUBJECTS] = {0, 0.8};
-    struct bench_subject subjects[SUBJECTS] = {{"libmp", false}, {"C11 atomic", false}};
+    static const double marks[SUBJECTS] = {0, 0.8, 0};
+    struct bench_subject subjects[SUBJECTS] = {{"libmp", false}, {"C11 atomic", false}, {"CPython", false}};
     static const char *const races[] = {"fetch-add, 2 processes", "fetch-add, 8 processes"};
     double figures[SUBJECTS * ROUNDS];
     int64_t zero = 0;
@@ -148,23 +150,24 @@ int main(int argc, char **argv)
     if (mp_value_new(&value, MP_INT64, &zero, NULL) < 0 || mp_array_new(&array, MP_INT64, ITEMS, NULL, NULL) < 0)
         bench_die("setup");
     page = bench_shared(sizeof *page);
+    subjects[CPYTHON].absent = !bench_python_is_there();
     bench_head();
     for (i = 0; i < 2; i++) {
-        int processes = i == 0 ? 2 : 8;
+        int processes = i == 0 ? 2 : 8, count = i == 0 ? SUBJECTS : CPYTHON;
 
         if (!bench_wanted(races[i]))
             continue;
-        bench_rounds(measure_race, &processes, subjects, SUBJECTS, ROUNDS, figures, NULL);
-        bench_rows(races[i], subjects, SUBJECTS, ROUNDS, figures, 1e6, "M/s", false, i == 0 ? HIGH : NO_MARK, marks);
+        bench_rounds(measure_race, &processes, subjects, count, ROUNDS, figures, NULL);
+        bench_rows(races[i], subjects, count, ROUNDS, figures, 1e6, "M/s", false, i == 0 ? HIGH : NO_MARK, marks);
     }
-    bench_rounds(measure_adds, NULL, subjects, SUBJECTS, ROUNDS, figures, NULL);
-    bench_rows("fetch-add, 1 process", subjects, SUBJECTS, ROUNDS, figures, 1, "ns", false, NO_MARK, NULL);
+    bench_rounds(measure_adds, NULL, subjects, CPYTHON, ROUNDS, figures, NULL);
+    bench_rows("fetch-add, 1 process", subjects, CPYTHON, ROUNDS, figures, 1, "ns", false, NO_MARK, NULL);
     subjects[PEER].name = "plain array";
-    bench_rounds(measure_items, NULL, subjects, SUBJECTS, ROUNDS, figures, NULL);
-    bench_rows("item of an array, got and set", subjects, SUBJECTS, ROUNDS, figures, 1, "ns", false, NO_MARK, NULL);
+    bench_rounds(measure_items, NULL, subjects, CPYTHON, ROUNDS, figures, NULL);
+    bench_rows("item of an array, got and set", subjects, CPYTHON, ROUNDS, figures, 1, "ns", false, NO_MARK, NULL);
     subjects[PEER].name = "memcpy";
-    bench_rounds(measure_copy, NULL, subjects, SUBJECTS, ROUNDS, figures, NULL);
-    bench_rows("4,096 items copied out", subjects, SUBJECTS, ROUNDS, figures, 1, "ns", false, NO_MARK, NULL);
+    bench_rounds(measure_copy, NULL, subjects, CPYTHON, ROUNDS, figures, NULL);
+    bench_rows("4,096 items copied out", subjects, CPYTHON, ROUNDS, figures, 1, "ns", false, NO_MARK, NULL);
     if (mp_array_free(array) < 0 || mp_value_free(value) < 0)
         bench_die("free");
     return 0;
