@@ -159,7 +159,7 @@ impl SemaphoreBlock {
         if self.keeps_accounts()
             && let Ok(accounts) = self.accounts()
         {
-            accounts.give_back_of_dead(&shm::tree_of(self));
+            accounts.give_back_of_dead(&shm::tree_of(self), Deadline::NoWait);
         }
     }
 
