@@ -172,6 +172,14 @@ static int waits(mp_child *self, void *user)
     return 4;
 }
 
+static int deaths_heard;
+
+static void hears_of_deaths(const mp_log_record *r, void *user)
+{
+    CHECK(user == NULL);
+    deaths_heard += r->level == MP_LOG_WARNING && strstr(r->message, "the fork server has died") != NULL;
+}
+
 /* Its children run on, and tell how they ended if they end by themselves; the next has a new server. */
 static int has_its_server_killed(void *flag)
 {
@@ -180,11 +188,14 @@ static int has_its_server_killed(void *flag)
     mp_buffer *result;
     int code;
 
+    CHECK_OK(mp_log_set_sink(hears_of_deaths, NULL));
     CHECK(server > 0 && signal_child(child_pid(two), 0));
     CHECK(kill(server, SIGKILL) == 0);
     CHECK(wait_until(gone, &server));
     CHECK_STATUS(mp_process_join(one, MP_MS(20)), MP_ERR_TIMEOUT);
+    CHECK_INT(deaths_heard, 0);
     three = started(served(waits, flag));
+    CHECK_INT(deaths_heard, 1);
     CHECK(server_of(getpid()) > 0 && server_of(getpid()) != server);
     CHECK_OK(mp_process_kill(two));
     CHECK_OK(mp_process_join(two, MP_FOREVER));

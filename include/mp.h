@@ -3525,6 +3525,112 @@ mp_status mp_task_return(mp_task *task, const void *data, size_t len);
  */
 mp_status mp_task_fail(mp_task *task, const char *message);
 
+/* ---- log ----------------------------------------------------------------------------------------
+ *
+ * Logging: what libmp has to say of itself, and the program's own records in the same form.
+ */
+
+/* How much a record matters. Any number from 1 to 999 is a level; these have names. */
+typedef enum mp_log_level {
+    /* No level was set: records below MP_LOG_WARNING are dropped. */
+    MP_LOG_NOTSET = 0,
+    /* More of it than anybody wants to read. */
+    MP_LOG_SUBDEBUG = 5,
+    /* What processes do. */
+    MP_LOG_DEBUG = 10,
+    /* How processes begin and end. */
+    MP_LOG_INFO = 20,
+    /* What is worth a look. */
+    MP_LOG_SUBWARNING = 25,
+    /* What may go wrong. */
+    MP_LOG_WARNING = 30,
+    /* What went wrong. */
+    MP_LOG_ERROR = 40,
+    /* What ends the program. */
+    MP_LOG_CRITICAL = 50,
+    /* Above every level: no record is kept. */
+    MP_LOG_OFF = 1000,
+} mp_log_level;
+
+/*
+ * One record, as a sink is given it; read only, and good until the sink returns. Later versions
+ * may add members at its end.
+ */
+typedef struct mp_log_record {
+    /* sizeof(mp_log_record) of the library. */
+    size_t size;
+    /* From 1 to 999. */
+    int level;
+    /* The process that logs. */
+    int pid;
+    /* Nanoseconds since 1970. */
+    int64_t time;
+    /* "WARNING" for example; "Level 15" for a number without a name. */
+    const char *level_name;
+    /* What the process is called, "Process-1" for example. */
+    const char *process_name;
+    /* Without a line's end. */
+    const char *message;
+} mp_log_record;
+
+/*
+ * What is given the records of the process that it is set in, in the thread that logs. It may
+ * use libmp; what it logs itself is not given to it. An exception must not leave it.
+ */
+typedef void (*mp_log_fn)(const mp_log_record *record, void *user);
+
+/*
+ * Drops records below a level from now on. Nothing is logged, whatever the level, before there is
+ * a sink or mp_log_to_stderr was called. The environment variable MP_LOG, a level's name ("debug")
+ * or number, does what mp_log_to_stderr with that level would do at the program's start.
+ *
+ * level: an mp_log_level or a number from 1 to 999.
+ *
+ * MP_ERR_INVALID: it is neither.
+ *
+ * Threads: any. Children that are started later have this process's level, and the rest of what
+ * is set here, by every start method; what is set later is each process's own.
+ */
+mp_status mp_log_set_level(int level);
+
+/* The level that was set; MP_LOG_NOTSET if none was. */
+int mp_log_get_level(void);
+
+/* Whether a record of this level would go anywhere: for records that cost something to make. */
+bool mp_log_enabled(int level);
+
+/*
+ * Has every record written to stderr as "[LEVEL/Process-1] message", by one write, so that those
+ * of several processes do not mix. A stderr that nobody reads does no harm.
+ *
+ * level: sets the level, too; MP_LOG_NOTSET leaves it as it is.
+ *
+ * MP_ERR_INVALID: it is no level.
+ */
+mp_status mp_log_to_stderr(int level);
+
+/*
+ * Has every record given to a function, in the place of the one before. When the call returns
+ * another thread may still be in that.
+ *
+ * sink: NULL for none.
+ * user: handed to sink. A child by spawn or by the fork server, which does not have this memory,
+ *     has the sink only where user is NULL and the function can be found as a target is.
+ *
+ * Fork: a forked child has the sink, with its own copy of what user points to.
+ */
+mp_status mp_log_set_sink(mp_log_fn sink, void *user);
+
+/*
+ * Logs a record of the program's own.
+ *
+ * level: 1 to 999.
+ * message: one line without its end.
+ *
+ * MP_ERR_INVALID: level is out of its range, or message is NULL.
+ */
+mp_status mp_log_write(int level, const char *message);
+
 /* ---- stats --------------------------------------------------------------------------------------
  *
  * What the program's shared segment holds: where memory went, and whether something leaks.

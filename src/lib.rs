@@ -6,6 +6,7 @@
 //! |---|---|
 //! | `error`, `time` | leaves that anyone may use |
 //! | `sys` | the only room that calls the kernel and the C library |
+//! | `log` | records of what happens, for whoever asks for them |
 //! | `park` | sleeping, and the lock word that a dead owner cannot keep |
 //! | `shm` | segments, the tree's and those with names: process table, blocks, ledgers, books |
 //! | `sync` | the lock |
@@ -16,6 +17,7 @@
 //! `unsafe` lives in `sys`, `shm` and `ffi`; the other rooms forbid it.
 
 mod error;
+mod log;
 mod park;
 mod pool;
 mod process;

@@ -38,4 +38,5 @@ pub mod family;
 pub mod child;
 pub mod pool;
 pub mod task;
+pub mod log;
 pub mod stats;

@@ -134,7 +134,9 @@ pub unsafe extern "C" fn mp_pool_new(pool: *mut *mut mp_pool, options: *const mp
         let (place, options) = unsafe { (out(pool, "pool")?, self::options(options, POOL_DEFAULTS)?) };
         joined()?;
         let (method, _) = context::chosen(options.context, options.start_method)?;
-        place.write(handle::new_boxed(Pool::new(options.workers, task::call, method)?)?);
+        let made = Pool::new(options.workers, task::call, method);
+        crate::process::note_starts(method);
+        place.write(handle::new_boxed(made?)?);
         Ok(Status::Ok)
     })
 }

@@ -199,6 +199,10 @@ pub(super) unsafe fn run_if_child(argc: c_int, argv: *mut *mut c_char) {
 
 /// Runs what a child was started for, and ends it; the fork server returns its exit code.
 fn execute(newborn: process::Newborn) -> i32 {
+    // Only a hint: one that this image does not have stays away.
+    if let Some(sink) = newborn.sink.and_then(|sink| sink.address().ok()) {
+        super::log::set_sink(Some(sink), 0);
+    }
     match newborn.job {
         process::Job::Process { target, args } => {
             let address = target.map(|t| t.address()).transpose().unwrap_or_else(|e| process::refuse(&e));

@@ -32,6 +32,8 @@ pub(crate) struct Papers<'a> {
     pub(crate) executable: Option<(CString, Vec<CString>)>,
     /// Who it is.
     pub(crate) origin: Origin,
+    /// What it logs, and the function that is given it.
+    pub(crate) log: (u32, Option<Target>),
     /// For a child of the fork server: what it would have had from the process that asked for it.
     pub(crate) asked: Option<Asked>,
     pub(crate) job: Job<'a>,
@@ -179,6 +181,7 @@ mod tests {
             method: 2,
             executable: Some((c"/bin/x".to_owned(), vec![c"x".to_owned()])),
             origin: Origin { name: c"a name".to_owned(), path: "3:1".to_owned(), ..Origin::default() },
+            log: (7, None),
             asked: None,
             job: Job::Process { target: Some(Target::Name(b"f".to_vec())), args },
         }
@@ -193,6 +196,7 @@ mod tests {
             method: 2,
             executable: Some(executable),
             origin,
+            log: (7, None),
             asked: None,
             job: Job::Process { target: Some(Target::Name(name)), args },
         } = decode(&bytes).unwrap()

@@ -1,6 +1,7 @@
 //! The end of a process: hooks, then daemons, then the children that are waited for, then the other hooks.
 
 use super::{Process, own};
+use crate::log;
 use crate::sys::{children, signals, stdio};
 use crate::time::Deadline;
 use std::sync::Arc;
@@ -19,12 +20,14 @@ pub(super) fn run() {
     if !own::begin_ending() {
         return;
     }
+    log::note(log::INFO, || "process shutting down".into());
     while let Some(hook) = own::take_exit_hook(0) {
         (hook.call)();
     }
     let (daemons, others): (Vec<_>, Vec<_>) = own::children().into_iter().partition(|c| c.is_daemon());
     dismiss(&daemons);
     for child in others {
+        log::note(log::INFO, || format!("calling join() for process {}", child.name().to_string_lossy()));
         let _ = child.join(Deadline::after(crate::time::FOREVER));
     }
     super::start::forkserver::leave();
@@ -36,6 +39,9 @@ pub(super) fn run() {
 /// All are asked first, so that they share the time.
 fn dismiss(daemons: &[Arc<Process>]) {
     for daemon in daemons {
+        log::note(log::INFO, || {
+            format!("calling terminate() for daemon {}", daemon.name().to_string_lossy())
+        });
         let _ = daemon.signal(signals::SIGTERM);
     }
     let deadline = Deadline::after(GRACE);
@@ -53,6 +59,7 @@ pub(crate) fn leave(code: i32) -> ! {
     let _ = std::panic::catch_unwind(|| {
         stdio::flush_all();
         run();
+        log::note(log::INFO, || format!("process exiting with exitcode {code}"));
         stdio::flush_all();
     });
     crate::shm::leave_exit_status(code);

@@ -30,9 +30,11 @@ pub(crate) use start::spawn::{Newborn, newborn, note_bootstrap, refuse, set_exec
 pub(crate) use target::{Target, register};
 
 use crate::error::{Result, fail};
+use crate::log;
 use crate::shm::{self, Entry, Kind, Object, Ref};
 use crate::sys::children::End;
 use crate::sys::setup::Setup;
+use crate::sys::{signals, thread};
 use crate::time::Deadline;
 use args::Args;
 use parent::Watch;
@@ -205,6 +207,15 @@ impl Process {
 
     /// Starts the child and drops what only it needs.
     pub(crate) fn start(self: &Arc<Self>) -> Result<()> {
+        let method = self.start_locked();
+        match method {
+            Ok(method) => note_starts(Some(method)),
+            Err(_) => log::catch_up(),
+        }
+        method.map(drop)
+    }
+
+    fn start_locked(self: &Arc<Self>) -> Result<Method> {
         for child in own::some_children() {
             child.reap_if_ended();
         }
@@ -228,7 +239,7 @@ impl Process {
         let args = std::mem::take(args);
         *state = State::Running { started: Arc::new(started), args };
         own::adopt(Arc::clone(self));
-        Ok(())
+        Ok(method)
     }
 
     /// Runs the function here and now. The process stays as it is.
@@ -250,8 +261,7 @@ impl Process {
     pub(crate) fn join(&self, deadline: Deadline) -> Result<()> {
         loop {
             let started = {
-                let mut state = lock(&self.state);
-                self.reap(&mut state);
+                let state = self.seen();
                 match &*state {
                     State::Initial(_) => fail!(State, "the process was not started"),
                     State::Own => fail!(State, "a process cannot join itself"),
@@ -276,8 +286,7 @@ impl Process {
 
     /// -N for a signal; None while it runs or has not begun.
     pub(crate) fn exit_code(&self) -> Result<i32> {
-        let mut state = lock(&self.state);
-        self.reap(&mut state);
+        let state = self.seen();
         match *state {
             State::Ended { code, .. } => Ok(code),
             State::Parent(_) => fail!(Unsupported, "only a process's parent learns its exit code"),
@@ -287,8 +296,7 @@ impl Process {
 
     /// From the start to the end, as far as the kernel knows now.
     pub(crate) fn is_alive(&self) -> bool {
-        let mut state = lock(&self.state);
-        self.reap(&mut state);
+        let state = self.seen();
         match &*state {
             State::Running { .. } | State::Own => true,
             State::Parent(watch) => !watch.is_over().unwrap_or(false),
@@ -309,8 +317,7 @@ impl Process {
 
     /// A descriptor that is readable once the process has ended, and good as long as the object lives.
     pub(crate) fn sentinel(&self) -> Result<RawFd> {
-        let mut state = lock(&self.state);
-        self.reap(&mut state);
+        let mut state = self.seen();
         match &mut *state {
             State::Initial(_) => fail!(State, "the process was not started"),
             State::Own => fail!(State, "a process cannot wait for its own end"),
@@ -325,8 +332,7 @@ impl Process {
 
     /// Sends a signal, to a child or to the parent; nothing happens if it has ended.
     pub(crate) fn signal(&self, signal: i32) -> Result<()> {
-        let mut state = lock(&self.state);
-        self.reap(&mut state);
+        let state = self.seen();
         match &*state {
             State::Initial(_) => fail!(State, "the process was not started"),
             State::Ended { .. } => Ok(()),
@@ -339,8 +345,7 @@ impl Process {
 
     /// What it has returned, into `out`.
     pub(crate) fn result(&self, out: &mut Vec<u8>) -> Result<()> {
-        let mut state = lock(&self.state);
-        self.reap(&mut state);
+        let state = self.seen();
         let empty = "the child has returned nothing";
         match &*state {
             State::Ended { result: Some(object), .. } => child::read(*object, out),
@@ -364,14 +369,47 @@ impl Process {
     pub(crate) fn reap_if_ended(&self) {
         // Whoever holds the state looks himself.
         if let Ok(mut state) = self.state.try_lock() {
-            self.reap(&mut state);
+            let end = self.reap(&mut state);
+            drop(state);
+            self.log(end);
+        }
+    }
+
+    /// The state, with the child's end in it, if it has come.
+    fn seen(&self) -> MutexGuard<'_, State> {
+        let mut state = lock(&self.state);
+        let end = self.reap(&mut state);
+        if end.is_some() && log::enabled(log::INFO) {
+            // Nobody is told anything while a lock is held; and nothing follows the end.
+            drop(state);
+            self.log(end);
+            state = lock(&self.state);
+        }
+        state
+    }
+
+    fn log(&self, end: Option<(u32, End)>) {
+        let Some((pid, end)) = end else { return };
+        let name = || self.name().to_string_lossy().into_owned();
+        match end {
+            End::Exited(code) => {
+                log::note(log::DEBUG, || {
+                    format!("process {} (pid {pid}) has exited with code {code}", name())
+                });
+            }
+            End::Killed(signal) => log::note(log::INFO, || {
+                format!("process {} (pid {pid}) was killed by {}", name(), signals::name(signal))
+            }),
+            End::Reaped => log::note(log::INFO, || {
+                format!("process {} (pid {pid}) has ended, and somebody else has reaped it", name())
+            }),
         }
     }
 
     /// Notes the child's end, if it has come; what it held in shared memory is taken back here.
-    fn reap(&self, state: &mut State) {
-        let State::Running { started, args } = state else { return };
-        let Some(end) = started.ended() else { return };
+    fn reap(&self, state: &mut State) -> Option<(u32, End)> {
+        let State::Running { started, args } = state else { return None };
+        let end = started.ended()?;
         let (pid, owner) = (started.pid, started.owner);
         let code = match end {
             End::Exited(code) => code,
@@ -386,6 +424,7 @@ impl Process {
         let sentinel = started.is_watched().then(|| Arc::clone(started));
         *state = State::Ended { pid, code, result, args: std::mem::take(args), sentinel };
         own::bury(self);
+        Some((pid, end))
     }
 
     pub(crate) fn name(&self) -> CString {
@@ -423,6 +462,25 @@ impl Process {
                 Ok(())
             }
             _ => fail!(State, "the process was started already: whether it is a daemon is fixed"),
+        }
+    }
+}
+
+/// After children were started by this method, where no lock is held: says what is to be said of it. One that was
+/// forked may need what a thread held that it does not have.
+pub(crate) fn note_starts(method: Option<Method>) {
+    log::catch_up();
+    if method.unwrap_or_else(Method::default_one) == Method::Fork && log::enabled(log::WARNING) {
+        let others = thread::others();
+        if others > 0 {
+            log::note(log::WARNING, || {
+                format!(
+                    "this process (pid {}) has {others} thread(s) besides this one: a child by fork has none of them, and may \
+                     hang where it needs a lock that one of them held. The start methods forkserver and spawn have \
+                     no such children",
+                    std::process::id()
+                )
+            });
         }
     }
 }

@@ -3,6 +3,7 @@
 use super::Process;
 use crate::error::Result;
 use crate::sync;
+use crate::log;
 use crate::sys::local::Local;
 use crate::sys::{exit, random};
 use serde::{Deserialize, Serialize};
@@ -75,6 +76,8 @@ static OWN: Local<Own> = Local::new();
 /// In a child: this is who it is. The hooks are the ones that its parent's forked children run.
 pub(crate) fn begin(origin: Origin, after_fork: Vec<Hook>) {
     sync::name_this_process(&origin.name.to_string_lossy());
+    log::forget_pending();
+    log::set_name(origin.name.clone());
     OWN.begin(Own { origin, after_fork, ..Own::default() });
 }
 
@@ -88,6 +91,7 @@ pub(crate) fn is_daemon() -> bool {
 
 pub(crate) fn set_name(name: CString) {
     sync::name_this_process(&name.to_string_lossy());
+    log::set_name(name.clone());
     OWN.with(|own| own.origin.name = name);
 }
 

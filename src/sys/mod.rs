@@ -20,6 +20,7 @@ pub(crate) mod packets;
 pub(crate) mod page;
 pub(crate) mod poll;
 pub(crate) mod proc;
+pub(crate) mod published;
 pub(crate) mod random;
 pub(crate) mod setup;
 pub(crate) mod signals;

@@ -61,3 +61,39 @@ pub(crate) fn flush_all() {
     // SAFETY: NULL means all streams; every stream has its own lock.
     unsafe { fflush(std::ptr::null_mut()) };
 }
+
+/// Writes a record to stderr by one system call. A reader that is gone, and a file that is too large, are no
+/// reason for a signal that would end the host.
+pub(crate) fn write_record(line: &[u8]) {
+    // SAFETY: all zero is a valid set, and the rest are calls on sets and bytes that are ours.
+    unsafe {
+        let mut harm: libc::sigset_t = std::mem::zeroed();
+        let (mut before, mut pending) = (harm, harm);
+        libc::sigemptyset(&raw mut harm);
+        libc::sigaddset(&raw mut harm, libc::SIGPIPE);
+        libc::sigaddset(&raw mut harm, libc::SIGXFSZ);
+        libc::pthread_sigmask(libc::SIG_BLOCK, &raw const harm, &raw mut before);
+        libc::sigpending(&raw mut pending);
+        let mut rest = line;
+        while !rest.is_empty() {
+            let written = libc::write(2, rest.as_ptr().cast(), rest.len());
+            if written < 0 && *libc::__errno_location() == libc::EINTR {
+                continue;
+            }
+            // What a pipe that does not block has no room for is lost.
+            let Some(left) = usize::try_from(written).ok().and_then(|n| rest.get(n..)) else { break };
+            rest = left;
+        }
+        let now = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+        for signal in [libc::SIGPIPE, libc::SIGXFSZ] {
+            // One that was there before, and held back by the host, is the host's.
+            if !rest.is_empty() && libc::sigismember(&raw const pending, signal) == 0 {
+                let mut one: libc::sigset_t = std::mem::zeroed();
+                libc::sigemptyset(&raw mut one);
+                libc::sigaddset(&raw mut one, signal);
+                libc::sigtimedwait(&raw const one, std::ptr::null_mut(), &raw const now);
+            }
+        }
+        libc::pthread_sigmask(libc::SIG_SETMASK, &raw const before, std::ptr::null_mut());
+    }
+}

@@ -1,10 +1,26 @@
-//! A number for each thread.
+//! A number for each thread, and how many there are.
 
 use crate::error::{Error, Result};
 use std::cell::Cell;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 static LAST: AtomicU32 = AtomicU32::new(0);
+
+/// What the names of the library's own threads begin with.
+const OWN: &[u8] = b"libmp-";
+
+/// How many threads this process has besides the one that asks and the library's own.
+pub(crate) fn others() -> usize {
+    // SAFETY: asks for a number.
+    let me = unsafe { libc::syscall(libc::SYS_gettid) }.to_string();
+    let Ok(tasks) = std::fs::read_dir("/proc/self/task") else { return 0 };
+    let is_the_programs = |path: std::path::PathBuf| {
+        // One that has ended meanwhile is none.
+        std::fs::read(path.join("comm")).is_ok_and(|name| !name.starts_with(OWN))
+    };
+    let others = tasks.flatten().filter(|task| task.file_name() != *me);
+    others.filter(|task| is_the_programs(task.path())).count()
+}
 
 thread_local! {
     static NUMBER: Cell<u32> = const { Cell::new(0) };

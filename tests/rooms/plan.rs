@@ -5,6 +5,7 @@ use crate::paths::{self, Use};
 /// Bottom up. Rooms on one line do not use each other.
 const FLOORS: &[&[&str]] = &[
     &["sys"],
+    &["log"],
     &["park"],
     &["shm"],
     &["sync", "wire"],

@@ -10,6 +10,7 @@
 use super::spawn::{self, Written};
 use super::{Claimed, Started, Tie};
 use crate::error::{Error, Result, Status, fail};
+use crate::log;
 use crate::park::Owner;
 use crate::process::codec::{Asked, Job};
 use crate::process::own::{self, Origin};
@@ -111,6 +112,10 @@ fn client() -> Result<Arc<Client>> {
 fn forget(client: &Arc<Client>) {
     let gone = KNOWN.with(|known| known.client.take_if(|c| Arc::ptr_eq(c, client)));
     drop(gone);
+    // Locks are held.
+    log::later(log::WARNING, || {
+        "the fork server has died: another is started, and its children run on".into()
+    });
     if let Some(server) = &client.server {
         // It closes its end when it dies, so it is about to be reaped.
         server.wait(Duration::from_secs(1));

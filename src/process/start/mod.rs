@@ -11,6 +11,7 @@ use super::own::{self, Hook, Origin};
 use super::target::Target;
 use super::{Child, Method, end};
 use crate::error::{Result, fail};
+use crate::log;
 use crate::park::{Owner, Tree};
 use crate::shm::{self, Kind, Ref, ThisTree};
 use crate::sys::children::{self, End, Followed, Trace};
@@ -270,6 +271,7 @@ fn run_to_the_end(body: impl FnOnce() -> i32) -> ! {
         let name = own::origin().name;
         CString::new([b"Process ", name.as_bytes(), b":\n"].concat()).unwrap_or_default()
     });
+    log::note(log::INFO, || "child process calling self.run()".into());
     end::leave(catch_unwind(AssertUnwindSafe(body)).unwrap_or(PANICKED))
 }
 

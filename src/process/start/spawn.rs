@@ -4,10 +4,12 @@
 
 use super::{Started, Tie};
 use crate::error::{Error, Result, Status, fail};
+use crate::log;
 use crate::park::{Owner, Tree};
 use crate::process::Method;
 use crate::process::codec::{self, Asked, Job, Papers};
 use crate::process::own::{self, Origin};
+use crate::process::target::Target;
 use crate::shm::{self, Birth, BytesBlock, Entry, Kind, Object, Ref, ThisTree};
 use crate::sys::children::{self, End};
 use crate::sys::fd;
@@ -88,7 +90,10 @@ fn from_here(path: CString, setup: &Setup) -> Result<CString> {
 pub(super) fn papers(job: Job<'_>, origin: Origin, tie: Tie) -> Papers<'_> {
     let executable = EXECUTABLE.lock().unwrap_or_else(PoisonError::into_inner).clone();
     let method = Method::chosen().map_or(0, |m| m as u8);
-    Papers { lifeline: None, worker: tie == Tie::Worker, method, executable, origin, asked: None, job }
+    // A pointer of the user's means nothing to a process without this memory, and so the sink neither.
+    let sink = log::sink().filter(|sink| sink.user == 0);
+    let log = (log::word(), sink.and_then(|sink| Target::of(sink.function).ok()));
+    Papers { lifeline: None, worker: tie == Tie::Worker, method, executable, origin, log, asked: None, job }
 }
 
 /// Papers in a block that the child's ledger holds, and the parent's as long as this lives.
@@ -193,6 +198,8 @@ fn refusal(status: i32, errno: i32) -> Error {
 /// A child that has found its papers.
 pub(crate) struct Newborn {
     pub(crate) job: Job<'static>,
+    /// What is given the records that it logs.
+    pub(crate) sink: Option<Target>,
     pub(crate) life: Life,
 }
 
@@ -255,7 +262,9 @@ pub(super) fn receive(r: Ref, entry: Entry) -> Result<Newborn> {
         set_executable(papers.executable);
     }
     own::begin(papers.origin, Vec::new());
-    Ok(Newborn { job: papers.job, life: Life { lifeline, worker: papers.worker, asked: papers.asked } })
+    let (setting, sink) = papers.log;
+    log::adopt(setting);
+    Ok(Newborn { job: papers.job, sink, life: Life { lifeline, worker: papers.worker, asked: papers.asked } })
 }
 
 impl Life {
