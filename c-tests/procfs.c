@@ -58,8 +58,8 @@ size_t proc_list(proc_info *out, size_t max)
     return n;
 }
 
-/* The children that a fork server has made for a process are that process's as well; the server itself is none
- * that anybody asked for. */
+/* The children that a fork server has made for a process are that process's as well. Whose server it is the kernel
+ * does not say; but each test is a session of its own. */
 static bool is_server(const proc_info *p)
 {
     return strcmp(p->comm, "mp-forkserver") == 0;
@@ -72,7 +72,8 @@ static bool is_child(const proc_info *p, pid_t parent)
     if (is_server(p) || p->state == 'Z' || p->state == 'X')
         return false;
     return p->ppid == parent ||
-           (proc_read(p->ppid, &server) && is_server(&server) && server.ppid == parent);
+           (proc_read(p->ppid, &server) && is_server(&server) &&
+            server.session == getsid(parent));
 }
 
 size_t children_of(pid_t parent, pid_t *out, size_t max)

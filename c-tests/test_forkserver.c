@@ -30,18 +30,30 @@ static mp_process *started(mp_process *p)
     return p;
 }
 
-/* The server, 0 if there is none. */
-static pid_t server_of(pid_t parent)
+static int tells_its_server(mp_child *self, void *user)
 {
-    enum { MANY = 4096 };
-    static proc_info all[MANY];
-    size_t n = proc_list(all, MANY), i;
+    pid_t server = getppid();
 
-    for (i = 0; i < n; i++)
-        if (all[i].ppid == parent && all[i].state != 'Z' &&
-            strcmp(all[i].comm, "mp-forkserver") == 0)
-            return all[i].pid;
+    CHECK(user == NULL);
+    CHECK_OK(mp_child_return(self, &server, sizeof server));
     return 0;
+}
+
+/* The server, which is run if there is none. */
+static pid_t server_now(void)
+{
+    mp_process *p = started(served(tells_its_server, NULL));
+    mp_buffer *result;
+    proc_info server;
+    pid_t pid;
+
+    CHECK_OK(mp_process_join(p, MP_FOREVER));
+    CHECK_OK(mp_process_result(p, &result));
+    memcpy(&pid, mp_buffer_data(result, NULL), sizeof pid);
+    CHECK_OK(mp_buffer_free(result));
+    CHECK_OK(mp_process_free(p));
+    CHECK(proc_read(pid, &server) && strcmp(server.comm, "mp-forkserver") == 0);
+    return pid;
 }
 
 static int tells_its_parents(mp_child *self, void *user)
@@ -61,18 +73,64 @@ TEST(forkserver, children_are_the_servers)
     pid_t server;
 
     CHECK_OK(mp_forkserver_start());
-    server = server_of(getpid());
-    CHECK(server > 0);
+    server = server_now();
     CHECK_OK(mp_forkserver_start());
     flag_set(v, getpid());
     CHECK_INT(child_end(started(served(tells_its_parents, v))), 7);
     CHECK_INT(flag_get(v), server);
     if (strcmp(test_start_method(), "forkserver") != 0) {
         CHECK_OK(mp_forkserver_stop());
-        CHECK(wait_until(gone, &server));
-        CHECK_INT(server_of(getpid()), 0);
+        CHECK(process_gone(server));
     }
     CHECK_OK(mp_value_free(v));
+}
+
+/* ---- the server is nobody's child ---- */
+
+static volatile sig_atomic_t sigchlds;
+
+static void on_sigchld(int number)
+{
+    (void)number;
+    sigchlds++;
+}
+
+/* What every shell does, and many a program: it would never end if the server were a child. */
+static int waits_for_all(void *unused)
+{
+    pid_t server, other;
+    int status, code;
+
+    CHECK(unused == NULL);
+    CHECK(signal(SIGCHLD, on_sigchld) != SIG_ERR);
+    server = server_now();
+    CHECK_INT(waitpid(-1, NULL, WNOHANG), -1);
+    CHECK_INT(waitpid(server, NULL, WNOHANG), -1);
+    CHECK_INT(waitpid(-1, NULL, WNOHANG | __WALL), -1);
+    CHECK_INT(sigchlds, 0);
+    other = fork();
+    CHECK(other >= 0);
+    if (other == 0)
+        _exit(3);
+    CHECK_INT(waitpid(-1, &status, 0), other);
+    CHECK_INT(waitpid(-1, NULL, 0), -1);
+    CHECK_INT(child_end(started(served(NULL, NULL))), 0);
+    sigchlds = 0;
+    /* With SIGCHLD ignored it begins and ends as well. */
+    CHECK_OK(mp_forkserver_stop());
+    CHECK(process_gone(server));
+    CHECK(signal(SIGCHLD, SIG_IGN) != SIG_ERR);
+    code = child_end(started(served(NULL, NULL)));
+    CHECK_INT(code, 0);
+    CHECK_INT(waitpid(-1, NULL, WNOHANG | __WALL), -1);
+    CHECK_INT(sigchlds, 0);
+    CHECK_OK(mp_forkserver_stop());
+    return 9;
+}
+
+TEST(forkserver, is_no_child_of_the_programs)
+{
+    CHECK_INT(in_fork(waits_for_all, NULL), 9);
 }
 
 /* ---- what is the caller's, though the server began earlier ---- */
@@ -184,19 +242,19 @@ static void hears_of_deaths(const mp_log_record *r, void *user)
 static int has_its_server_killed(void *flag)
 {
     mp_process *one = started(served(waits, flag)), *two = started(served(waits, flag)), *three;
-    pid_t server = server_of(getpid());
+    pid_t server = server_now();
     mp_buffer *result;
     int code;
 
     CHECK_OK(mp_log_set_sink(hears_of_deaths, NULL));
-    CHECK(server > 0 && signal_child(child_pid(two), 0));
+    CHECK(!process_gone(child_pid(two)));
     CHECK(kill(server, SIGKILL) == 0);
     CHECK(wait_until(gone, &server));
     CHECK_STATUS(mp_process_join(one, MP_MS(20)), MP_ERR_TIMEOUT);
     CHECK_INT(deaths_heard, 0);
     three = started(served(waits, flag));
     CHECK_INT(deaths_heard, 1);
-    CHECK(server_of(getpid()) > 0 && server_of(getpid()) != server);
+    CHECK(server_now() != server);
     CHECK_OK(mp_process_kill(two));
     CHECK_OK(mp_process_join(two, MP_FOREVER));
     CHECK_OK(mp_process_exitcode(two, &code));
@@ -210,9 +268,7 @@ static int has_its_server_killed(void *flag)
     CHECK_INT(child_end(three), 4);
     CHECK_OK(mp_process_free(one));
     CHECK_OK(mp_process_free(two));
-    /* The dead one was reaped. */
     CHECK_OK(mp_forkserver_stop());
-    CHECK_INT(waitpid(-1, NULL, WNOHANG), -1);
     return 8;
 }
 
@@ -230,7 +286,7 @@ static int starts_and_is_killed(void *pids)
     mp_value *flag = pids;
 
     CHECK_INT(child_end(started(served(NULL, NULL))), 0);
-    flag_set(flag, server_of(getpid()));
+    flag_set(flag, server_now());
     raise(SIGKILL);
     return 0;
 }
@@ -243,6 +299,35 @@ TEST(forkserver, ends_with_its_last_client)
     CHECK_INT(in_fork(starts_and_is_killed, flag), -SIGKILL);
     server = (pid_t)flag_get(flag);
     CHECK(server > 0 && wait_until(gone, &server));
+    CHECK_OK(mp_value_free(flag));
+}
+
+/* Who gives it up waits for its end, and not where others still use it. */
+static int stops(void *flag)
+{
+    mp_process *p = started(served(waits, flag));
+    pid_t server = server_now();
+    int i;
+
+    CHECK_OK(mp_forkserver_stop());
+    CHECK(!process_gone(server));
+    CHECK_STATUS(mp_process_join(p, MP_NO_WAIT), MP_ERR_TIMEOUT);
+    flag_set(flag, 1);
+    CHECK_INT(child_end(p), 4);
+    CHECK(wait_until(gone, &server));
+    for (i = 0; i < 20; i++) {
+        server = server_now();
+        CHECK_OK(mp_forkserver_stop());
+        CHECK(process_gone(server));
+    }
+    return 3;
+}
+
+TEST(forkserver, stop)
+{
+    mp_value *flag = flag_new();
+
+    CHECK_INT(in_fork(stops, flag), 3);
     CHECK_OK(mp_value_free(flag));
 }
 
@@ -262,7 +347,7 @@ static int goes_on(mp_child *self, void *user)
 static int is_served_throughout(void *flag)
 {
     CHECK_OK(mp_forkserver_start());
-    flag_set(flag, server_of(getpid()));
+    flag_set(flag, server_now());
     return child_end(started(served(goes_on, flag)));
 }
 

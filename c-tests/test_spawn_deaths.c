@@ -79,20 +79,12 @@ static void tells_its_workers(mp_task *task, void *user)
     /* The pool is not freed: its owner is killed later. */
 }
 
-/* For tests that wait for all children there are. */
-static void not_beside_a_fork_server(void)
-{
-    if (strcmp(test_start_method(), "forkserver") == 0)
-        SKIP("the server is a child, too, and does not end");
-}
-
 TEST(spawn, pool_in_a_worker_that_is_killed)
 {
     mp_pool *pool = spawn_pool(1);
     pid_t inner[2], outer, i;
     char in = 0;
 
-    not_beside_a_fork_server();
     CHECK(prctl(PR_SET_CHILD_SUBREAPER, 1) == 0);
     CHECK_OK(mp_pool_map_array(pool, tells_its_workers, NULL, &in, 1, 1, inner, sizeof inner, NULL));
     pool_pids(&outer, 1);
@@ -185,7 +177,6 @@ TEST_T(spawn, parent_killed_while_it_starts, 120)
     int i, status;
     pid_t child;
 
-    not_beside_a_fork_server();
     before = stats_now();
     CHECK(prctl(PR_SET_CHILD_SUBREAPER, 1) == 0);
     for (i = 0; i < 100; i++) {

@@ -23,9 +23,10 @@ pub enum mp_start_method {
     /// As a copy of a server, which is a fresh run of the program that has one thread and is
     /// started with the first such child. The child has its parent's environment, directory,
     /// limits, stdout and stderr, as by fork; its memory is the server's. It costs about as much
-    /// as a fork of a small program, whatever the parent's size. The server is a child of the
-    /// process that first used it, takes no part in the terminal's Ctrl-C, and ends with the last
-    /// process that can reach it; one that dies is replaced, and its children run on.
+    /// as a fork of a small program, whatever the parent's size. The server is not the program's
+    /// own child, so that its wait, waitpid and SIGCHLD handler learn nothing of it; it takes no
+    /// part in the terminal's Ctrl-C, and ends with the last process that can reach it; one that
+    /// dies is replaced, and its children run on.
     MP_START_FORKSERVER = 3,
 }
 
@@ -106,7 +107,8 @@ pub unsafe extern "C" fn mp_forkserver_start() -> mp_status {
 /// that still runs, nor the process that first used it. The next child that needs one has a new
 /// one started. A process does this by itself at its normal end.
 ///
-/// If this process has started the server, the call waits for its end, for at most a second.
+/// If this process has started the server, and nobody else uses it, the call waits for its end;
+/// for at most a second, should a preloaded function or a stop signal keep the server.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn mp_forkserver_stop() -> mp_status {
     guard("mp_forkserver_stop", || {

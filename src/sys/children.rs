@@ -237,6 +237,20 @@ pub(crate) fn reserve_descriptor() -> Result<OwnedFd> {
     .map_err(os("no descriptor is free for following the child"))
 }
 
+/// Waits for the end of a child that is about to end, and reaps it, if it is one of this process's.
+pub(super) fn bury(child: BorrowedFd<'_>) {
+    loop {
+        // SAFETY: all zero is a valid siginfo_t.
+        let mut info: libc::siginfo_t = unsafe { std::mem::zeroed() };
+        let id = child.as_raw_fd() as libc::id_t;
+        // SAFETY: info is ours to write; the descriptor is open.
+        let r = unsafe { libc::waitid(libc::P_PIDFD, id, &raw mut info, libc::WEXITED) };
+        if r == 0 || Errno::last() != Errno::EINTR {
+            return;
+        }
+    }
+}
+
 /// Ends and reaps a child that cannot be followed.
 pub(crate) fn abandon(pid: u32) {
     // SAFETY: a child of ours that nobody has waited for.

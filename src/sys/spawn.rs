@@ -7,7 +7,7 @@ use super::{last_error, os, signals};
 use crate::error::Result;
 use nix::errno::Errno;
 use std::ffi::CString;
-use std::os::fd::{FromRawFd, OwnedFd, RawFd};
+use std::os::fd::{AsFd, FromRawFd, OwnedFd, RawFd};
 
 /// What to run.
 pub(crate) struct Image<'a> {
@@ -17,6 +17,8 @@ pub(crate) struct Image<'a> {
     /// The only descriptors, beside stdin, stdout and stderr, that it inherits.
     pub(crate) keep: Vec<RawFd>,
     pub(crate) setup: &'a Setup,
+    /// It is no child of this process, whose `wait` and SIGCHLD handler do not learn of it.
+    pub(crate) detached: bool,
 }
 
 /// What the child reads in the memory that it shares with us, and where it leaves its failure.
@@ -25,6 +27,10 @@ struct Order<'a> {
     argv: *const *const libc::c_char,
     environment: *const *const libc::c_char,
     mask: libc::sigset_t,
+    /// The child's stack, by its end.
+    stack: *mut libc::c_void,
+    pid: libc::c_int,
+    pidfd: libc::c_int,
     error: libc::c_int,
     /// Which part of the setup the error is about; 0: the exec.
     part: libc::c_int,
@@ -41,36 +47,81 @@ pub(crate) fn spawn(image: &Image<'_>) -> Result<(u32, Trace)> {
         argv: argv.as_ptr(),
         environment: environment.as_ref().map_or_else(setup::own_array, |e| e.as_ptr()),
         mask: held.before(),
+        stack: std::ptr::null_mut(),
+        pid: -1,
+        pidfd: -1,
         error: 0,
         part: 0,
     };
     let mut stack = Vec::<u128>::new();
     stack
-        .try_reserve_exact(STACK / 16)
+        .try_reserve_exact(2 * STACK / 16)
         .map_err(|_| crate::error::Error::os(libc::ENOMEM, "no memory for the child's stack"))?;
-    let mut pidfd: libc::c_int = -1;
-    let flags = libc::CLONE_VM | libc::CLONE_VFORK | libc::CLONE_PIDFD | libc::SIGCHLD;
-    // SAFETY: the stack is ours and large enough for `run`; this thread does not go on before the child has
-    // left the shared memory by exec or exit (CLONE_VFORK), so order and stack outlive its use of them; with
-    // all signals held no handler runs in the child. It allocates nothing and takes no lock.
-    let pid = unsafe {
-        let top = stack.as_mut_ptr().add(STACK / 16).cast();
-        libc::clone(run, top, flags, (&raw mut order).cast(), &raw mut pidfd)
-    };
-    if pid < 0 {
-        return Err(last_error("cannot make a process (clone)"));
+    // SAFETY: both are within the memory that was just reserved, or at its end.
+    let middle = unsafe { stack.as_mut_ptr().add(STACK / 16) };
+    // SAFETY: as above.
+    order.stack = unsafe { middle.add(STACK / 16) }.cast();
+    match image.detached {
+        false => make(&mut order),
+        true => make_detached(middle.cast(), &mut order)?,
+    }
+    if order.pid < 0 {
+        return Err(os("cannot make a process (clone)")(Errno::from_raw(order.error)));
     }
     // SAFETY: the kernel has just made it, close-on-exec.
-    let pidfd = unsafe { OwnedFd::from_raw_fd(pidfd) };
+    let pidfd = unsafe { OwnedFd::from_raw_fd(order.pidfd) };
     drop(held);
     if order.error != 0 {
-        super::children::abandon(pid as u32);
+        // It ends by itself. Whose child it is, if it is detached, this process may find out here.
+        super::children::bury(pidfd.as_fd());
         let failed = setup::failure(order.part, order.error);
         return Err(
             failed.unwrap_or_else(|| os("cannot run the executable (execve)")(Errno::from_raw(order.error)))
         );
     }
-    Ok((pid as u32, super::fd::above_stdio(pidfd).map_or(Trace::Number, Trace::Descriptor)))
+    let trace = super::fd::above_stdio(pidfd).map_or(Trace::Number, Trace::Descriptor);
+    Ok((order.pid as u32, trace))
+}
+
+/// Makes the child, and waits until it has left this memory.
+fn make(order: &mut Order<'_>) {
+    let flags = libc::CLONE_VM | libc::CLONE_VFORK | libc::CLONE_PIDFD | libc::SIGCHLD;
+    let (stack, pidfd) = (order.stack, &raw mut order.pidfd);
+    let order: *mut Order<'_> = order;
+    // SAFETY: the stack is ours and large enough for `run`; this thread does not go on before the child has
+    // left the shared memory by exec or exit (CLONE_VFORK), so order and stack outlive its use of them; with
+    // all signals held no handler runs in the child. It allocates nothing and takes no lock.
+    unsafe {
+        let pid = libc::clone(run, stack, flags, order.cast(), pidfd);
+        (*order).pid = pid;
+        if pid < 0 {
+            (*order).error = Errno::last_raw();
+        }
+    }
+}
+
+/// Has it made by a process in between, which shares memory and descriptors with this one, ends at once, and by
+/// that leaves its child to the system. Of its own end no signal tells, and no plain wait: it has no exit
+/// signal. The child itself could not be made so, for exec gives it SIGCHLD back.
+fn make_detached(stack: *mut libc::c_void, order: &mut Order<'_>) -> Result<()> {
+    extern "C" fn between(order: *mut libc::c_void) -> libc::c_int {
+        // SAFETY: the Order of `make_detached`, whose thread waits.
+        make(unsafe { &mut *order.cast::<Order<'_>>() });
+        0
+    }
+    let flags = libc::CLONE_VM | libc::CLONE_VFORK | libc::CLONE_FILES;
+    let order: *mut Order<'_> = order;
+    // SAFETY: as in `make`; the stack is another one than the child's.
+    let pid = unsafe { libc::clone(between, stack, flags, order.cast()) };
+    if pid < 0 {
+        return Err(last_error("cannot make a process (clone)"));
+    }
+    // A host that waits for everything may have been faster.
+    // SAFETY: a child of ours that nobody else knows of.
+    while unsafe { libc::waitpid(pid, std::ptr::null_mut(), libc::__WALL) } < 0
+        && Errno::last() == Errno::EINTR
+    {}
+    Ok(())
 }
 
 /// In the child, in the parent's memory: only system calls, and nothing that the parent would notice.

@@ -28,6 +28,9 @@ use std::time::Duration;
 
 /// What the client says to a child that it knows of.
 pub(super) const GO: [u8; 1] = [b'g'];
+/// What a client says that gives up the server, with a socket; and the answer of one that stays for others.
+pub(super) const LEAVE: [u8; 1] = [b'l'];
+pub(super) const STAYS: [u8; 1] = [b's'];
 /// Bytes of a request.
 pub(super) const REQUEST: usize = 24;
 /// Bytes of an answer or a status: two numbers.
@@ -85,11 +88,28 @@ pub(crate) fn leave() {
     }
 }
 
-/// Closes the way to a server; one that this process has run, and that nobody else can reach, ends by that.
+/// Closes the way to a server; one that this process has run, and that nobody else can reach, ends by that. It
+/// is asked whether it does: with the question it is given a socket, on which it hears that the way is closed.
 fn end(client: Arc<Client>) {
-    if let Ok(Client { requests, server: Some(server) }) = Arc::try_unwrap(client) {
-        drop(requests);
-        server.wait(Duration::from_secs(1));
+    let Ok(Client { requests, server: Some(server) }) = Arc::try_unwrap(client) else { return };
+    let ear = {
+        let mut list = kept::list();
+        let pair = requests.ours().zip(packets::pair().ok());
+        pair.and_then(|(to, (mine, servers))| {
+            packets::send(to, &LEAVE, &[servers.as_raw_fd()]).ok().map(|()| list.keep(mine))
+        })
+    };
+    drop(requests);
+    // One that does not answer is stopped, or busy with a hook of the program's; or there is no descriptor for
+    // asking it.
+    let limit = Duration::from_secs(1);
+    let stays = ear.as_ref().and_then(Kept::ours).is_some_and(|ear| {
+        let _ = packets::send(ear, &GO, &[]);
+        server.wait_or(ear, limit);
+        matches!(packets::receive::<1>(ear), Ok(Some(said)) if said.len == 1)
+    });
+    if !stays {
+        server.wait(limit);
         server.ended();
     }
 }
@@ -146,8 +166,17 @@ fn run_server() -> Result<Client> {
     let server = spawn::launch(child.0, job, origin, Tie::Loose, &setup)?;
     std::mem::forget(child);
     drop(servers_end);
-    spawn::confirm(&server)?;
+    spawn::confirm_or(&server, || match packets::receive::<ANSWER>(requests.ours()?) {
+        Ok(Some(said)) if said.len == ANSWER => Some(numbers(&said.bytes).1),
+        _ => None,
+    })?;
     Ok(Client { requests, server: Some(server) })
+}
+
+/// In a server that cannot begin: says by which code it leaves.
+pub(super) fn last_words(to: BorrowedFd<'_>, code: i32) {
+    // Whoever asked may be gone.
+    let _ = packets::send(to, &answer(EXITED, code), &[]);
 }
 
 /// Has the server fork a child. Returns when it exists; `confirm` waits for its word.

@@ -19,7 +19,7 @@ use crate::sys::kept::{Kept, List};
 use crate::sys::setup::{Setup, Stream};
 use crate::sys::{outermost, packets};
 use std::ffi::CString;
-use std::os::fd::{AsRawFd, RawFd};
+use std::os::fd::{AsRawFd, BorrowedFd, RawFd};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -133,6 +133,15 @@ impl Started {
             }
             Some(child) => drop(children::is_over(child, limit)),
             None => {}
+        }
+    }
+
+    /// The same, or until there is something to hear.
+    fn wait_or(&self, ear: BorrowedFd<'_>, limit: Duration) {
+        if let Some(Followed::Descriptor(child)) = self.followed() {
+            packets::readable([child, ear], limit);
+        } else {
+            packets::readable([ear], limit);
         }
     }
 

@@ -1,6 +1,6 @@
 //! The fork server itself: see `forkserver` for what is said on its sockets.
 
-use super::forkserver::{self, ANSWER, EXITED, FAILED, GO, KILLED, REQUEST, STARTED, answer};
+use super::forkserver::{self, ANSWER, EXITED, FAILED, GO, KILLED, LEAVE, REQUEST, STARTED, STAYS, answer};
 use super::spawn::{self, Newborn};
 use crate::park::Owner;
 use crate::process::target::Target;
@@ -48,14 +48,23 @@ pub(crate) fn serve(requests: i32, preload: &[Target], calls: &Calls) -> i32 {
         (list.keep(requests), list.keep(deaths))
     };
     let mut waiting: HashMap<u32, Kept> = HashMap::new();
+    // Clients that give up the server, and want to know whether it ends.
+    let mut leaving: Vec<Kept> = Vec::new();
     loop {
         let (Some(asked), Some(died)) = (requests.ours(), deaths.ours()) else { return 1 };
-        let [is_asked, has_died] = packets::readable([asked, died], Duration::from_secs(60));
+        let leaver = leaving.first().and_then(Kept::ours);
+        let [is_asked, has_died, leaves] =
+            packets::readable([asked, died, leaver.unwrap_or(asked)], Duration::from_secs(60));
         if has_died {
             signals::drain(died);
             while let Some((pid, end)) = children::reap_any() {
                 report(waiting.remove(&pid), end);
             }
+        }
+        if let Some(leaver) = leaver.filter(|_| leaves && !packets::readable([asked], Duration::ZERO)[0]) {
+            // It has closed its way before it said so, and yet this is not the end: there are others.
+            let _ = packets::send(leaver, &STAYS, &[]);
+            leaving.remove(0);
         }
         if !is_asked {
             continue;
@@ -65,6 +74,9 @@ pub(crate) fn serve(requests: i32, preload: &[Target], calls: &Calls) -> i32 {
                 if let Some((pid, answers)) = make(&bytes, fds, calls) {
                     waiting.insert(pid, answers);
                 }
+            }
+            Ok(Some(Message { len: 1, bytes, fds })) if bytes[0] == LEAVE[0] => {
+                leaving.extend(fds.into_iter().next().map(|fd| kept::list().keep(fd)));
             }
             Ok(Some(Message { len: 0, .. })) => return 0,
             // A descriptor table that is full loses descriptors: whoever asked sees its socket closed.

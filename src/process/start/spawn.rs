@@ -1,8 +1,9 @@
 //! The spawn start method: the program's executable runs again, and `mp_bootstrap` in it finds out by its
 //! last argument that it is a child. `--mp-child=FD,LAYOUT,OWNER,PAPERS,ENTRY` names the inherited segment, what
-//! both builds must agree on, the slot that was claimed, and the block with everything else.
+//! both builds must agree on, the slot that was claimed, and the block with everything else. The fork server, whose
+//! exit code nobody can ask for, is told one thing more: a descriptor to say it to.
 
-use super::{Started, Tie};
+use super::{Started, Tie, forkserver};
 use crate::error::{Error, Result, Status, fail};
 use crate::log;
 use crate::park::{Owner, Tree};
@@ -19,7 +20,7 @@ use crate::sys::spawn::{Image, spawn};
 use crate::sys::{lifeline, stdio};
 use crate::time::Deadline;
 use std::ffi::CString;
-use std::os::fd::{AsRawFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
@@ -58,14 +59,20 @@ pub(super) fn launch(child: Owner, job: Job<'_>, origin: Origin, tie: Tie, setup
     let lifeline = childs_end.as_ref().map(AsRawFd::as_raw_fd);
     let papers = Papers { lifeline, ..papers(job, origin, tie) };
     let written = write(child, &papers)?;
-    let marker =
+    let mut marker =
         format!("{MARKER}{segment},{agreed:x},{:x},{:x},{:x}", child.bits(), written.r, written.entry);
+    let detached = if let Job::Server { requests, .. } = papers.job {
+        marker += &format!(",{requests:x}");
+        true
+    } else {
+        false
+    };
     let keep = [Some(segment), lifeline].into_iter().flatten().chain(papers.job.descriptors()).collect();
     let (path, mut argv) =
         papers.executable.unwrap_or_else(|| (c"/proc/self/exe".to_owned(), vec![own_name()]));
     let path = from_here(path, setup)?;
     argv.push(CString::new(marker).unwrap_or_default());
-    let (pid, trace) = spawn(&Image { path, argv, keep, setup })?;
+    let (pid, trace) = spawn(&Image { path, argv, keep, setup, detached })?;
     shm::note_pid(child, pid);
     drop(written);
     let lifeline = parents_end.take();
@@ -135,6 +142,11 @@ impl Drop for Held {
 
 /// Waits until the child is ready to run its function; an error says why it is not, and then it is gone.
 pub(super) fn confirm(started: &Started) -> Result<()> {
+    confirm_or(started, || None)
+}
+
+/// The same; `last_words` may know how the child ended where the kernel does not say.
+pub(super) fn confirm_or(started: &Started, last_words: impl FnOnce() -> Option<i32>) -> Result<()> {
     // Only looked at, not reaped: how a child ended that had its say is for its owner to find out.
     let gone = || started.is_over().then_some(());
     let problem = match shm::await_birth(started.owner, Deadline::after(PATIENCE), gone) {
@@ -143,7 +155,13 @@ pub(super) fn confirm(started: &Started) -> Result<()> {
             started.bury();
             refusal(status, errno)
         }
-        Some(Birth::Gone(())) => unborn(started.bury(), started.is_image),
+        Some(Birth::Gone(())) => {
+            let end = match started.bury() {
+                End::Reaped => last_words().map_or(End::Reaped, End::Exited),
+                end => end,
+            };
+            unborn(end, started.is_image)
+        }
         None => {
             let _ = started.signal(crate::sys::signals::SIGKILL);
             started.bury();
@@ -216,6 +234,13 @@ pub(crate) fn newborn(last: &str) -> Option<Newborn> {
     let segment = fields.next()?.parse().ok()?;
     let mut number = || u64::from_str_radix(fields.next()?, 16).ok();
     let (agreed, owner, papers, entry) = (number()?, number()?, number()?, number()?);
+    let ear = number().and_then(|fd| i32::try_from(fd).ok());
+    let give_up = |code| {
+        if let Some(ear) = ear.and_then(|fd| fd::adopt(fd).ok()) {
+            forkserver::last_words(ear.as_fd(), code);
+        }
+        children::exit_now(code)
+    };
     let owner = Owner::from_bits(u32::try_from(owner).ok()?)?;
     // Somebody may type the marker: without a descriptor to a segment it means nothing, and whatever the
     // number leads to stays as it is.
@@ -224,9 +249,9 @@ pub(crate) fn newborn(last: &str) -> Option<Newborn> {
     }
     match shm::enter_image(segment, agreed, owner) {
         Ok(()) => {}
-        Err(e) if e.status == Status::Unsupported => children::exit_now(OTHER_BUILD),
+        Err(e) if e.status == Status::Unsupported => give_up(OTHER_BUILD),
         Err(e) if e.status == Status::Invalid => return None,
-        Err(_) => children::exit_now(NO_SEGMENT),
+        Err(_) => give_up(NO_SEGMENT),
     }
     note_bootstrap();
     match receive(Ref::from_bits(papers), Entry::from_bits(entry)) {
