@@ -16,6 +16,8 @@ pub(crate) enum Stream {
     Same,
     /// To /dev/null.
     Null,
+    /// Nowhere: it is closed, as the parent's is.
+    Closed,
     /// Where this descriptor of the parent's does.
     Fd(RawFd),
 }
@@ -130,6 +132,8 @@ fn streams(wanted: &[Stream; 3]) -> Result<(), i32> {
             // SAFETY: plain numbers; the copy does not close at exec.
             Stream::Fd(_) => drop(check(unsafe { libc::dup2(source, at) })?),
             Stream::Null => null(at)?,
+            // SAFETY: closing a number that may be closed already.
+            Stream::Closed => drop(unsafe { libc::close(at) }),
         }
     }
     for (at, stream) in (0..).zip(wanted) {

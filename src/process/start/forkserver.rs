@@ -2,10 +2,11 @@
 //! It is reached over a socket pair that it and its clients have inherited, has no name, and ends with the last
 //! of its clients, which are the process that ran it and all children that it has made.
 //!
-//! A request is three numbers (the child's slot, its papers, the entry that holds them) and descriptors: where
-//! to answer, and what the child is given. The answer is the child's number with its pidfd; later, on the same
-//! socket, comes its exit status. A child goes on only after the client has said that it knows of it; then come the
-//! descriptors of the objects with names that it is given, in the order in which the papers name them first.
+//! A request is three numbers (the child's slot, its papers, the entry that holds them), which standard streams are
+//! given and which closed, and descriptors: where to answer, and what the child is given. The answer is the child's
+//! number with its pidfd; later, on the same socket, comes its exit status. A child goes on only after the client has
+//! said that it knows of it; then come the descriptors of the objects with names that it is given, in the order in
+//! which the papers name them first.
 
 use super::spawn::{self, Written};
 use super::{Claimed, Started, Tie};
@@ -235,11 +236,18 @@ fn request(
         let lifeline = if tie.has_lifeline() { Some(lifeline::pair()?) } else { None };
         let (parents, childs) = lifeline.unzip();
         let mut fds = vec![servers.as_raw_fd(), me.as_raw_fd(), here.as_raw_fd(), requests.as_raw_fd()];
-        let mut given = 0u8;
+        let (mut given, mut closed) = (0u8, 0u8);
         for (at, stream) in (0..).zip(setup.streams) {
             let source = match stream {
                 Stream::Null => continue,
-                Stream::Same if fd::identity(at).is_none() => continue,
+                Stream::Closed => {
+                    closed |= 1 << at;
+                    continue;
+                }
+                Stream::Same if fd::identity(at).is_none() => {
+                    closed |= 1 << at;
+                    continue;
+                }
                 Stream::Same => at,
                 Stream::Fd(source) => source,
             };
@@ -255,7 +263,7 @@ fn request(
         }
         let mut bytes = [0; REQUEST];
         bytes[..4].copy_from_slice(&child.bits().to_le_bytes());
-        bytes[4] = given;
+        bytes[4..6].copy_from_slice(&[given, closed]);
         bytes[8..16].copy_from_slice(&written.r.to_le_bytes());
         bytes[16..].copy_from_slice(&written.entry.to_le_bytes());
         send_request(requests, &bytes, &fds)?;

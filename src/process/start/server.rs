@@ -141,7 +141,7 @@ fn live(
 ) -> ! {
     children::set_thread_name(&calls.name);
     let number = |at: usize| u64::from_le_bytes(std::array::from_fn(|i| bytes[at + i]));
-    let given = bytes[4];
+    let (given, closed) = (bytes[4], bytes[5]);
     let owner = Owner::from_bits(number(0) as u32);
     let begins = is_wanted(server, &answers) && owner.is_some_and(|owner| shm::enter_child(owner).is_ok());
     if !begins {
@@ -167,6 +167,8 @@ fn live(
         {
             *stream = Stream::Fd(source.as_raw_fd());
             sources.push(source);
+        } else if closed >> at & 1 != 0 {
+            *stream = Stream::Closed;
         }
     }
     newborn.life.lifeline = if given >> 3 & 1 != 0 { fds.next() } else { None };
