@@ -40,7 +40,7 @@ export CC CXX LD AR OBJCOPY READELF STRIP CARGO CFLAGS LDFLAGS C_TEST_FLAGS PKG_
 
 .DELETE_ON_ERROR:
 .PRECIOUS: build/benches/%.o
-.PHONY: all header demo check models hammer bench examples c-tests install install-strip uninstall clean help
+.PHONY: all header demo check models hammer rounds bench examples c-tests install install-strip uninstall clean help
 
 all: $(LIBRARY) build/lib/libmp.a ## the library, in build/lib
 
@@ -134,6 +134,10 @@ models: ## the models of src/park in more ways than make check has time for
 
 hammer: build/c-tests/run ## 10,000 kills at each primitive: some ten minutes
 	MP_HAMMER=10000 build/c-tests/run --filter hammer. --jobs 1 --timeout-scale 30
+
+rounds: build/c-tests/run ## 20,000 starts and joins by each start method: some two minutes
+	@set -e; for method in fork spawn forkserver; do \
+	    MP_ROUNDS=20000 build/c-tests/run --start $$method --filter rounds. --jobs 1 --timeout-scale 30; done
 
 install: $(LIBRARY) build/lib/libmp.a build/rust/libs-private ## into DESTDIR/PREFIX
 	install -d $(DESTDIR)$(LIBDIR)/pkgconfig $(DESTDIR)$(INCLUDEDIR)
