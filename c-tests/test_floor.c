@@ -259,3 +259,60 @@ TEST(floor, stats)
     CHECK_OK(mp_lock_free(l));
     CHECK_INT(stats_now().blocks, before.blocks);
 }
+
+/* ---- a fork's own handles, where the parent has had many ---- */
+
+enum { PARENTS = 600, CHILDS = 3000 };
+
+static mp_lock *parents[PARENTS], *childs[CHILDS];
+
+static int by_address(const void *a, const void *b)
+{
+    uintptr_t x = (uintptr_t) * (mp_lock *const *)a, y = (uintptr_t) * (mp_lock *const *)b;
+
+    return x < y ? -1 : x > y;
+}
+
+static int makes_handles(void *unused)
+{
+    int i;
+
+    CHECK(unused == NULL);
+    /* Some before the parent's are given back, some after it. */
+    for (i = 0; i < CHILDS / 150; i++)
+        childs[i] = lock_new();
+    for (i = 1; i < PARENTS; i += 2)
+        CHECK_OK(mp_lock_free(parents[i]));
+    for (i = CHILDS / 150; i < CHILDS; i++)
+        childs[i] = lock_new();
+    for (i = 0; i < PARENTS; i++)
+        CHECK_STATUS(mp_lock_acquire(parents[i], MP_NO_WAIT), MP_ERR_BAD_HANDLE);
+    for (i = 0; i < CHILDS; i++)
+        CHECK_OK(mp_lock_acquire(childs[i], MP_NO_WAIT));
+    qsort(childs, CHILDS, sizeof *childs, by_address);
+    for (i = 1; i < CHILDS; i++)
+        CHECK(childs[i] != childs[i - 1]);
+    for (i = 0; i < CHILDS; i++) {
+        CHECK_OK(mp_lock_release(childs[i]));
+        CHECK_OK(mp_lock_free(childs[i]));
+    }
+    /* Again, out of those that were freed. */
+    for (i = 0; i < CHILDS; i++)
+        childs[i] = lock_new();
+    for (i = 0; i < CHILDS; i++)
+        CHECK_OK(mp_lock_acquire(childs[i], MP_NO_WAIT));
+    return 7;
+}
+
+TEST(floor, handles_of_a_fork_beside_many_of_its_parents)
+{
+    int i;
+
+    for (i = 0; i < PARENTS; i++)
+        parents[i] = lock_new();
+    for (i = 0; i < PARENTS; i += 2)
+        CHECK_OK(mp_lock_free(parents[i]));
+    CHECK_INT(in_fork(makes_handles, NULL), 7);
+    for (i = 1; i < PARENTS; i += 2)
+        CHECK_OK(mp_lock_free(parents[i]));
+}

@@ -93,9 +93,16 @@ static MASK: AtomicUsize = AtomicUsize::new(0);
 /// How many freed slots rest before the first of them is used again.
 const RESTING: usize = 1024;
 
-/// Which slots are free. What it knows goes stale with a fork and is then found out anew.
+/// How many slots of a parent's are looked at for each handle that is made.
+const LOOKS: usize = 4;
+
+/// Which slots are free. What it knows goes stale with a fork and is then found out anew, little by little: a
+/// child whose parent has many handles may live too short a life for looking at them all.
 struct Free {
     epoch: u64,
+    /// Slots from here to the other that the parent may have used, and nobody has looked at yet.
+    unseen: usize,
+    inherited: usize,
     /// Freed ones, oldest first: a stale handle stays stale for long.
     queue: VecDeque<u32>,
     /// Slots from here on were never used.
@@ -107,7 +114,8 @@ struct Shelf(UnsafeCell<Free>);
 // SAFETY: the content is reached through `free_list()` only, which holds the page's mutex.
 unsafe impl Sync for Shelf {}
 
-static FREE: Shelf = Shelf(UnsafeCell::new(Free { epoch: 0, queue: VecDeque::new(), high: 0 }));
+static FREE: Shelf =
+    Shelf(UnsafeCell::new(Free { epoch: 0, unseen: 0, inherited: 0, queue: VecDeque::new(), high: 0 }));
 
 fn slot(index: usize) -> Option<&'static Slot> {
     if index >= CAPACITY.load(Ordering::Acquire) {
@@ -129,15 +137,32 @@ fn free_list<'a>() -> Result<(MutexGuard<'a>, &'a mut Free)> {
     if free.epoch != epoch {
         // Another thread of the parent may have been at it when this process was forked: forget, do not free.
         std::mem::forget(std::mem::take(&mut free.queue));
-        let used = |i: &usize| slot(*i).is_some_and(|s| kind_of(s.tag.load(Ordering::Relaxed)).is_some());
         // One more than the parent knew of: it may have been handing it out.
         free.high = (free.high + usize::from(free.epoch != 0)).min(CAPACITY.load(Ordering::Relaxed));
-        free.queue.extend((0..free.high).filter(|i| !used(i)).map(|i| i as u32));
-        // Those who were inside in the parent are not here.
-        free.queue.iter().filter_map(|&i| slot(i as usize)).for_each(|s| s.pins.store(0, Ordering::Relaxed));
+        (free.unseen, free.inherited) = (0, free.high);
         free.epoch = epoch;
     }
     Ok((guard, free))
+}
+
+impl Free {
+    /// Looks at some of the parent's slots, or, if need be, at all until one is free.
+    fn look(&mut self, needed: bool) {
+        let mut looks = 0;
+        while self.unseen < self.inherited && (looks < LOOKS || needed && self.queue.is_empty()) {
+            let index = self.unseen;
+            (self.unseen, looks) = (index + 1, looks + 1);
+            if let Some(slot) = slot(index)
+                && kind_of(slot.tag.load(Ordering::Relaxed)).is_none()
+            {
+                // Those who were inside in the parent are not here. The page is not written to in vain.
+                if slot.pins.load(Ordering::Relaxed) != 0 {
+                    slot.pins.store(0, Ordering::Relaxed);
+                }
+                self.queue.push_back(index as u32);
+            }
+        }
+    }
 }
 
 /// Room for a million handles, or for as many as the address space allows; untouched it costs nothing.
@@ -234,6 +259,7 @@ fn take_over(slot: &Slot, handle: u64, kind: Kind) -> Result<()> {
 fn put(kind: u64, data: usize, entry: u64, block_generation: u32) -> Result<u64> {
     let (_guard, free) = free_list()?;
     let fresh = free.high < CAPACITY.load(Ordering::Relaxed);
+    free.look(!fresh);
     // A freed slot rests until so many others were freed, that its stale handles stay stale for long.
     let index = match free.queue.len() {
         waiting if fresh && waiting < RESTING => {
@@ -356,8 +382,11 @@ fn clean_up(slot: &'static Slot) {
     slot.pins.fetch_and(!(CLOSED | CLEANING), Ordering::Release);
     if let Ok((_guard, free)) = free_list() {
         // SAFETY: both lie in the table.
-        let index = unsafe { (&raw const *slot).offset_from(TABLE.load(Ordering::Relaxed)) };
-        free.queue.push_back(index as u32);
+        let index = unsafe { (&raw const *slot).offset_from(TABLE.load(Ordering::Relaxed)) } as usize;
+        // One that nobody has looked at yet is found later.
+        if !(free.unseen..free.inherited).contains(&index) {
+            free.queue.push_back(index as u32);
+        }
     }
 }
 
