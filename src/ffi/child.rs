@@ -8,6 +8,7 @@ use super::guard::{self, guard, guard_or};
 use super::handle::{self, Shared};
 use super::kind::Kind;
 use super::lock::mp_lock;
+use super::priority_queue::mp_priority_queue;
 use super::process::mp_child;
 use super::queue::mp_queue;
 use super::rlock::mp_rlock;
@@ -179,6 +180,15 @@ pub unsafe extern "C" fn mp_child_shareable_list(
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn mp_child_queue(child: *mut mp_child, index: usize) -> *mut mp_queue {
     object("mp_child_queue", child, index)
+}
+
+/// An argument that is a priority queue, as mp_child_lock.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn mp_child_priority_queue(
+    child: *mut mp_child,
+    index: usize,
+) -> *mut mp_priority_queue {
+    object("mp_child_priority_queue", child, index)
 }
 
 /// An argument that is an event, as mp_child_lock.

@@ -5,7 +5,7 @@ use super::slots::{self, Pin};
 use crate::error::{Result, Status};
 use crate::shm::{
     self, ArrayBlock, BarrierBlock, ConditionBlock, Entry, EventBlock, In, LockBlock, MemoryBlock, Object,
-    QueueBlock, Ref, SemaphoreBlock, ValueBlock,
+    PriorityBlock, QueueBlock, Ref, SemaphoreBlock, ValueBlock,
 };
 use std::marker::PhantomData;
 use std::ops::Deref;
@@ -41,6 +41,7 @@ nouns! {
     super::shared_memory::mp_shared_memory, SharedMemory, Shared: Block = MemoryBlock;
     super::shareable_list::mp_shareable_list, ShareableList, Shared: Block = MemoryBlock;
     super::queue::mp_queue, Queue, Shared: Block = QueueBlock;
+    super::priority_queue::mp_priority_queue, PriorityQueue, Shared: Block = PriorityBlock;
     super::event::mp_event, Event, Shared: Block = EventBlock;
     super::barrier::mp_barrier, Barrier, Shared: Block = BarrierBlock;
     super::condition::mp_condition, Condition, Shared: Block = ConditionBlock;

@@ -50,6 +50,7 @@ kinds! {
     SharedMemory = 15, "shared memory", Some(shm::Kind::Memory);
     ShareableList = 16, "a shareable list", Some(shm::Kind::Memory);
     Context = 17, "a context", None;
+    PriorityQueue = 18, "a priority queue", Some(shm::Kind::Priority);
 }
 
 impl Kind {

@@ -31,6 +31,8 @@ pub mod array_number;
 pub mod shared_memory;
 pub mod shareable_list;
 pub mod queue;
+pub mod priority_queue;
+pub mod priority_lease;
 pub mod wait;
 pub mod process;
 pub mod control;

@@ -15,6 +15,7 @@ mod bounded;
 mod large;
 mod position;
 mod ready;
+pub(crate) mod priority;
 mod ring;
 mod side;
 mod wake;

@@ -9,6 +9,7 @@ use super::books;
 use super::layout::{ArrayBlock, BytesBlock, Kind, LockBlock, PoolBlock, Ref, ValueBlock};
 use super::ledger::{self, Entry, private};
 use super::objects::{self, Object, drop_ref, resolve, resolve_in};
+use super::priority_block::{CARRIER, ENTRY, PriorityBlock};
 use super::queue_block::QueueBlock;
 use super::segment::{Segment, TREE};
 use super::tree::tree_of;
@@ -90,15 +91,45 @@ pub(crate) fn carried_ref(carrier: &AtomicU64) -> Option<Ref> {
 }
 
 /// The words of a block of this kind that hold references.
-pub(super) fn of(s: &'static Segment, kind: Kind, r: Ref) -> &'static [AtomicU64] {
-    match kind {
-        Kind::Pool => carriers(s.at(r.offset())),
-        Kind::Queue => &s.at::<QueueBlock>(r.offset()).carriers,
-        Kind::Condition => &s.at::<ConditionBlock>(r.offset()).carriers,
-        Kind::Value => lock(s, &s.at::<ValueBlock>(r.offset()).lock),
-        Kind::Array => lock(s, &s.at::<ArrayBlock>(r.offset()).lock),
-        _ => &[],
-    }
+pub(super) fn of(s: &'static Segment, kind: Kind, r: Ref) -> impl Iterator<Item = &'static AtomicU64> {
+    let (words, step): (&[AtomicU64], usize) = match kind {
+        Kind::Pool => (carriers(s.at(r.offset())), 1),
+        Kind::Queue => (&s.at::<QueueBlock>(r.offset()).carriers, 1),
+        Kind::Condition => (&s.at::<ConditionBlock>(r.offset()).carriers, 1),
+        Kind::Value => (lock(s, &s.at::<ValueBlock>(r.offset()).lock), 1),
+        Kind::Array => (lock(s, &s.at::<ArrayBlock>(r.offset()).lock), 1),
+        Kind::Priority => (&s.at::<PriorityBlock>(r.offset()).carriers, 1),
+        Kind::Part => (entries(s, r), ENTRY),
+        _ => (&[], 1),
+    };
+    let more = match kind {
+        Kind::Priority => {
+            let block = s.at::<PriorityBlock>(r.offset());
+            [Some(&block.garbage), Some(&block.element[CARRIER])]
+        }
+        _ => [None, None],
+    };
+    // As for locks: what was overwritten leads at most from a queue to a part, and from there to bytes.
+    let inner: Option<&[Kind]> = match kind {
+        Kind::Priority => Some(&[Kind::Part, Kind::Bytes]),
+        Kind::Part => Some(&[Kind::Bytes]),
+        _ => None,
+    };
+    let is_right = move |carrier: &&AtomicU64| {
+        let is = |kinds: &[Kind]| {
+            let r = carried_ref(carrier)?;
+            kinds.iter().find_map(|&kind| resolve_in::<BytesBlock>(s, r, kind))
+        };
+        inner.is_none_or(|kinds| is(kinds).is_some())
+    };
+    words.iter().step_by(step).chain(more.into_iter().flatten()).filter(is_right)
+}
+
+/// The words of a part of a priority queue's tables, from its first carrier on.
+fn entries(s: &'static Segment, r: Ref) -> &'static [AtomicU64] {
+    let head = &s.at::<BytesBlock>(r.offset()).head;
+    let words = objects::data(head).filter(objects::Data::is_words).map_or(&[][..], |data| data.words());
+    words.get(CARRIER..).unwrap_or(&[])
 }
 
 /// A carrier that holds a lock, which carries nothing itself. A word that was overwritten holds anything, and a

@@ -168,14 +168,19 @@ pub(crate) enum Kind {
     Barrier,
     Condition,
     Memory,
+    Priority,
+    /// Of a priority queue's tables.
+    Part,
 }
 
 impl Kind {
     pub(crate) fn from_bits(bits: u8) -> Option<Self> {
         use Kind::*;
-        [Ledger, Lock, Value, Array, Pool, Bytes, Queue, RLock, Semaphore, Event, Barrier, Condition, Memory]
-            .into_iter()
-            .find(|&k| k as u8 == bits)
+        const ALL: [Kind; 15] = [
+            Ledger, Lock, Value, Array, Pool, Bytes, Queue, RLock, Semaphore, Event, Barrier, Condition,
+            Memory, Priority, Part,
+        ];
+        ALL.into_iter().find(|&k| k as u8 == bits)
     }
 }
 
@@ -409,6 +414,9 @@ pub(crate) fn hash() -> u64 {
         size_of::<super::wait_blocks::ConditionBlock>(),
         Kind::Condition as usize,
         Kind::Memory as usize,
+        size_of::<super::priority_block::PriorityBlock>(),
+        super::priority_block::ENTRY,
+        Kind::Part as usize,
         Owner::MAX_SLOT as usize,
     ];
     let mix = |h: u64, f: u64| (h ^ f).wrapping_mul(0x0100_0000_01B3);

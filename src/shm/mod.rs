@@ -18,6 +18,7 @@ mod names;
 mod objects;
 mod own;
 mod pool_area;
+mod priority_block;
 mod queue_block;
 mod redo;
 mod result;
@@ -44,6 +45,9 @@ pub(crate) use objects::{
 };
 pub(crate) use own::{is_one as is_segment, ticket};
 pub(crate) use pool_area::{AHEAD, IN_BLOCK, INLINE, OUT_BLOCK, PoolArea, TARGETS, TaskSlot};
+pub(crate) use priority_block::{
+    CARRIER, ENTRY, FIRST, HEAP_PARTS, LEASE_PARTS, PriorityBlock, SHORT, Slot, part_bytes, short_bytes,
+};
 pub(crate) use queue_block::{LARGE, QueueBlock, Side};
 pub(crate) use result::{leave_result, refuse_result, take_result};
 pub(crate) use segment::{Segment, TREE};

@@ -1,0 +1,124 @@
+//! The heap: four children a node, so that they are few levels, and the way down looks at neighbours.
+
+use super::hold::damaged;
+use super::state::{Move, State, copy, key};
+use crate::error::Result;
+use crate::shm::{CARRIER, ENTRY, FIRST, HEAP_PARTS, PriorityBlock, Slot};
+use std::cell::Cell;
+use std::sync::atomic::AtomicU64;
+use std::sync::atomic::Ordering::Relaxed;
+
+const CHILDREN: u32 = 4;
+
+/// In which part the n-th entry of a table is, and where in there.
+pub(super) fn place(n: u32) -> (usize, usize) {
+    let n = n as usize + FIRST;
+    let rank = (n / FIRST).ilog2() as usize;
+    (rank, n - (FIRST << rank))
+}
+
+/// How many entries so many parts have.
+pub(super) fn capacity(parts: u64) -> u64 {
+    (FIRST as u64) * ((1 << parts) - 1)
+}
+
+/// An entry of a part.
+#[inline(always)]
+pub(super) fn entry(words: &'static [AtomicU64], at: usize) -> Result<&'static Slot> {
+    match words.get(at * ENTRY..(at + 1) * ENTRY).map(<&Slot>::try_from) {
+        Some(Ok(slot)) => Ok(slot),
+        _ => damaged(),
+    }
+}
+
+/// The heap as the lock's holder sees it. Which blocks the parts are in is looked up once.
+pub(super) struct Heap<'a> {
+    block: &'a PriorityBlock,
+    parts: [Cell<Option<&'static [AtomicU64]>>; HEAP_PARTS],
+}
+
+impl<'a> Heap<'a> {
+    pub(super) fn new(block: &'a PriorityBlock) -> Self {
+        Heap { block, parts: [const { Cell::new(None) }; HEAP_PARTS] }
+    }
+
+    #[inline(always)]
+    pub(super) fn slot(&self, n: u32) -> Result<&'static Slot> {
+        let (rank, at) = place(n);
+        match self.parts.get(rank).and_then(Cell::get) {
+            Some(words) => entry(words, at),
+            None => entry(self.find(rank)?, at),
+        }
+    }
+
+    fn find(&self, rank: usize) -> Result<&'static [AtomicU64]> {
+        let Some(words) = self.block.part(rank).filter(|_| rank < HEAP_PARTS) else { return damaged() };
+        self.parts[rank].set(Some(words));
+        Ok(words)
+    }
+
+    /// Moves the element up from the hole to its place.
+    pub(super) fn up(&self, mut hole: u32, count: u32) -> Result<()> {
+        let element = key(&self.block.element);
+        while hole > 0 {
+            let parent = (hole - 1) / CHILDREN;
+            let above = self.slot(parent)?;
+            if key(above) <= element {
+                break;
+            }
+            copy(above, self.slot(hole)?);
+            hole = parent;
+            self.block.set_state(State { under_way: Move::Up, hole, count });
+        }
+        self.fill(hole, count)
+    }
+
+    /// Moves it down.
+    pub(super) fn down(&self, mut hole: u32, count: u32) -> Result<()> {
+        let element = key(&self.block.element);
+        loop {
+            let first = hole.saturating_mul(CHILDREN).saturating_add(1);
+            let mut least: Option<(u32, &Slot, (i64, u64))> = None;
+            for child in first..count.min(first.saturating_add(CHILDREN)) {
+                let slot = self.slot(child)?;
+                let this = key(slot);
+                if least.is_none_or(|(_, _, that)| this < that) {
+                    least = Some((child, slot, this));
+                }
+            }
+            let Some((child, below, _)) = least.filter(|&(_, _, key)| key < element) else { break };
+            copy(below, self.slot(hole)?);
+            hole = child;
+            self.block.set_state(State { under_way: Move::Down, hole, count });
+        }
+        self.fill(hole, count)
+    }
+
+    fn fill(&self, hole: u32, count: u32) -> Result<()> {
+        copy(&self.block.element, self.slot(hole)?);
+        self.block.set_state(State::idle(count));
+        forget(&self.block.element);
+        Ok(())
+    }
+
+    /// Before the root is taken out: the last of `count` messages goes to the element.
+    pub(super) fn lift_last(&self, count: u32) -> Result<()> {
+        if count > 1 {
+            copy(self.slot(count - 1)?, &self.block.element);
+        }
+        Ok(())
+    }
+
+    /// After the state without the root was stored.
+    pub(super) fn close(&self, left: u32) -> Result<()> {
+        forget(self.slot(left)?);
+        if left > 0 { self.down(0, left) } else { Ok(()) }
+    }
+}
+
+/// The entry is nobody's any more.
+fn forget(slot: &Slot) {
+    if slot[CARRIER].load(Relaxed) != 0 {
+        slot[CARRIER].store(0, Relaxed);
+    }
+}

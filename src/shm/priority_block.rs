@@ -1,0 +1,100 @@
+//! A priority queue: what everybody who uses it shares. Its entries lie in parts, blocks of their own that the
+//! queue carries: each one twice as long as the one before, so that a table grows and shrinks by its last part
+//! and no entry ever moves for that.
+
+use super::carriers::carried_ref;
+use super::layout::{BlockHead, BytesBlock, Kind, Words};
+use super::objects::{self, Data};
+use super::redo::Redo;
+use crate::park::{OwnerLock, Patience, Spot};
+use std::sync::atomic::AtomicU64;
+
+/// Words of an entry: priority, sequence, what it is, a carrier, who has it; and then the message if it is short.
+pub(crate) const ENTRY: usize = 16;
+/// Which word of an entry holds the block of a long message.
+pub(crate) const CARRIER: usize = 3;
+/// Where the bytes of a short one begin.
+const BYTES: usize = 5;
+/// The longest short one.
+pub(crate) const SHORT: usize = (ENTRY - BYTES) * 8;
+/// Parts of the heap, and of the table of leases.
+pub(crate) const HEAP_PARTS: usize = 26;
+pub(crate) const LEASE_PARTS: usize = 24;
+/// Entries of the first part.
+pub(crate) const FIRST: usize = 16;
+
+/// An entry.
+pub(crate) type Slot = [AtomicU64; ENTRY];
+
+/// A priority queue. All of it is changed with the lock, see `queue/priority`.
+#[repr(C, align(64))]
+pub(crate) struct PriorityBlock {
+    pub(crate) head: BlockHead,
+    /// The most messages that put makes it; 0: no limit.
+    pub(crate) maxsize: AtomicU64,
+    /// How far it was shut down.
+    pub(crate) closed: AtomicU64,
+    _room: AtomicU64,
+    pub(crate) lock: OwnerLock,
+    /// How many messages there are, and which move of the heap is under way.
+    pub(crate) state: AtomicU64,
+    /// How many messages were put: what the next one is numbered.
+    pub(crate) sequence: AtomicU64,
+    /// How many of them are done.
+    pub(crate) done: AtomicU64,
+    /// Parts in use.
+    pub(crate) heap_parts: AtomicU64,
+    pub(crate) lease_parts: AtomicU64,
+    /// When somebody last asked which takers are dead, in milliseconds of any clock.
+    pub(crate) asked: AtomicU64,
+    /// Lease entries from this one on were never used since the table was empty.
+    pub(crate) made: AtomicU64,
+    /// The first that is free again, counted from 1; its sequence names the next.
+    pub(crate) free: AtomicU64,
+    /// How many are in use.
+    pub(crate) leased: AtomicU64,
+    /// How many leases there ever were.
+    pub(crate) given: AtomicU64,
+    /// Where takers sleep until there is a message.
+    pub(crate) message: Spot,
+    /// Where who puts sleeps until there is room.
+    pub(crate) room: Spot,
+    /// Where who joins sleeps until all is done.
+    pub(crate) finished: Spot,
+    /// Holds the block of a message that is gone, until it is dropped.
+    pub(crate) garbage: AtomicU64,
+    pub(crate) takers: Patience,
+    pub(crate) putters: Patience,
+    _line: [AtomicU64; 4],
+    /// What is on its way through the heap.
+    pub(crate) element: Slot,
+    /// Hold the parts: the heap's, and then those of the leases.
+    pub(crate) carriers: [AtomicU64; HEAP_PARTS + LEASE_PARTS],
+    pub(crate) redo: Redo,
+}
+
+// SAFETY: repr(C), atomics only, alignment 64.
+unsafe impl Words for PriorityBlock {}
+
+const _: () = assert!(size_of::<PriorityBlock>() <= 2048 && (ENTRY * 8).is_multiple_of(64));
+
+/// Bytes of a part.
+pub(crate) fn part_bytes(rank: usize) -> usize {
+    (FIRST << rank) * ENTRY * 8
+}
+
+impl PriorityBlock {
+    /// The words of a part, by its carrier; None where there is none, or no such.
+    pub(crate) fn part(&self, carrier: usize) -> Option<&'static [AtomicU64]> {
+        let r = carried_ref(self.carriers.get(carrier)?)?;
+        let block = objects::resolve::<BytesBlock>(r, Kind::Part)?;
+        let rank = if carrier < HEAP_PARTS { carrier } else { carrier - HEAP_PARTS };
+        objects::words(&block.head, part_bytes(rank) / 8)
+    }
+}
+
+/// Where an entry has a short message's bytes.
+pub(crate) fn short_bytes(slot: &Slot, len: usize) -> Data {
+    assert!(len <= SHORT);
+    Data { at: slot[BYTES..].as_ptr().cast_mut().cast(), len }
+}
