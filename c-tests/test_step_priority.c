@@ -692,6 +692,120 @@ static void sleeper_got_one(outcome_of how)
 
 OPERATION(priority_put_wakes_a_taker, taker_sleeps, fill, put_it, sleeper_got_one)
 
+/* ---- two threads of a process meet ---- */
+
+static void nothing(void)
+{
+}
+
+/* Whoever comes too late is told; a call that is in the queue already may find nothing there. */
+static int may_be_freed(int status)
+{
+    CHECK(status == MP_OK || status == MP_ERR_BAD_HANDLE || status == MP_ERR_STATE ||
+          status == MP_ERR_EMPTY);
+    return status;
+}
+
+static int use_it(void)
+{
+    uint64_t mine = 0;
+
+    may_be_freed(CHECK_CLEAN(mp_priority_queue_put(q, bytes, SHORT, 1, MP_NO_WAIT)));
+    may_be_freed(CHECK_CLEAN(
+        mp_priority_queue_lease(q, bytes, sizeof bytes, NULL, NULL, NULL, &mine, MP_NO_WAIT)));
+    if (mine != 0)
+        may_be_freed(CHECK_CLEAN(mp_priority_queue_acknowledge(q, mine)));
+    may_be_freed(CHECK_CLEAN(mp_priority_queue_put(q, bytes, LONG, 1, MP_NO_WAIT)));
+    return may_be_freed(CHECK_CLEAN(get_it()));
+}
+
+static void free_it(void)
+{
+    may_be_freed(CHECK_CLEAN(mp_priority_queue_free(q)));
+}
+
+static void five_are_in(void)
+{
+    make_with(5);
+}
+
+MEETING(priority_used_and_freed, 6000, nothing, five_are_in, use_it, free_it, free_it)
+
+/* Who has the last word frees what it was said through; what is made then may lie there. */
+enum { OTHERS = 600 };
+static mp_value *others[OTHERS];
+static mp_array *arrays[40];
+
+static int say_the_last_word(void)
+{
+    return mp_priority_queue_put(q, "done", 5, 0, MP_NO_WAIT);
+}
+
+static void get_it_and_free(void)
+{
+    static unsigned char ones[1500];
+    char word[5];
+    size_t i;
+
+    if (mp_priority_queue_get(q, word, sizeof word, NULL, NULL, NULL, MP_NO_WAIT) != MP_OK)
+        return;
+    CHECK_OK(mp_priority_queue_free(q));
+    memset(ones, 0xFF, sizeof ones);
+    for (i = 0; i < OTHERS; i++)
+        CHECK_OK(mp_value_new(&others[i], MP_DOUBLE, NULL, NULL));
+    for (i = 0; i < COUNT(arrays); i++)
+        CHECK_OK(mp_array_new(&arrays[i], MP_UINT8, sizeof ones, ones, NULL));
+}
+
+static void others_are_whole(void)
+{
+    double d;
+    int64_t x;
+    size_t i, k;
+
+    for (i = 0; i < OTHERS && others[i] != NULL; i++) {
+        CHECK_OK(mp_value_get_double(others[i], &d));
+        CHECK(d == 0);
+        CHECK_OK(mp_value_free(others[i]));
+    }
+    for (i = 0; i < COUNT(arrays) && arrays[i] != NULL; i++) {
+        for (k = 0; k < 1500; k++) {
+            CHECK_OK(mp_array_get_int(arrays[i], k, &x));
+            CHECK_INT(x, 0xFF);
+        }
+        CHECK_OK(mp_array_free(arrays[i]));
+    }
+}
+
+MEETING(priority_freed_by_its_consumer, 0, nothing, is_empty, say_the_last_word, get_it_and_free,
+        others_are_whole)
+
+/* Two that lease, and no message goes to both. */
+static int lease_one(void)
+{
+    unsigned char own[LONG];
+    uint64_t mine;
+
+    CHECK_OK(mp_priority_queue_lease(q, own, sizeof own, NULL, NULL, NULL, &mine, MP_FOREVER));
+    CHECK_INT(mp_priority_queue_deliveries(q, mine, &mine) == MP_OK && mine == 1, 1);
+    return MP_OK;
+}
+
+static void lease_one_too(void)
+{
+    lease_one();
+}
+
+static void three_are_left(void)
+{
+    CHECK_INT(priority_size(q), 3);
+    CHECK_INT(priority_leased(q), 2);
+    CHECK_OK(mp_priority_queue_free(q));
+}
+
+MEETING(priority_leased_by_both, 1500, nothing, five_are_in, lease_one,
+        lease_one_too, three_are_left)
+
 /* ---- the queue as a whole ---- */
 
 static int use_and_free(void)
