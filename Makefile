@@ -40,7 +40,7 @@ export CC CXX LD AR OBJCOPY READELF STRIP CARGO CFLAGS LDFLAGS C_TEST_FLAGS PKG_
 
 .DELETE_ON_ERROR:
 .PRECIOUS: build/benches/%.o
-.PHONY: all header demo check models hammer rounds bench examples c-tests install install-strip uninstall clean help
+.PHONY: all header demo check models hammer rounds bench bench-peers examples c-tests install install-strip uninstall clean help
 
 all: $(LIBRARY) build/lib/libmp.a ## the library, in build/lib
 
@@ -104,7 +104,7 @@ demo: examples ## run pool_square, then mpsum beside sha256sum
 	build/examples/pool_square
 	examples-c/demo.sh
 
-build/benches/%.o: benches/%.c $(wildcard benches/*.h) include/mp.h
+build/benches/%.o: benches/%.c $(wildcard benches/*.h benches/peers/*.h) include/mp.h
 	@mkdir -p $(@D)
 	$(CC) $(CFLAGS) $(WARNINGS) -Iinclude -c $< -o $@
 
@@ -114,8 +114,22 @@ build/benches/%: build/benches/%.o build/benches/bench.o benches/boost.cc $(LIBR
 	if [ -n "$$boost" ]; then $(CXX) $(CFLAGS) -Iinclude -c benches/boost.cc -o "$$boost"; fi; \
 	$(CC) $(CFLAGS) $< build/benches/bench.o $$boost -o $@ $(LINK) $${boost:+-lstdc++}
 
-bench: $(BENCHES) examples ## measure libmp beside what one would use instead
-	@set -e; for program in $(BENCHES) $(wildcard benches/*.sh); do echo "== $$program"; $$program; done
+# The queue's benches are of several files; its peers are built as far as they can be had.
+FLOW := build/benches/bench_queue build/benches/bench_connection
+FLOW_OBJECTS := build/benches/flow.o build/benches/peers/kernel.o build/benches/peers/libmp.o
+build/benches/peers/%.o: benches/peers/%.c $(wildcard benches/peers/*.h) include/mp.h
+	@mkdir -p $(@D)
+	$(CC) $(CFLAGS) $(WARNINGS) -Iinclude -c $< -o $@
+
+$(FLOW): build/benches/bench_%: build/benches/bench_%.o build/benches/bench.o $(FLOW_OBJECTS) $(LIBRARY)
+	$(CC) $(CFLAGS) $(filter %.o,$^) -o $@ $(LINK) -ldl -lrt
+
+bench-peers:
+	@benches/peers/build.sh build/benches/peers
+
+bench: $(BENCHES) examples bench-peers ## measure libmp beside what one would use instead
+	@set -e; for program in $(BENCHES) $(wildcard benches/*.sh); do \
+	    case $$program in *'$(BENCH)'*) echo "== $$program"; $$program $(if $(ROWS),'$(ROWS)');; esac; done
 
 build/c-tests/%.o: c-tests/%.c $(wildcard c-tests/*.h) include/mp.h
 	@mkdir -p $(@D)
@@ -173,4 +187,5 @@ help: ## this text
 	@echo
 	@echo 'Variables: PREFIX=$(PREFIX) LIBDIR INCLUDEDIR DESTDIR CC CXX CFLAGS LDFLAGS CARGO RUSTC'
 	@echo '           CARGO_BUILD_TARGET LD AR OBJCOPY READELF STRIP PKG_CONFIG'
+	@echo '           BENCH and ROWS: parts of the names of benches, and of their rows'
 	@echo 'As root, missing packages that a check needs are installed by apt-get; MP_NO_APT=1 forbids it.'

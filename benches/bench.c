@@ -109,6 +109,12 @@ static void pin_to(int number)
         bench_die("sched_setaffinity");
 }
 
+void bench_pin(enum bench_place place, int index)
+{
+    if (place != ANYWHERE)
+        pin_to(place == APART ? index : 0);
+}
+
 int64_t bench_race(int processes, enum bench_place place, int64_t ns, bench_work *work, void *user)
 {
     const struct timespec tick = {0, 1000000}, length = {ns / 1000000000, ns % 1000000000};
@@ -126,8 +132,7 @@ int64_t bench_race(int processes, enum bench_place place, int64_t ns, bench_work
             bench_die("fork");
         if (pid[i] > 0)
             continue;
-        if (place != ANYWHERE)
-            pin_to(place == APART ? i : 0);
+        bench_pin(place, i);
         __atomic_fetch_add(&gate->ready, 1, __ATOMIC_SEQ_CST);
         while (!__atomic_load_n(&gate->go, __ATOMIC_ACQUIRE))
             sched_yield();
@@ -193,15 +198,30 @@ double bench_python(const char *what, enum bench_place place)
 
 /* ---- the table ---- */
 
+void bench_head_of(const char *first)
+{
+    printf("%-30s | %-26s | %-38s | %5s | %s\n", "row", first, "peer", "ratio", "mark");
+    fflush(stdout);
+}
+
 void bench_head(void)
 {
-    printf("%-40s | %-18s | %-30s | %5s | %s\n", "row", "libmp", "peer", "ratio", "mark");
-    fflush(stdout);
+    bench_head_of("libmp");
+}
+
+static int digits_of(double figure)
+{
+    return figure < 10 ? 2 : figure < 1000 ? 1 : 0;
+}
+
+static void spread_text(char *text, size_t size, double least, double most)
+{
+    snprintf(text, size, "%.*f-%.*f", digits_of(most), least, digits_of(most), most);
 }
 
 static void figure_text(char *text, size_t size, double figure, const char *unit, const char *note)
 {
-    int digits = figure < 10 ? 2 : figure < 1000 ? 1 : 0;
+    int digits = digits_of(figure);
 
     if (note != NULL)
         snprintf(text, size, "%.*f (%s) %s", digits, figure, note, unit);
@@ -214,11 +234,11 @@ void bench_row(const char *name, double ours, const char *our_note, const char *
 {
     double ratio = theirs > 0 ? ours / theirs : 0;
     double shown = (double)(int64_t)(ratio * 100 + 0.5) / 100;
-    char a[48], b[48];
+    char a[80], b[80];
 
     figure_text(a, sizeof a, ours, unit, our_note);
     figure_text(b, sizeof b, theirs, unit, their_note);
-    printf("%-40s | %18s | %-11s %18s | %5.2f | ", name, a, peer, b, shown);
+    printf("%-30s | %26s | %-11s %26s | %5.2f | ", name, a, peer, b, shown);
     if (good == NO_MARK || mark <= 0)
         printf("\n");
     else
@@ -232,33 +252,37 @@ void bench_limit(const char *name, double ours, const char *unit, double most)
     char text[48];
 
     figure_text(text, sizeof text, ours, unit, NULL);
-    printf("%-40s | %18s | %-30s | %5s | <= %g %s\n", name, text, "", "", most, ours <= most ? "met" : "MISSED");
+    printf("%-30s | %26s | %-38s | %5s | <= %g %s\n", name, text, "", "", most, ours <= most ? "met" : "MISSED");
     fflush(stdout);
 }
 
 void bench_missing(const char *name, const char *peer)
 {
-    printf("%-40s | %18s | %-11s %18s |\n", name, "", peer, "not installed");
+    printf("%-30s | %26s | %-11s %26s |\n", name, "", peer, "not installed");
     fflush(stdout);
 }
 
 void bench_rows(const char *name, const struct bench_subject *subjects, int count, int rounds,
-                double *figures, double scale, const char *unit, bool worst, enum bench_good good,
+                double *figures, double scale, const char *unit, enum bench_note kind, enum bench_good good,
                 const double *marks)
 {
     double middle[16];
-    char note[16][24];
+    char note[16][48];
     int s;
 
     for (s = 0; s < count; s++) {
         middle[s] = bench_median(figures + s * rounds, (size_t)rounds) / scale;
-        snprintf(note[s], sizeof note[s], "%.3g", figures[s * rounds + rounds - 1] / scale);
+        if (kind == SPREAD)
+            spread_text(note[s], sizeof note[s], figures[s * rounds] / scale,
+                        figures[s * rounds + rounds - 1] / scale);
+        else
+            snprintf(note[s], sizeof note[s], "%.3g", figures[s * rounds + rounds - 1] / scale);
     }
     for (s = 1; s < count; s++) {
         if (subjects[s].absent)
             bench_missing(name, subjects[s].name);
         else
-            bench_row(name, middle[0], worst ? note[0] : NULL, subjects[s].name, middle[s],
-                      worst ? note[s] : NULL, unit, good, marks == NULL ? 0 : marks[s]);
+            bench_row(name, middle[0], kind != NOTHING_MORE ? note[0] : NULL, subjects[s].name, middle[s],
+                      kind != NOTHING_MORE ? note[s] : NULL, unit, good, marks == NULL ? 0 : marks[s]);
     }
 }

@@ -49,6 +49,9 @@ void bench_rounds(bench_measure *measure, void *user, const struct bench_subject
 /* Where processes run: where the kernel puts them, the i-th on the i-th CPU, or all on one. */
 enum bench_place { ANYWHERE, APART, TOGETHER };
 
+/* The calling process, as the index-th. */
+void bench_pin(enum bench_place place, int index);
+
 /* Runs work(user, index) in so many forked processes that begin together; stops them, as bench_stopped tells them, after ns (0: they end by themselves).
  * Answers the time between begin and stop, or the end of the last. */
 typedef void bench_work(void *user, int index);
@@ -59,18 +62,21 @@ bool bench_stopped(void);
 bool bench_python_is_there(void);
 double bench_python(const char *what, enum bench_place place);
 
-/* The line above a table. */
+/* The line above a table; the first subject is libmp, or another. */
 void bench_head(void);
+void bench_head_of(const char *first);
 /* A row: two figures in a unit, each with a text in brackets or NULL, and the ratio's mark. */
 void bench_row(const char *name, double ours, const char *our_note, const char *peer, double theirs,
                const char *their_note, const char *unit, enum bench_good good, double mark);
 /* A row that is held against a number instead of a peer. */
 void bench_limit(const char *name, double ours, const char *unit, double most);
 void bench_missing(const char *name, const char *peer);
+enum bench_note { NOTHING_MORE, WORST, SPREAD };
+
 /* Medians of the rounds as rows, one for each peer; figures are divided by scale. marks[s] may be 0: no
- * mark. worst: the largest figure of all rounds stands in brackets. */
+ * mark. In brackets stands nothing, the largest figure of all rounds, or the smallest and the largest. */
 void bench_rows(const char *name, const struct bench_subject *subjects, int count, int rounds,
-                double *figures, double scale, const char *unit, bool worst, enum bench_good good,
+                double *figures, double scale, const char *unit, enum bench_note kind, enum bench_good good,
                 const double *marks);
 
 #endif
