@@ -8,7 +8,7 @@ use super::slots::{self, Pin};
 use super::status::mp_status;
 use super::time::mp_timeout;
 use crate::error::{Error, Result, Status, fail};
-use crate::shm::{EventBlock, In, LockBlock, QueueBlock, SemaphoreBlock};
+use crate::shm::{EventBlock, In, LockBlock, PriorityBlock, QueueBlock, SemaphoreBlock};
 use crate::sync::ready;
 use crate::sync::watch::{FreeLock, OwnLock, Pulse, Things, Watched};
 use crate::sys::poll::Row;
@@ -18,6 +18,7 @@ use core::ffi::{c_int, c_void};
 /// One of the things that mp_wait waits for. What "ready" means:
 ///
 /// queue       a message could be got
+/// priority queue  the same, or a lease
 /// event       it is set; for mp_wait also: it was set during the call and cleared since
 /// semaphore   a slot is free
 /// lock        nobody holds it, or who held it is dead
@@ -26,7 +27,7 @@ use core::ffi::{c_int, c_void};
 /// descriptor  it can be read from without waiting, is at its end, or broken
 #[repr(C)]
 pub struct mp_wait_item {
-    /// A queue, event, semaphore, lock, rlock or process; NULL: a descriptor is waited for.
+    /// A queue, priority queue, event, semaphore, lock, rlock or process; NULL: a descriptor is waited for.
     pub handle: *const c_void,
     /// Where handle is NULL: any descriptor of the caller's.
     pub descriptor: c_int,
@@ -41,6 +42,7 @@ enum Thing {
     Semaphore(&'static SemaphoreBlock),
     Event(Pulse<'static>),
     Queue(&'static QueueBlock),
+    Priority(&'static PriorityBlock),
 }
 
 impl Thing {
@@ -51,6 +53,7 @@ impl Thing {
             Thing::Semaphore(semaphore) => *semaphore,
             Thing::Event(event) => event,
             Thing::Queue(queue) => *queue,
+            Thing::Priority(queue) => *queue,
         }
     }
 }
@@ -69,6 +72,7 @@ unsafe fn thing(pin: &Pin, kind: Kind) -> Option<Thing> {
             Kind::Semaphore => Thing::Semaphore(&*(at as *const SemaphoreBlock)),
             Kind::Event => Thing::Event(Pulse::new(&*(at as *const EventBlock))),
             Kind::Queue => Thing::Queue(&*(at as *const QueueBlock)),
+            Kind::PriorityQueue => Thing::Priority(&*(at as *const PriorityBlock)),
             _ => return None,
         })
     }
@@ -206,7 +210,7 @@ pub unsafe extern "C" fn mp_wait(
 /// process that takes, or finds that there is nothing to take, has the descriptor right before it
 /// returns.
 ///
-/// handle: a queue, event, semaphore, lock, rlock or process.
+/// handle: a queue, priority queue, event, semaphore, lock, rlock or process.
 /// descriptor: where it goes.
 ///
 /// MP_ERR_BAD_HANDLE: handle is none.
@@ -239,6 +243,7 @@ pub unsafe extern "C" fn mp_descriptor(handle: *const c_void, descriptor: *mut c
                 Thing::Semaphore(semaphore) => Box::new(Whole(semaphore)),
                 Thing::Event(event) => Box::new(Whole(event.event())),
                 Thing::Queue(queue) => Box::new(Whole(queue)),
+                Thing::Priority(queue) => Box::new(Whole(queue)),
             }
         })?);
         Ok(Status::Ok)

@@ -2,8 +2,8 @@
 
 use super::Process;
 use crate::error::Result;
-use crate::sync;
 use crate::log;
+use crate::sync;
 use crate::sys::local::Local;
 use crate::sys::{exit, random};
 use serde::{Deserialize, Serialize};

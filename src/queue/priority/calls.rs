@@ -248,7 +248,7 @@ impl PriorityBlock {
                 drop(hold);
                 self.notify_of_ends(ended);
                 // A wake for a message may have brought us here.
-                self.message.notify(1);
+                self.message.notify::<shm::ThisTree>(1);
                 return Err(e);
             }
         };
@@ -272,7 +272,7 @@ impl PriorityBlock {
         // Where there is anything more to do, the queue stays.
         self.notify_of_ends(ended);
         if first {
-            self.message.notify(i32::MAX);
+            self.message.notify::<shm::ThisTree>(i32::MAX);
         }
         garbage.into_iter().chain(spare).for_each(shm::release);
         Ok(Step::Taken(taken, lease))
@@ -308,7 +308,7 @@ impl PriorityBlock {
         let mut spare: Option<Spare> = None;
         loop {
             let Some(hold) = self.hold(deadline)? else {
-                self.message.notify(1);
+                self.message.notify::<shm::ThisTree>(1);
                 fail!(Empty, "other processes were at work in the queue all the time");
             };
             if let Some(mut spare) = spare.take() {

@@ -34,6 +34,7 @@ mod heap;
 mod hold;
 mod leases;
 mod queries;
+mod ready;
 mod state;
 mod wake;
 

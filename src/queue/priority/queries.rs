@@ -121,7 +121,7 @@ impl PriorityBlock {
             bell.ring(i32::MAX);
         }
         if closed {
-            self.message.notify(i32::MAX);
+            self.message.notify::<shm::ThisTree>(i32::MAX);
         }
         garbage.into_iter().chain(spare).for_each(shm::release);
         Ok(())

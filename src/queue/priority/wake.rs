@@ -40,7 +40,7 @@ impl<'a> Bell<'a> {
     /// After that, and after the lock was released.
     #[inline(always)]
     pub(super) fn ring(self, count: i32) {
-        self.spot.notify(count);
+        self.spot.notify::<ThisTree>(count);
     }
 
     /// After that: releases the lock, and wakes whoever sleeps. Once the lock is free whoever has got a message may
@@ -55,7 +55,7 @@ impl<'a> Bell<'a> {
             drop(hold);
         }
         if wanted {
-            self.spot.wake(count);
+            self.spot.wake::<ThisTree>(count);
         }
     }
 
@@ -118,7 +118,7 @@ impl PriorityBlock {
     pub(super) fn notify_of_ends(&self, ended: i32) {
         if ended > 0 {
             let all = self.closed.load(Relaxed) != OPEN;
-            self.message.notify(if all { i32::MAX } else { ended });
+            self.message.notify::<ThisTree>(if all { i32::MAX } else { ended });
             self.notify_if_finished();
         }
     }
@@ -126,7 +126,7 @@ impl PriorityBlock {
     /// Wakes who joins if all is done.
     pub(super) fn notify_if_finished(&self) {
         if self.unfinished() == 0 {
-            self.finished.notify(i32::MAX);
+            self.finished.notify::<ThisTree>(i32::MAX);
         }
     }
 
