@@ -258,7 +258,7 @@ void bench_limit(const char *name, double ours, const char *unit, double most)
 
 void bench_missing(const char *name, const char *peer)
 {
-    printf("%-30s | %26s | %-11s %26s |\n", name, "", peer, "not installed");
+    printf("%-30s | %26s | %-11s %26s |\n", name, "", peer, "not to be had");
     fflush(stdout);
 }
 

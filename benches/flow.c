@@ -1,11 +1,13 @@
 /* See flow.h. */
 #include "flow.h"
+#include "peers/kernel.h"
 #include <dlfcn.h>
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -124,6 +126,9 @@ static void stream(struct run *run, int index)
     ready(index);
     while (!stopped() && (puts ? put(run->peer, &run->there, number) : get(run->peer, &run->there, number)))
         __atomic_store_n(&page->one[index].messages, ++number, __ATOMIC_RELAXED);
+    if (!stopped())
+        fprintf(stderr, "bench: a %s fails: %s\n", puts ? "put" : "get",
+                run->peer == &peer_libmp ? mp_last_error() : strerror(errno));
     if (run->peer->leave != NULL)
         run->peer->leave(&run->there);
 }
@@ -211,10 +216,10 @@ static bool end(const struct run *run, const pid_t *pid)
     return well;
 }
 
-/* Messages a second or nanoseconds a trip; 0: it failed. */
-static double figure_of(struct run *run)
+/* Messages a second or nanoseconds a trip; 0: it failed, and *why tells. */
+static double figure_of(struct run *run, const char **why)
 {
-    pid_t pid[BENCH_MOST];
+    pid_t pid[BENCH_MOST], parent = getpid();
     int64_t began, took;
     double figure = 0;
     uint64_t before;
@@ -228,13 +233,19 @@ static double figure_of(struct run *run)
             bench_die("fork");
         if (pid[i] > 0)
             continue;
+        /* Nobody else would end it if the bench were ended. */
+        if (prctl(PR_SET_PDEATHSIG, SIGKILL) != 0 || getppid() != parent)
+            _exit(1);
         bench_pin(run->place, i);
         (run->trips ? trips : stream)(run, i);
         _exit(0);
     }
+    *why = "a process was not ready in time";
     if (wait_for_all(run, false)) {
         __atomic_store_n(&page->go, 1, __ATOMIC_RELEASE);
+        *why = "no message came in time";
         if (wait_for_all(run, true)) {
+            *why = "no message came while it was measured";
             sleep_ns(WARM_MS * 1000000);
             before = got(run);
             began = bench_now();
@@ -243,8 +254,10 @@ static double figure_of(struct run *run)
             figure = (double)(got(run) - before) * 1e9 / (double)took;
         }
     }
-    if (!end(run, pid))
-        figure = 0;
+    if (!end(run, pid)) {
+        *why = "a process failed";
+        return 0;
+    }
     return figure > 0 && run->trips ? page->trip : figure;
 }
 
@@ -313,6 +326,7 @@ static double measure(void *user, int subject, double *second)
     struct table *table = user;
     struct run run = {.peer = table->peers[subject], .trips = table->trips, .rest = table->rest,
                       .place = table->place};
+    const char *why;
     double figure;
 
     (void)second;
@@ -328,14 +342,14 @@ static double measure(void *user, int subject, double *second)
         return 0;
     if (run.trips && run.peer->open(&run.back) != NULL)
         bench_die("a second channel");
-    figure = figure_of(&run);
+    figure = figure_of(&run, &why);
     if (run.peer->close != NULL) {
         run.peer->close(&run.there);
         if (run.trips)
             run.peer->close(&run.back);
     }
     if (figure == 0)
-        fprintf(stderr, "bench: %s: %s: no figure\n", table->name, table->subjects[subject].name);
+        fprintf(stderr, "bench: %s: %s: %s\n", table->name, table->subjects[subject].name, why);
     return figure;
 }
 
