@@ -2718,6 +2718,346 @@ mp_status mp_queue_full(const mp_queue *queue, bool *full);
  */
 mp_status mp_queue_free(mp_queue *queue);
 
+/* ---- priority_queue -----------------------------------------------------------------------------
+ *
+ * Queues that hand out the message with the lowest priority first, and the oldest among those of
+ * the same priority. A message is bytes, also none at all, or "none", as in other queues. What a
+ * put that returned has put is in the queue, whatever becomes of who put it.
+ *
+ * A message is taken in one of two ways. mp_priority_queue_get takes it out: it is the caller's,
+ * and gone with the caller. mp_priority_queue_lease, further down, hands it out until it is
+ * acknowledged, and again if its taker dies before that. With the same priority for all this is
+ * a plain queue that hands messages out at least once.
+ */
+
+/* A queue whose messages have priorities. */
+typedef struct mp_priority_queue mp_priority_queue;
+
+/* How a priority queue shall be. */
+typedef struct mp_priority_queue_options {
+    /* sizeof(mp_priority_queue_options). */
+    size_t size;
+    /*
+     * The most messages that a put makes it; 0: no limit but memory's. Leased ones do not count,
+     * and those that come back are let in whatever the limit is.
+     */
+    size_t maxsize;
+} mp_priority_queue_options;
+
+/* The defaults: mp_priority_queue_options o = MP_PRIORITY_QUEUE_OPTIONS; */
+#define MP_PRIORITY_QUEUE_OPTIONS { sizeof(mp_priority_queue_options), 0 }
+
+/* MP_PRIORITY_QUEUE_OPTIONS as a function. */
+mp_status mp_priority_queue_options_init(mp_priority_queue_options *options);
+
+/*
+ * Makes an empty queue. It costs 2 KiB of shared memory and no descriptor; a message costs 128
+ * bytes, one of more than 88 bytes a block of its own besides. What messages took goes back as
+ * they are taken.
+ *
+ * queue: where the handle goes. options: NULL for the defaults.
+ *
+ * MP_ERR_NO_MEMORY: the shared segment, or the machine, has no room for it.
+ *
+ * Fork: a child, also one that libmp did not make, uses the same queue through the same
+ * handle.
+ */
+mp_status mp_priority_queue_new(mp_priority_queue **queue,
+                                const mp_priority_queue_options *options);
+
+/*
+ * Copies a message into the queue, waiting for room for up to timeout. When this returns MP_OK
+ * the message is there for consumers, and the caller may exit at once.
+ *
+ * data: may be NULL where len is 0. len: bytes.
+ * priority: any number; the lowest is taken first.
+ * timeout: nanoseconds. Only a queue with a maxsize is ever full.
+ *
+ * MP_ERR_FULL: there was no room all the time.
+ * MP_ERR_CLOSED: the queue was shut down.
+ * MP_ERR_NO_MEMORY: the shared segment, or the machine, has no room for it.
+ * MP_ERR_STATE: the queue's block was overwritten by a stray pointer.
+ *
+ * Threads: messages of one thread with the same priority are taken in the order in which it put
+ * them. A call that meets another one at work waits for it, 20 ms if the timeout is less.
+ * Kill: a process killed in here has put the whole message or nothing; others go on within 100
+ * ms.
+ */
+mp_status mp_priority_queue_put(mp_priority_queue *queue,
+                                const void *data,
+                                size_t len,
+                                int64_t priority,
+                                mp_timeout timeout);
+
+/*
+ * Puts the message "none", as mp_priority_queue_put does others. With a priority that is higher
+ * than all others a consumer meets it when the queue has nothing else.
+ *
+ * priority: any number; the lowest is taken first.
+ * timeout: nanoseconds.
+ *
+ * MP_ERR_FULL: there was no room all the time.
+ * MP_ERR_CLOSED: the queue was shut down.
+ * MP_ERR_NO_MEMORY: the shared segment, or the machine, has no room for it.
+ * MP_ERR_STATE: the queue's block was overwritten by a stray pointer.
+ */
+mp_status mp_priority_queue_put_none(mp_priority_queue *queue,
+                                     int64_t priority,
+                                     mp_timeout timeout);
+
+/*
+ * Takes the first message out of the queue, into the caller's buffer, waiting for one for up to
+ * timeout.
+ *
+ * buffer: where its bytes go; may be NULL where size is 0. size: bytes of the buffer.
+ * len: how many bytes the message has goes here; may be NULL.
+ * priority: its priority goes here; may be NULL.
+ * none: whether it is "none", which has no bytes, goes here; may be NULL where none is put.
+ * timeout: nanoseconds.
+ *
+ * MP_ERR_EMPTY: there was no message all the time.
+ * MP_ERR_CLOSED: the queue was shut down, and there is no message, nor has any other process
+ *     one that may come back.
+ * MP_ERR_TOO_SMALL: the message does not fit into the buffer. It stays the first, and its
+ *     length is in len.
+ * MP_ERR_INVALID: the message is "none", and the pointer none is NULL. It stays the first.
+ * MP_ERR_STATE: the queue's block was overwritten by a stray pointer.
+ *
+ * Threads: each message goes to one consumer. A call that meets another one at work waits for
+ * it, 20 ms if the timeout is less.
+ * Kill: a process killed in here leaves the message for the next consumer, until the moment
+ * that takes it out; then it is gone with the process. Use mp_priority_queue_lease where that
+ * must not be.
+ */
+mp_status mp_priority_queue_get(mp_priority_queue *queue,
+                                void *buffer,
+                                size_t size,
+                                size_t *len,
+                                int64_t *priority,
+                                bool *none,
+                                mp_timeout timeout);
+
+/*
+ * Takes the first message out of the queue, as mp_priority_queue_get does, into a new buffer.
+ *
+ * buffer: where the buffer goes, which is the caller's to free; NULL goes there for the
+ *     message "none".
+ * priority: its priority goes here; may be NULL.
+ * timeout: nanoseconds.
+ *
+ * MP_ERR_EMPTY: there was no message all the time.
+ * MP_ERR_CLOSED: as mp_priority_queue_get.
+ * MP_ERR_NO_MEMORY: there is no memory for the buffer. The message stays the first.
+ * MP_ERR_STATE: the queue's block was overwritten by a stray pointer.
+ */
+mp_status mp_priority_queue_get_buffer(mp_priority_queue *queue,
+                                       mp_buffer **buffer,
+                                       int64_t *priority,
+                                       mp_timeout timeout);
+
+/*
+ * How many messages are in the queue, at some moment during the call: others may put and take
+ * at any time. Leased ones are not among them.
+ *
+ * size: where the number goes.
+ *
+ * MP_ERR_STATE: the queue's block was overwritten by a stray pointer.
+ */
+mp_status mp_priority_queue_size(const mp_priority_queue *queue, size_t *size);
+
+/*
+ * Whether the queue has no message, as mp_priority_queue_size.
+ *
+ * empty: where the answer goes.
+ *
+ * MP_ERR_STATE: the queue's block was overwritten by a stray pointer.
+ */
+mp_status mp_priority_queue_empty(const mp_priority_queue *queue, bool *empty);
+
+/*
+ * Whether the queue has as many messages as its maxsize, as mp_priority_queue_size. Without one
+ * it never is full.
+ *
+ * full: where the answer goes.
+ *
+ * MP_ERR_STATE: the queue's block was overwritten by a stray pointer.
+ */
+mp_status mp_priority_queue_full(const mp_priority_queue *queue, bool *full);
+
+/*
+ * How many messages were put and are not done: neither acknowledged, nor told of by
+ * mp_priority_queue_task_done.
+ *
+ * unfinished: where the number goes.
+ *
+ * MP_ERR_STATE: the queue's block was overwritten by a stray pointer.
+ */
+mp_status mp_priority_queue_unfinished(const mp_priority_queue *queue, size_t *unfinished);
+
+/*
+ * Tells that a message that mp_priority_queue_get took is done. One that was leased is done when
+ * it is acknowledged, without this.
+ *
+ * MP_ERR_OVER_RELEASE: all that was put is done already.
+ * MP_ERR_STATE: the queue's block was overwritten by a stray pointer.
+ */
+mp_status mp_priority_queue_task_done(mp_priority_queue *queue);
+
+/*
+ * Waits for up to timeout until all that was put is done.
+ *
+ * timeout: nanoseconds.
+ *
+ * MP_ERR_TIMEOUT: it was not all the time.
+ * MP_ERR_STATE: the queue's block was overwritten by a stray pointer.
+ *
+ * Kill: what a killed process had leased comes back and is not done; what it had got, it is to
+ * be told of by somebody else.
+ */
+mp_status mp_priority_queue_join(mp_priority_queue *queue, mp_timeout timeout);
+
+/*
+ * Ends the queue for those who put: they get MP_ERR_CLOSED from now on, also who waits for room.
+ * Those who take get what there is, and then MP_ERR_CLOSED. It cannot be undone.
+ *
+ * immediate: what there is is dropped and counts as done; those who take get MP_ERR_CLOSED at
+ *     once. What is leased may still be acknowledged.
+ *
+ * MP_ERR_STATE: the queue's block was overwritten by a stray pointer.
+ *
+ * Kill: a process killed in here has shut the queue down or done nothing.
+ */
+mp_status mp_priority_queue_shutdown(mp_priority_queue *queue, bool immediate);
+
+/*
+ * Frees this handle. NULL is fine. The queue, and what is in it, goes with the last handle to
+ * it in any process. Whoever has taken a message may free the queue through which it came: the
+ * put of it may still be returning.
+ */
+mp_status mp_priority_queue_free(mp_priority_queue *queue);
+
+/* ---- priority_lease -----------------------------------------------------------------------------
+ *
+ * Leases: messages that are handed out until they are acknowledged. If the process that has one
+ * ends before that, however it does, the message is back in its old place and handed out again,
+ * to whoever waits or asks within 100 ms. So each message is worked on at least once.
+ *
+ *     while (mp_priority_queue_lease(q, &job, sizeof job, NULL, NULL, NULL, &lease,
+ *                                    MP_FOREVER) == MP_OK) {
+ *         work_on(&job);
+ *         mp_priority_queue_acknowledge(q, lease);
+ *     }
+ */
+
+/*
+ * Hands the first message out, into the caller's buffer, waiting for one for up to timeout. It
+ * counts as out of the queue, and is the calling process's until the lease ends: by
+ * mp_priority_queue_acknowledge, by mp_priority_queue_return, or with the process, however that
+ * ends.
+ *
+ * buffer: where its bytes go; may be NULL where size is 0. size: bytes of the buffer.
+ * len: how many bytes the message has goes here; may be NULL.
+ * priority: its priority goes here; may be NULL.
+ * none: whether it is "none", which has no bytes, goes here; may be NULL where none is put.
+ * lease: the lease's number, which is not 0, goes here.
+ * timeout: nanoseconds.
+ *
+ * MP_ERR_EMPTY: there was no message all the time.
+ * MP_ERR_CLOSED: the queue was shut down, and there is no message, nor has any other process
+ *     one that may come back.
+ * MP_ERR_TOO_SMALL: the message does not fit into the buffer. It stays the first, and its
+ *     length is in len.
+ * MP_ERR_INVALID: lease is NULL, or the message is "none" and the pointer none is NULL. It
+ *     stays the first.
+ * MP_ERR_NO_MEMORY: the shared segment, or the machine, has no room for one more lease. The
+ *     message stays the first.
+ * MP_ERR_STATE: the queue's block was overwritten by a stray pointer.
+ *
+ * Threads: any thread of any process that has the queue may end the lease.
+ * Kill: a message that a killed process has is handed out again, before others of its
+ * priority.
+ */
+mp_status mp_priority_queue_lease(mp_priority_queue *queue,
+                                  void *buffer,
+                                  size_t size,
+                                  size_t *len,
+                                  int64_t *priority,
+                                  bool *none,
+                                  uint64_t *lease,
+                                  mp_timeout timeout);
+
+/*
+ * Hands the first message out, as mp_priority_queue_lease does, in a new buffer.
+ *
+ * buffer: where the buffer goes, which is the caller's to free; NULL goes there for the
+ *     message "none".
+ * priority: its priority goes here; may be NULL.
+ * lease: the lease's number, which is not 0, goes here.
+ * timeout: nanoseconds.
+ *
+ * MP_ERR_EMPTY: there was no message all the time.
+ * MP_ERR_CLOSED: as mp_priority_queue_lease.
+ * MP_ERR_INVALID: lease is NULL.
+ * MP_ERR_NO_MEMORY: there is no memory for the buffer, or for the lease. The message stays the
+ *     first.
+ * MP_ERR_STATE: the queue's block was overwritten by a stray pointer.
+ */
+mp_status mp_priority_queue_lease_buffer(mp_priority_queue *queue,
+                                         mp_buffer **buffer,
+                                         int64_t *priority,
+                                         uint64_t *lease,
+                                         mp_timeout timeout);
+
+/*
+ * Ends a lease: the message is done, and counts as such for mp_priority_queue_join.
+ *
+ * lease: what mp_priority_queue_lease gave; any process that has the queue may use it.
+ *
+ * MP_ERR_INVALID: there is no such lease, or it has ended.
+ * MP_ERR_STATE: the queue's block was overwritten by a stray pointer.
+ *
+ * Kill: a process killed in here has ended the lease, or still has it, and then the message is
+ * handed out again.
+ */
+mp_status mp_priority_queue_acknowledge(mp_priority_queue *queue, uint64_t lease);
+
+/*
+ * Ends a lease: the message is in the queue again, in its old place, which is before others of
+ * its priority that were put later. In a queue that was shut down immediately it is dropped.
+ *
+ * lease: what mp_priority_queue_lease gave; any process that has the queue may use it.
+ *
+ * MP_ERR_INVALID: there is no such lease, or it has ended.
+ * MP_ERR_STATE: the queue's block was overwritten by a stray pointer.
+ *
+ * Kill: a process killed in here has returned the message, or still has it, which comes to the
+ * same.
+ */
+mp_status mp_priority_queue_return(mp_priority_queue *queue, uint64_t lease);
+
+/*
+ * How often the message of a lease was handed out, this time included: more than 1 says that
+ * somebody returned it, or died over it.
+ *
+ * lease: what mp_priority_queue_lease gave.
+ * deliveries: where the number goes; 4194303 is the most that is counted.
+ *
+ * MP_ERR_INVALID: deliveries is NULL, or there is no such lease, or it has ended.
+ * MP_ERR_STATE: the queue's block was overwritten by a stray pointer.
+ */
+mp_status mp_priority_queue_deliveries(const mp_priority_queue *queue,
+                                       uint64_t lease,
+                                       uint64_t *deliveries);
+
+/*
+ * How many messages are leased, as mp_priority_queue_size.
+ *
+ * unacknowledged: where the number goes.
+ *
+ * MP_ERR_STATE: the queue's block was overwritten by a stray pointer.
+ */
+mp_status mp_priority_queue_unacknowledged(const mp_priority_queue *queue, size_t *unacknowledged);
+
 /* ---- wait ---------------------------------------------------------------------------------------
  *
  * Waiting for any of many things, in one call or in the host's own event loop.
@@ -2726,7 +3066,7 @@ mp_status mp_queue_free(mp_queue *queue);
 /*
  * One of the things that mp_wait waits for. What "ready" means:
  *
- * queue       a message could be got
+ * queue       a message could be got; of a priority queue also: leased
  * event       it is set; for mp_wait also: it was set during the call and cleared since
  * semaphore   a slot is free
  * lock        nobody holds it, or who held it is dead
@@ -2735,7 +3075,10 @@ mp_status mp_queue_free(mp_queue *queue);
  * descriptor  it can be read from without waiting, is at its end, or broken
  */
 typedef struct mp_wait_item {
-    /* A queue, event, semaphore, lock, rlock or process; NULL: a descriptor is waited for. */
+    /*
+     * A queue, priority queue, event, semaphore, lock, rlock or process; NULL: a descriptor is
+     * waited for.
+     */
     const void *handle;
     /* Where handle is NULL: any descriptor of the caller's. */
     int descriptor;
@@ -2780,7 +3123,7 @@ mp_status mp_wait(mp_wait_item *items, size_t count, size_t *ready, mp_timeout t
  * process that takes, or finds that there is nothing to take, has the descriptor right before it
  * returns.
  *
- * handle: a queue, event, semaphore, lock, rlock or process.
+ * handle: a queue, priority queue, event, semaphore, lock, rlock or process.
  * descriptor: where it goes.
  *
  * MP_ERR_BAD_HANDLE: handle is none.
@@ -2788,9 +3131,9 @@ mp_status mp_wait(mp_wait_item *items, size_t count, size_t *ready, mp_timeout t
  * MP_ERR_STATE: see mp_process_sentinel.
  * MP_ERR_OS: no descriptor or thread is to be had.
  *
- * Threads: from the first such handle on, to the last, one thread of libmp's sleeps in this
- *     process, with all signals blocked. Where none was asked for there is none, and nothing
- *     costs more.
+ * Threads: from the first such handle on, to a second after the last, one thread of libmp's
+ *     sleeps in this process, with all signals blocked. Where none was asked for there is none,
+ *     and nothing costs more.
  * Fork: a child asks anew; its parent's descriptor tells it nothing.
  * Kill: as mp_wait.
  */
@@ -3305,6 +3648,9 @@ mp_shareable_list *mp_child_shareable_list(mp_child *child, size_t index);
 
 /* An argument that is a queue, as mp_child_lock. */
 mp_queue *mp_child_queue(mp_child *child, size_t index);
+
+/* An argument that is a priority queue, as mp_child_lock. */
+mp_priority_queue *mp_child_priority_queue(mp_child *child, size_t index);
 
 /* An argument that is an event, as mp_child_lock. */
 mp_event *mp_child_event(mp_child *child, size_t index);

@@ -17,8 +17,7 @@ use core::ffi::{c_int, c_void};
 
 /// One of the things that mp_wait waits for. What "ready" means:
 ///
-/// queue       a message could be got
-/// priority queue  the same, or a lease
+/// queue       a message could be got; of a priority queue also: leased
 /// event       it is set; for mp_wait also: it was set during the call and cleared since
 /// semaphore   a slot is free
 /// lock        nobody holds it, or who held it is dead
@@ -27,7 +26,8 @@ use core::ffi::{c_int, c_void};
 /// descriptor  it can be read from without waiting, is at its end, or broken
 #[repr(C)]
 pub struct mp_wait_item {
-    /// A queue, priority queue, event, semaphore, lock, rlock or process; NULL: a descriptor is waited for.
+    /// A queue, priority queue, event, semaphore, lock, rlock or process; NULL: a descriptor is
+    /// waited for.
     pub handle: *const c_void,
     /// Where handle is NULL: any descriptor of the caller's.
     pub descriptor: c_int,
@@ -219,8 +219,8 @@ pub unsafe extern "C" fn mp_wait(
 /// MP_ERR_OS: no descriptor or thread is to be had.
 ///
 /// Threads: from the first such handle on, to a second after the last, one thread of libmp's
-///     sleeps in this process, with all signals blocked. Where none was asked for there is none, and nothing
-///     costs more.
+///     sleeps in this process, with all signals blocked. Where none was asked for there is none,
+///     and nothing costs more.
 /// Fork: a child asks anew; its parent's descriptor tells it nothing.
 /// Kill: as mp_wait.
 #[unsafe(no_mangle)]
