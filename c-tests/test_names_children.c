@@ -3,6 +3,7 @@
  * Objects with names as arguments: a child has them by every start method, and so have its own. */
 #include "test_names.h"
 
+#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -77,12 +78,29 @@ TEST(names, a_child_has_what_holds_bytes)
     CHECK_OK(mp_rlock_free(r));
 }
 
+/* How many of this process's descriptors lead to /dev/shm, also under names that are gone. */
+static int descriptors_in_shm(void)
+{
+    char path[64], file[256];
+    int n = 0, fd;
+    ssize_t len;
+
+    for (fd = 0; fd < 1024; fd++) {
+        snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
+        len = readlink(path, file, sizeof file - 1);
+        file[len > 0 ? len : 0] = '\0';
+        n += strncmp(file, "/dev/shm/", 9) == 0;
+    }
+    return n;
+}
+
 static int adds_to_each(mp_child *self, void *user)
 {
     int i, descriptors;
 
     CHECK(user == NULL);
     descriptors = open_descriptors();
+    CHECK_INT(descriptors_in_shm(), MANY - 1);
     for (i = 0; i < MANY; i++) {
         mp_value *v = mp_child_value(self, (size_t)i), *again;
 
@@ -258,6 +276,67 @@ static int has_it_twice(mp_child *self, void *user)
     return 0;
 }
 
+/* Whether this process has a record lock on one of the bytes that stand for the users. Not to be
+ * asked by a user: closing the file again would cost it its own. */
+typedef struct asked {
+    const char *name;
+    pid_t user;
+} asked;
+
+static int has_its_byte(void *arg)
+{
+    const asked *a = arg;
+    int fd = open(name_path(a->name), O_RDWR | O_CLOEXEC), at;
+
+    CHECK(fd >= 0);
+    for (at = 1; at < 1024; at++) {
+        struct flock lock = {
+            .l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = at, .l_len = 1};
+
+        CHECK(fcntl(fd, F_GETLK, &lock) == 0);
+        if (lock.l_type != F_UNLCK && lock.l_pid == a->user)
+            return 5;
+    }
+    return 6;
+}
+
+static int waits_with_it(mp_child *self, void *user)
+{
+    mp_array *a = mp_child_array(self, 0);
+
+    CHECK(user == NULL && a != NULL);
+    CHECK_OK(mp_array_fetch_add(a, 0, 1, NULL));
+    flag_set(mp_child_value(self, 1), 1);
+    flag_wait(mp_child_value(self, 1), 2);
+    return 0;
+}
+
+/* The proof that it lives, whatever else has the file open in it. */
+static void check_life(const char *name, mp_array *a)
+{
+    mp_value *flag = flag_new();
+    mp_process *p = CHILD_START(waits_with_it, a, flag);
+    asked child = {name, child_pid(p)};
+
+    flag_wait(flag, 1);
+    CHECK_INT(in_fork(has_its_byte, &child), 5);
+    flag_set(flag, 2);
+    CHECK_INT(child_end(p), 0);
+    CHECK_INT(in_fork(has_its_byte, &child), 6);
+    CHECK_OK(mp_value_free(flag));
+}
+
+TEST(names, a_childs_life_shows_in_the_file)
+{
+    const char *name = name_of("life");
+    mp_array *a;
+
+    CHECK_OK(name_array(&a, name, MP_OPEN_CREATE, MP_INT64, 2));
+    check_life(name, a);
+    CHECK_OK(mp_array_free(a));
+    CHECK_OK(mp_name_unlink(name));
+}
+
 /* The fork server has opened it already: its child has that, and what it is handed. */
 TEST_COLD(names, a_child_is_handed_what_the_server_has)
 {
@@ -273,8 +352,9 @@ TEST_COLD(names, a_child_is_handed_what_the_server_has)
     CHECK_OK(name_array(&a, name, MP_OPEN_CREATE, MP_INT64, 2));
     CHECK_INT(child_end(CHILD_START(has_it_twice, a)), 0);
     CHECK_INT(child_end(CHILD_START(has_it_twice, a)), 0);
+    check_life(name, a);
     CHECK_OK(mp_array_get_int(a, 0, &x));
-    CHECK_INT(x, 1);
+    CHECK_INT(x, 2);
     CHECK_OK(mp_array_get_int(a, 1, &x));
     CHECK_INT(x, 6);
     CHECK_OK(mp_array_free(a));

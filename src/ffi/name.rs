@@ -33,7 +33,7 @@ pub enum mp_open {
 /// MP_ERR_TIMEOUT: a stopped process, or a stranger, has kept the file locked for seconds.
 /// MP_ERR_OS: there is no /dev/shm, or it does not let us.
 ///
-/// An object with a name is a file there, of 40 KiB and what it holds. Freeing the last handle
+/// An object with a name is a file there, of 32 KiB and what it holds. Freeing the last handle
 /// leaves it, as it is with the names of POSIX; the next to open it finds it as it was. What a
 /// process held when it freed its last handle to the object, or died, others take over as from
 /// the dead. Where the last users died without having freed their handles, also by exit, the

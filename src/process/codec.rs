@@ -64,10 +64,8 @@ impl Job<'_> {
         match self {
             Job::Server { requests, .. } => vec![*requests],
             Job::Process { args, .. } => {
-                let fd =
-                    |arg: &Passed<'_>| if let Passed::Named(_, _, fd, ..) = arg { Some(*fd) } else { None };
                 let mut seen = HashSet::new();
-                args.iter().filter_map(fd).filter(|fd| seen.insert(*fd)).collect()
+                args.iter().filter_map(Passed::descriptor).filter(|fd| seen.insert(*fd)).collect()
             }
             Job::Worker { .. } => Vec::new(),
         }
@@ -75,14 +73,10 @@ impl Job<'_> {
 
     /// In a process that was handed them instead: their numbers are these here, in the same order.
     pub(super) fn adopt(&mut self, handed: Vec<OwnedFd>) {
-        let here: HashMap<i32, i32> =
-            self.descriptors().into_iter().zip(handed.into_iter().map(IntoRawFd::into_raw_fd)).collect();
-        let Job::Process { args, .. } = self else { return };
-        for arg in args {
-            if let Passed::Named(_, _, fd, ..) = arg {
-                // Without one it leads nowhere.
-                *fd = here.get(fd).copied().unwrap_or(-1);
-            }
+        let handed = handed.into_iter().map(IntoRawFd::into_raw_fd);
+        let here: HashMap<i32, i32> = self.descriptors().into_iter().zip(handed).collect();
+        if let Job::Process { args, .. } = self {
+            args.iter_mut().for_each(|arg| arg.renumber(&here));
         }
     }
 }
@@ -95,6 +89,24 @@ pub(crate) enum Passed<'a> {
     Object(u8, u64, u64),
     /// One that has a name: kind, reference, the descriptor that the child is given, and the file that it leads to.
     Named(u8, u64, i32, u64, u64),
+}
+
+impl Passed<'_> {
+    /// The descriptor that it stands on, if any.
+    fn descriptor(&self) -> Option<i32> {
+        match self {
+            Passed::Named(_, _, fd, ..) => Some(*fd),
+            Passed::Bytes(_) | Passed::Object(..) => None,
+        }
+    }
+
+    /// That has another number here.
+    fn renumber(&mut self, here: &HashMap<i32, i32>) {
+        if let Passed::Named(_, _, fd, ..) = self {
+            // Without one it leads nowhere.
+            *fd = here.get(fd).copied().unwrap_or(-1);
+        }
+    }
 }
 
 /// Bytes that are encoded as they are, and not one by one.
