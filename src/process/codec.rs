@@ -10,7 +10,6 @@ use bincode::enc::write::Writer;
 use bincode::error::EncodeError;
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
-use std::collections::{HashMap, HashSet};
 use std::ffi::CString;
 use std::os::fd::{IntoRawFd, OwnedFd};
 
@@ -58,14 +57,16 @@ pub(crate) enum Job<'a> {
 }
 
 impl Job<'_> {
-    /// The descriptors that the image inherits for it, each once: of the server its requests, of a process those of
+    /// The descriptors that the image inherits for it, each once, in ascending order: of the server its requests, of a process those of
     /// the objects with names that it is given.
     pub(super) fn descriptors(&self) -> Vec<i32> {
         match self {
             Job::Server { requests, .. } => vec![*requests],
             Job::Process { args, .. } => {
-                let mut seen = HashSet::new();
-                args.iter().filter_map(Passed::descriptor).filter(|fd| seen.insert(*fd)).collect()
+                let mut fds: Vec<i32> = args.iter().filter_map(Passed::descriptor).collect();
+                fds.sort_unstable();
+                fds.dedup();
+                fds
             }
             Job::Worker { .. } => Vec::new(),
         }
@@ -73,10 +74,13 @@ impl Job<'_> {
 
     /// In a process that was handed them instead: their numbers are these here, in the same order.
     pub(super) fn adopt(&mut self, handed: Vec<OwnedFd>) {
-        let handed = handed.into_iter().map(IntoRawFd::into_raw_fd);
-        let here: HashMap<i32, i32> = self.descriptors().into_iter().zip(handed).collect();
+        let there = self.descriptors();
+        let here: Vec<i32> = handed.into_iter().map(IntoRawFd::into_raw_fd).collect();
+        // What did not come leads nowhere.
+        let renumber =
+            |fd: i32| there.binary_search(&fd).ok().and_then(|at| here.get(at).copied()).unwrap_or(-1);
         if let Job::Process { args, .. } = self {
-            args.iter_mut().for_each(|arg| arg.renumber(&here));
+            args.iter_mut().for_each(|arg| arg.renumber(renumber));
         }
     }
 }
@@ -101,10 +105,9 @@ impl Passed<'_> {
     }
 
     /// That has another number here.
-    fn renumber(&mut self, here: &HashMap<i32, i32>) {
+    fn renumber(&mut self, new: impl Fn(i32) -> i32) {
         if let Passed::Named(_, _, fd, ..) = self {
-            // Without one it leads nowhere.
-            *fd = here.get(fd).copied().unwrap_or(-1);
+            *fd = new(*fd);
         }
     }
 }

@@ -5,8 +5,8 @@
 //! A request is three numbers (the child's slot, its papers, the entry that holds them), which standard streams are
 //! given and which closed, and descriptors: where to answer, and what the child is given. The answer is the child's
 //! number with its pidfd; later, on the same socket, comes its exit status. A child goes on only after the client has
-//! said that it knows of it; then come the descriptors of the objects with names that it is given, in the order in
-//! which the papers name them first.
+//! said that it knows of it; then come the descriptors of the objects with names that it is given, in the order of
+//! their numbers.
 
 use super::spawn::{self, Written};
 use super::{Claimed, Started, Tie};
