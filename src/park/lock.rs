@@ -45,8 +45,6 @@ const HANDED: u64 = 1 << 62;
 const HOLDER: u64 = !(SLEEPERS | HANDED | RECOVERED);
 /// Free, for somebody who slept.
 const KEPT: u64 = HANDED | SLEEPERS;
-/// So often it may happen that who was woken finds the lock taken again.
-const IN_VAIN: u32 = 2;
 /// How long a lock is kept for sleepers of whom none comes: a few wakes, also on a busy machine.
 const STAND_BACK: Duration = Duration::from_millis(2);
 
@@ -120,7 +118,7 @@ impl OwnerLock {
                 }
                 continue;
             }
-            let wanted = seen | SLEEPERS | if woken_in_vain >= IN_VAIN { HANDED } else { 0 };
+            let wanted = seen | SLEEPERS | if woken_in_vain >= T::IN_VAIN { HANDED } else { 0 };
             if !kept && seen != wanted {
                 if !self.swap(seen, wanted) {
                     continue;
@@ -131,7 +129,7 @@ impl OwnerLock {
             // gives up below has passed on the wake that it may have eaten.
             let remaining = deadline.remaining();
             if remaining.is_zero() {
-                self.ask_no_more(woken_in_vain >= IN_VAIN);
+                self.ask_no_more(woken_in_vain >= T::IN_VAIN);
                 return self.steal(tree, me | SLEEPERS);
             }
             let (_, woken) = tree.wakes();

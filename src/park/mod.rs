@@ -41,6 +41,8 @@ use std::time::Duration;
 pub(crate) trait Tree {
     /// What the caller leaves with the tree while it counts as a sleeper.
     type Seat;
+    /// So often it may happen that who was woken finds the lock taken again, before it asks for it to be kept.
+    const IN_VAIN: u32 = 2;
     /// This process.
     fn me(&self) -> Owner;
     /// Whether that process is certainly gone. Costs system calls.

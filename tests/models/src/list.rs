@@ -161,6 +161,47 @@ pub const MUTANTS: &[Mutant] = &[
         says: RACE,
     },
     Mutant {
+        name: "lock_kept_and_nobody_woken",
+        file: "lock.rs",
+        edits: &[("self.wake(tree, seen & SLEEPERS != 0);", "self.wake(tree, seen & KEPT == SLEEPERS);")],
+        model: "lock_kept_two",
+        says: LOST,
+    },
+    Mutant {
+        name: "lock_kept_bit_dropped_by_who_asked",
+        file: "lock.rs",
+        edits: &[(
+            "if self.swap(seen, me | SLEEPERS) {",
+            "if self.swap(seen, if seen == KEPT { me } else { me | SLEEPERS }) {",
+        )],
+        model: "lock_kept_three",
+        says: LOST,
+    },
+    Mutant {
+        name: "lock_kept_for_who_has_left",
+        file: "lock.rs",
+        edits: &[("while asked && seen", "while false && asked && seen")],
+        model: "lock_kept_timeout",
+        says: LOST,
+    },
+    Mutant {
+        name: "lock_kept_taken_for_a_dead_ones",
+        file: "lock.rs",
+        edits: &[(
+            "if seen & HOLDER == 0 {\n                if self.swap",
+            "if seen == 0 {\n                if self.swap",
+        )],
+        model: "lock_kept_try",
+        says: "told of a death",
+    },
+    Mutant {
+        name: "lock_kept_for_nobody_who_slept",
+        file: "lock.rs",
+        edits: &[("seen == 0 || kept && slept {", "seen == 0 {")],
+        model: "lock_kept_two",
+        says: LOST,
+    },
+    Mutant {
         name: "lock_gives_up_with_a_wake",
         file: "lock.rs",
         edits: &[(

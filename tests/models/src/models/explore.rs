@@ -108,6 +108,48 @@ impl Tree for Process {
     fn note_owner_death(&self) {}
 }
 
+/// The same, which asks for a lock to be kept when it was woken in vain so often.
+pub(super) struct Hasty<'a, const IN_VAIN: u32>(pub(super) &'a Process);
+
+impl<const IN_VAIN: u32> Tree for Hasty<'_, IN_VAIN> {
+    type Seat = ();
+    const IN_VAIN: u32 = IN_VAIN;
+
+    fn me(&self) -> Owner {
+        self.0.me()
+    }
+
+    fn is_dead(&self, owner: Owner) -> bool {
+        self.0.is_dead(owner)
+    }
+
+    fn bury(&self, owner: Owner) {
+        self.0.bury(owner);
+    }
+
+    fn sit(&self, spot: &Spot) {
+        self.0.sit(spot);
+    }
+
+    fn rise(&self, spot: &Spot, (): ()) {
+        self.0.rise(spot, ());
+    }
+
+    fn begin_wake(&self) {}
+
+    fn end_wake(&self, _woken: u32) {}
+
+    fn wakes(&self) -> (u32, u32) {
+        (0, 0)
+    }
+
+    fn note_rescue(&self) {
+        self.0.note_rescue();
+    }
+
+    fn note_owner_death(&self) {}
+}
+
 /// What a process does with what all of them share.
 pub(super) type Body<S> = fn(&Process, &S);
 
