@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0
  *
- * Events, conditions, barriers and values under the hammer. */
+ * Events, conditions, barriers, values and arrays under the hammer. */
 #include "hammer.h"
 
 #include <unistd.h>
@@ -263,3 +263,69 @@ static void end_value(void)
 }
 
 PRIMITIVE(value, .make = make_value, .round = value_round, .check = check_value, .end = end_value)
+
+/* ---- array ---- */
+
+enum { ITEMS = 200 };
+
+static mp_array *array;
+
+static void make_array(void)
+{
+    CHECK_OK(mp_array_new(&array, MP_INT64, ITEMS, NULL, NULL));
+}
+
+/* With the lock: all items are one number, unless a death explains why some are one less. */
+static int64_t number_of_items(bool *told)
+{
+    int64_t items[ITEMS], most = 0;
+    int i;
+
+    CHECK_OK(mp_array_recovered(array, told));
+    CHECK_OK(mp_array_read(array, 0, ITEMS, items, sizeof items));
+    for (i = 0; i < ITEMS; i++)
+        if (items[i] > most)
+            most = items[i];
+    for (i = 0; i < ITEMS; i++)
+        if (items[i] != most && (!*told || items[i] != most - 1))
+            violation("torn without a death");
+    return most;
+}
+
+static void array_round(int me)
+{
+    int64_t items[ITEMS], number;
+    bool told;
+    int i;
+
+    CHECK_OK(mp_array_acquire(array, MP_FOREVER));
+    number = number_of_items(&told) + 1;
+    if (told)
+        b->recoveries++;
+    for (i = 0; i < ITEMS; i++)
+        items[i] = number;
+    CHECK_OK(mp_array_write(array, 0, ITEMS, items, sizeof items));
+    b->count[me]++;
+    CHECK_OK(mp_array_release(array));
+}
+
+/* Each of the killed may have written and not counted. */
+static void check_array(int kills)
+{
+    int64_t more;
+    bool told;
+
+    CHECK_OK(mp_array_acquire(array, MP_FOREVER));
+    more = number_of_items(&told) - sum(b->count);
+    CHECK(more >= 0 && more <= kills);
+    CHECK(!told || kills > 0);
+    CHECK_INT(b->violations, 0);
+    CHECK_OK(mp_array_release(array));
+}
+
+static void end_array(void)
+{
+    CHECK_OK(mp_array_free(array));
+}
+
+PRIMITIVE(array, .make = make_array, .round = array_round, .check = check_array, .end = end_array)

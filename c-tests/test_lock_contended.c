@@ -43,6 +43,81 @@ TEST(lock, every_sleeper_is_woken)
     CHECK_OK(mp_lock_free(l));
 }
 
+/* What the child has come to; at first which CPU it is to run on, as -1 or less. */
+enum { THERE = 1, HAD_IT };
+
+static void run_on(int cpu)
+{
+    cpu_set_t set;
+
+    CPU_ZERO(&set);
+    CPU_SET(cpu, &set);
+    CHECK(sched_setaffinity(0, sizeof set, &set) == 0);
+}
+
+static int wants_it_once(mp_child *self, void *user)
+{
+    mp_lock *l = mp_child_lock(self, 0);
+
+    CHECK(user == NULL);
+    run_on((int)(-1 - flag_get(mp_child_value(self, 1))));
+    CHECK_OK(mp_value_set_int(mp_child_value(self, 1), THERE));
+    CHECK_OK(mp_lock_acquire(l, MP_FOREVER));
+    CHECK_OK(mp_value_set_int(mp_child_value(self, 1), HAD_IT));
+    CHECK_OK(mp_lock_release(l));
+    return 0;
+}
+
+/* Once it is there the child sleeps for the lock only. */
+static bool sleeps_or_has_been(void *pid_and_flag)
+{
+    void **both = pid_and_flag;
+    proc_info info;
+
+    return flag_get(both[1]) == HAD_IT || (proc_read(*(pid_t *)both[0], &info) && info.state == 'S');
+}
+
+/* Who gives the lock back only to take it again at once has it back before a sleeper on another CPU is awake; but not
+ * for ever. Each turn begins with the child asleep, and ends as it may: so it takes some turns, but never many. */
+TEST(lock, nobody_starves)
+{
+    enum { ROUNDS_OF_ALL = 10, MOST_TURNS = 30 };
+    mp_lock *l = lock_new();
+    mp_value *flag = flag_new();
+    int cpus[2], count = 0, cpu, round, turn;
+    cpu_set_t set;
+
+    CHECK(sched_getaffinity(0, sizeof set, &set) == 0);
+    for (cpu = 0; cpu < CPU_SETSIZE && count < 2; cpu++)
+        if (CPU_ISSET(cpu, &set))
+            cpus[count++] = cpu;
+    if (count < 2)
+        SKIP("it takes two CPUs");
+    run_on(cpus[0]);
+    for (round = 0; round < ROUNDS_OF_ALL; round++) {
+        mp_process *child;
+        pid_t pid;
+        void *both[] = {&pid, flag};
+
+        flag_set(flag, -1 - cpus[1]);
+        CHECK_OK(mp_lock_acquire(l, MP_FOREVER));
+        child = CHILD_START(wants_it_once, l, flag);
+        pid = child_pid(child);
+        flag_wait(flag, THERE);
+        for (turn = 0; flag_get(flag) != HAD_IT; turn++) {
+            CHECK(turn < MOST_TURNS);
+            CHECK(wait_until(sleeps_or_has_been, both));
+            CHECK_OK(mp_lock_release(l));
+            CHECK_OK(mp_lock_acquire(l, MP_FOREVER));
+        }
+        CHECK_OK(mp_lock_release(l));
+        CHECK_INT(child_end(child), 0);
+    }
+    CHECK_INT(stats_now().rescued, 0);
+    CHECK_OK(mp_value_free(flag));
+    CHECK_OK(mp_lock_free(l));
+}
+
 enum { PROCESSES = 4, THREADS = 2, ROUNDS = 3000 };
 
 typedef struct share {
