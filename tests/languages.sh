@@ -11,17 +11,24 @@ trap 'exit 130' INT TERM
 # shellcheck disable=SC2086 # lists of words
 set -- -Iinclude -Lbuild/lib -Wl,-rpath,"$PWD/build/lib" ${LDFLAGS:-}
 "${CXX:-c++}" -std=c++11 -Wall -Wextra -pedantic -Werror tests/languages/uncaught.cc -o "$out/uncaught" "$@" -lmp
+# The C++ library in the program itself, where the loader does not find its functions by their names.
+"${CXX:-c++}" -std=c++11 tests/languages/uncaught.cc -static-libstdc++ -static-libgcc -o "$out/uncaught-static" "$@" -lmp
+# shellcheck disable=SC2046 # a list of words
+"${CXX:-c++}" -std=c++11 tests/languages/uncaught.cc -static-libstdc++ -static-libgcc -o "$out/uncaught-archive" "$@" \
+    -l:libmp.a $(cat build/rust/libs-private)
 # shellcheck disable=SC2086
 "${CC:-cc}" $C_TEST_FLAGS tests/languages/targets.c -shared -fPIC -o "$out/targets.so" "$@" -lmp
 # shellcheck disable=SC2086
 "${CC:-cc}" $C_TEST_FLAGS -DMAIN tests/languages/targets.c -o "$out/targets" "$@" -lmp
 
-for method in fork spawn forkserver; do
-    code=0
-    timeout 60 "$out/uncaught" $method 2>"$out/err" </dev/null || code=$?
-    equal "an uncaught exception, $method" 1 "$code"
-    equal "its headline, $method" "Process unlucky:" "$(head -n 1 "$out/err")"
-    try "what it was, $method" grep -q 'out of luck' "$out/err"
+for program in uncaught uncaught-static uncaught-archive; do
+    for method in fork spawn forkserver; do
+        code=0
+        timeout 60 "$out/$program" $method 2>"$out/err" </dev/null || code=$?
+        equal "an uncaught exception, $program, $method" 1 "$code"
+        equal "its headline, $program, $method" "Process unlucky:" "$(head -n 1 "$out/err")"
+        try "what it was, $program, $method" grep -q 'out of luck' "$out/err"
+    done
 done
 
 if command -v python3 >/dev/null 2>&1; then

@@ -51,7 +51,24 @@ core::arch::global_asm!(
     ".popsection",
 );
 
+// std::set_terminate by the name that every C++ compiler of this system gives it, 0 where the program has none. A weak
+// reference: with it the linker also finds the one of a C++ library that is linked into the program.
+core::arch::global_asm!(
+    ".weak _ZSt13set_terminatePFvvE",
+    ".pushsection .data.rel.ro.libmp_set_terminate,\"aw\",@progbits",
+    ".balign 8",
+    ".hidden libmp_set_terminate",
+    ".globl libmp_set_terminate",
+    ".type libmp_set_terminate,@object",
+    "libmp_set_terminate:",
+    ".quad _ZSt13set_terminatePFvvE",
+    ".size libmp_set_terminate, .-libmp_set_terminate",
+    ".popsection",
+);
+
 unsafe extern "C" {
+    /// Written by the loader, and then never again.
+    static libmp_set_terminate: usize;
     fn libmp_outermost(function: Function, a: usize, b: usize) -> i32;
 }
 
@@ -76,10 +93,15 @@ static SET: AtomicUsize = AtomicUsize::new(1);
 /// the last time.
 pub(crate) fn look() {
     if SET.load(Ordering::Relaxed) <= 1 {
-        // By the name that every C++ compiler of this system gives it.
-        // SAFETY: looks a name up.
-        let set = unsafe { libc::dlsym(libc::RTLD_DEFAULT, c"_ZSt13set_terminatePFvvE".as_ptr()) };
-        SET.store(set as usize, Ordering::Relaxed);
+        // SAFETY: the word is there, and does not change; the other looks a name up, which a library that was loaded
+        // later may have brought.
+        let set = unsafe {
+            match libmp_set_terminate {
+                0 => libc::dlsym(libc::RTLD_DEFAULT, c"_ZSt13set_terminatePFvvE".as_ptr()) as usize,
+                linked => linked,
+            }
+        };
+        SET.store(set, Ordering::Relaxed);
     }
 }
 
