@@ -40,13 +40,6 @@ static const char *caught_stderr(void)
     return text;
 }
 
-static void check_text(const char *got, const char *want)
-{
-    if (strcmp(got, want) != 0)
-        fprintf(stderr, "got:\n%s\nand not:\n%s\n", got, want);
-    CHECK(strcmp(got, want) == 0);
-}
-
 static bool by_fork(void)
 {
     return strcmp(test_start_method(), "fork") == 0;
@@ -60,7 +53,7 @@ TEST(log, is_silent_unless_asked)
     CHECK_OK(mp_log_set_level(MP_LOG_DEBUG));
     CHECK(!mp_log_enabled(MP_LOG_CRITICAL));
     CHECK_OK(mp_log_write(MP_LOG_CRITICAL, "nobody hears it"));
-    check_text(caught_stderr(), "");
+    check_same_text(caught_stderr(), "");
 }
 
 TEST(log, levels)
@@ -99,7 +92,7 @@ TEST(log, records_on_stderr)
     CHECK_OK(mp_log_write(MP_LOG_SUBWARNING, ""));
     CHECK_OK(mp_process_set_name(mp_current_process(), "chief"));
     CHECK_OK(mp_log_write(MP_LOG_CRITICAL, "c"));
-    check_text(caught_stderr(), "[WARNING/MainProcess] loud enough\n"
+    check_same_text(caught_stderr(), "[WARNING/MainProcess] loud enough\n"
                                 "[SUBDEBUG/MainProcess] a\n"
                                 "[Level 15/MainProcess] b\n"
                                 "[SUBWARNING/MainProcess] \n"
@@ -120,7 +113,7 @@ TEST(log, children_log_as_their_parent)
     catch_stderr();
     CHECK_OK(mp_log_to_stderr(MP_LOG_INFO));
     CHECK_INT(child_end(CHILD_START(logs_and_returns, NULL)), 3);
-    check_text(caught_stderr(), "[INFO/Process-1] child process calling self.run()\n"
+    check_same_text(caught_stderr(), "[INFO/Process-1] child process calling self.run()\n"
                                 "[INFO/Process-1] at work\n"
                                 "[INFO/Process-1] process shutting down\n"
                                 "[INFO/Process-1] process exiting with exitcode 3\n");
@@ -143,7 +136,7 @@ TEST(log, deaths_of_children)
     CHECK_OK(mp_log_set_level(MP_LOG_OFF));
     snprintf(want, sizeof want, "[DEBUG/MainProcess] process Process-1 (pid %d) has exited with code 0\n",
              pid);
-    check_text(caught_stderr(), want);
+    check_same_text(caught_stderr(), want);
 }
 
 /* ---- a sink ---- */
@@ -174,13 +167,13 @@ TEST(log, sink)
     CHECK_OK(mp_log_set_sink(hears, heard));
     CHECK_OK(mp_log_write(MP_LOG_INFO, "not loud enough"));
     CHECK_OK(mp_log_write(MP_LOG_ERROR, "one"));
-    check_text(heard, "ERROR/MainProcess/one\n");
+    check_same_text(heard, "ERROR/MainProcess/one\n");
     CHECK(heard_level == MP_LOG_ERROR && heard_pid == (int)getpid());
     CHECK_OK(mp_log_set_sink(NULL, NULL));
     CHECK_OK(mp_log_write(MP_LOG_ERROR, "two"));
     CHECK_OK(mp_log_set_sink(hears, NULL));
     CHECK_OK(mp_log_write(MP_LOG_WARNING, "three"));
-    check_text(heard, "ERROR/MainProcess/one\nWARNING/MainProcess/three\n");
+    check_same_text(heard, "ERROR/MainProcess/one\nWARNING/MainProcess/three\n");
     CHECK_OK(mp_log_set_sink(NULL, NULL));
 }
 
@@ -203,7 +196,7 @@ TEST(log, sink_that_uses_the_process_it_is_told_of)
     CHECK_OK(mp_process_kill(looked_at));
     CHECK_OK(mp_process_join(looked_at, MP_FOREVER));
     snprintf(want, sizeof want, "INFO/MainProcess/process Process-1 (pid %d) was killed by SIGKILL\n", pid);
-    check_text(heard, want);
+    check_same_text(heard, want);
     CHECK_OK(mp_log_set_sink(NULL, NULL));
     CHECK_OK(mp_process_free(looked_at));
 }
@@ -226,7 +219,7 @@ static void check_child_hears(bool it_does)
     CHECK_OK(mp_process_join(p, MP_FOREVER));
     CHECK_OK(mp_process_result(p, &got));
     CHECK_OK(mp_process_free(p));
-    check_text(mp_buffer_data(got, NULL), want);
+    check_same_text(mp_buffer_data(got, NULL), want);
     CHECK_OK(mp_buffer_free(got));
 }
 
@@ -386,7 +379,7 @@ TEST(log, warns_of_threads)
     CHECK_OK(mp_process_new(&p, NULL, NULL, NULL));
     CHECK_OK(mp_process_start(p));
     CHECK_INT(child_end(p), 0);
-    check_text(heard, "");
+    check_same_text(heard, "");
     CHECK(pthread_mutex_lock(&mutex) == 0);
     CHECK(pthread_create(&thread, NULL, waits_for, &mutex) == 0);
     CHECK_OK(mp_process_new(&p, NULL, NULL, NULL));
@@ -397,7 +390,7 @@ TEST(log, warns_of_threads)
         CHECK_CONTAINS(heard, "has 1 thread(s) besides this one");
         CHECK_CONTAINS(heard, "forkserver");
     } else {
-        check_text(heard, "");
+        check_same_text(heard, "");
     }
     heard[0] = '\0';
     o.workers = 1;

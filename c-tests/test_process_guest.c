@@ -368,17 +368,10 @@ TEST(process, closed_standard_streams)
 
 /* ---- a host that closes all descriptors that it does not know ---- */
 
-static int waits(mp_child *self, void *user)
-{
-    CHECK(user == NULL);
-    flag_wait(mp_child_value(self, 0), 1);
-    return 4;
-}
-
 static int closes_all(void *unused)
 {
     mp_value *flag = flag_new();
-    mp_process *before = CHILD_START(waits, flag), *after;
+    mp_process *before = CHILD_START(child_waits, flag), *after;
     int own[40], i, s;
 
     CHECK(unused == NULL);

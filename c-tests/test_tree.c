@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0
  *
- * The tree of processes: who is whose child, and what happens at a process's end. */
-#include "test_util.h"
+ * The tree of processes: who is whose child, and what children have of their parents. */
+#include "test_tree.h"
 
 #include <poll.h>
 #include <pthread.h>
@@ -10,33 +10,6 @@
 #include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
-
-/* Appends a digit to the number in a value, which so becomes a log. */
-static void note(mp_value *log, int digit)
-{
-    int64_t x = flag_get(log);
-    bool done = false;
-
-    while (!done)
-        CHECK_OK(mp_value_compare_exchange(log, &x, x * 10 + digit, &done));
-}
-
-static mp_process *with_value(mp_process_fn fn, mp_value *v, int daemon)
-{
-    mp_process_options o = MP_PROCESS_OPTIONS;
-    mp_process *p;
-
-    o.daemon = daemon;
-    CHECK_OK(mp_process_new(&p, fn, NULL, &o));
-    CHECK_OK(mp_process_add_handle(p, v));
-    return p;
-}
-
-static mp_process *started(mp_process *p)
-{
-    CHECK_OK(mp_process_start(p));
-    return p;
-}
 
 static bool alive(const mp_process *p)
 {
@@ -135,7 +108,7 @@ static int has_a_child_and_is_killed(mp_child *self, void *user)
     mp_value *flag = mp_child_value(self, 0);
 
     CHECK(user == NULL);
-    started(with_value(outlives_its_parent, flag, MP_DAEMON_NO));
+    tree_started(tree_new(outlives_its_parent, flag, MP_DAEMON_NO));
     flag_wait(flag, 1);
     raise(SIGKILL);
     return 0;
@@ -144,7 +117,7 @@ static int has_a_child_and_is_killed(mp_child *self, void *user)
 TEST(tree, join_the_parent)
 {
     mp_value *flag = flag_new();
-    mp_process *p = started(with_value(has_a_child_and_is_killed, flag, MP_DAEMON_NO));
+    mp_process *p = tree_started(tree_new(has_a_child_and_is_killed, flag, MP_DAEMON_NO));
 
     CHECK_INT(child_end(p), -SIGKILL);
     orphan_ends(flag);
@@ -175,7 +148,7 @@ static int has_a_late_child_and_is_killed(mp_child *self, void *user)
     mp_value *flag = mp_child_value(self, 0);
 
     CHECK(user == NULL);
-    started(with_value(comes_late, flag, MP_DAEMON_NO));
+    tree_started(tree_new(comes_late, flag, MP_DAEMON_NO));
     flag_wait(flag, 1);
     raise(SIGKILL);
     return 0;
@@ -184,7 +157,7 @@ static int has_a_late_child_and_is_killed(mp_child *self, void *user)
 TEST(tree, a_parent_that_died_before_anybody_asked)
 {
     mp_value *flag = flag_new();
-    mp_process *p = started(with_value(has_a_late_child_and_is_killed, flag, MP_DAEMON_NO));
+    mp_process *p = tree_started(tree_new(has_a_late_child_and_is_killed, flag, MP_DAEMON_NO));
 
     CHECK_INT(child_end(p), -SIGKILL);
     flag_set(flag, 3);
@@ -193,13 +166,6 @@ TEST(tree, a_parent_that_died_before_anybody_asked)
 }
 
 /* ---- active children ---- */
-
-static int waits(mp_child *self, void *user)
-{
-    CHECK(user == NULL);
-    flag_wait(mp_child_value(self, 0), 1);
-    return 4;
-}
 
 TEST(tree, active_children)
 {
@@ -212,7 +178,7 @@ TEST(tree, active_children)
     CHECK_INT(n, 0);
     CHECK_STATUS(mp_active_children(NULL, 3, &n), MP_ERR_INVALID);
     for (i = 0; i < 3; i++) {
-        all[i] = started(with_value(waits, flag, MP_DAEMON_NO));
+        all[i] = tree_started(tree_new(child_waits, flag, MP_DAEMON_NO));
         want += child_pid(all[i]);
     }
     CHECK_STATUS(mp_active_children(found, 2, &n), MP_ERR_TOO_SMALL);
@@ -249,221 +215,14 @@ TEST(tree, active_children)
     CHECK_OK(mp_value_free(flag));
 }
 
-/* ---- the end of a main process: a plain fork of this one is one ---- */
+/* ---- hooks after a fork, and the key ---- */
 
 static mp_value *the_log;
 
 static void hook(void *digit)
 {
-    note(the_log, (int)(intptr_t)digit);
+    tree_note(the_log, (int)(intptr_t)digit);
 }
-
-static int notes_8_late(mp_child *self, void *user)
-{
-    mp_value *log = mp_child_value(self, 0);
-
-    CHECK(user == NULL);
-    /* The parent is at its end when the first hook has run. */
-    while (flag_get(log) % 10 != 3)
-        sleep_ms(1);
-    sleep_ms(50);
-    note(log, 8);
-    return 0;
-}
-
-static int sleeps(mp_child *self, void *user)
-{
-    CHECK(user == NULL && self != NULL);
-    sleep_ms(600000);
-    return 0;
-}
-
-static void add_hooks(void)
-{
-    CHECK_OK(mp_at_exit(hook, (void *)5, -1));
-    CHECK_OK(mp_at_exit(hook, (void *)1, 7));
-    CHECK_OK(mp_at_exit(hook, (void *)6, -2));
-    CHECK_OK(mp_at_exit(hook, (void *)3, 0));
-    CHECK_OK(mp_at_exit(hook, (void *)2, 0));
-}
-
-static int ends_normally(void *log)
-{
-    the_log = log;
-    add_hooks();
-    started(with_value(sleeps, log, MP_DAEMON_YES));
-    started(with_value(notes_8_late, log, MP_DAEMON_NO));
-    exit(9);
-}
-
-TEST(tree, a_normal_end)
-{
-    mp_value *log = flag_new();
-
-    CHECK_STATUS(mp_at_exit(NULL, NULL, 0), MP_ERR_INVALID);
-    CHECK_INT(in_fork(ends_normally, log), 9);
-    CHECK_INT(flag_get(log), 123856);
-    CHECK_OK(mp_value_free(log));
-}
-
-/* A child of its own does the same when its target returns, or at mp_exit from any depth. */
-static void deep(int depth)
-{
-    if (depth > 0)
-        deep(depth - 1);
-    else
-        mp_exit(300);
-    CHECK(depth < 0);
-}
-
-static int child_with_an_end(mp_child *self, void *user)
-{
-    CHECK(user == NULL);
-    the_log = mp_child_value(self, 0);
-    add_hooks();
-    started(with_value(sleeps, the_log, MP_DAEMON_YES));
-    started(with_value(notes_8_late, the_log, MP_DAEMON_NO));
-    if (child_number(self, 1))
-        deep(10);
-    return 44;
-}
-
-TEST(tree, a_childs_end)
-{
-    int i;
-
-    for (i = 0; i < 2; i++) {
-        mp_value *log = flag_new();
-        mp_process *p = with_value(child_with_an_end, log, MP_DAEMON_NO);
-
-        child_add_number(p, i);
-        CHECK_INT(child_end(started(p)), 44);
-        CHECK_INT(flag_get(log), 123856);
-        CHECK_OK(mp_value_free(log));
-    }
-}
-
-static int exits(void *unused)
-{
-    (void)unused;
-    mp_exit(21);
-    return 0;
-}
-
-TEST(tree, exit_of_a_main_process)
-{
-    CHECK_INT(in_fork(exits, NULL), 21);
-}
-
-static int deaf(mp_child *self, void *user)
-{
-    mp_value *log = mp_child_value(self, 0);
-
-    CHECK(user == NULL);
-    signal(SIGTERM, SIG_IGN);
-    flag_set(log, getpid());
-    while (flag_get(log) == getpid())
-        ;
-    return 0;
-}
-
-static int has_a_deaf_daemon(void *flag)
-{
-    mp_process *p = started(with_value(deaf, flag, MP_DAEMON_YES));
-
-    flag_wait(flag, child_pid(p));
-    exit(3);
-}
-
-TEST(tree, a_daemon_that_ignores_sigterm)
-{
-    mp_value *flag = flag_new();
-    pid_t pid;
-
-    CHECK_INT(in_fork(has_a_deaf_daemon, flag), 3);
-    pid = (pid_t)flag_get(flag);
-    CHECK(wait_until(gone, &pid));
-    CHECK_OK(mp_value_free(flag));
-}
-
-/* A host's own fork that calls exit leaves its parent's children alone. */
-static int exits_without_children(void *unused)
-{
-    exit(unused == NULL ? 6 : 7);
-}
-
-TEST(tree, exit_of_a_plain_fork)
-{
-    mp_value *flag = flag_new();
-    mp_process *p = started(with_value(waits, flag, MP_DAEMON_YES));
-
-    CHECK_INT(in_fork(exits_without_children, NULL), 6);
-    CHECK(alive(p));
-    flag_set(flag, 1);
-    CHECK_INT(child_end(p), 4);
-    CHECK_OK(mp_value_free(flag));
-}
-
-/* ---- sudden deaths ---- */
-
-static int middle(mp_child *self, void *user)
-{
-    mp_value *flag = mp_child_value(self, 0);
-
-    CHECK(user == NULL);
-    started(with_value(deaf, flag, MP_DAEMON_INHERIT));
-    sleep_ms(600000);
-    return 0;
-}
-
-static int is_killed(void *flag)
-{
-    started(with_value(middle, flag, MP_DAEMON_YES));
-    while (flag_get(flag) == 0)
-        sleep_ms(1);
-    raise(SIGKILL);
-    return 0;
-}
-
-TEST(tree, daemons_die_with_a_killed_root)
-{
-    mp_value *flag = flag_new();
-    pid_t pid;
-
-    CHECK_INT(in_fork(is_killed, flag), -SIGKILL);
-    pid = (pid_t)flag_get(flag);
-    CHECK(pid > 0 && wait_until(gone, &pid));
-    CHECK_OK(mp_value_free(flag));
-}
-
-typedef struct order {
-    mp_value *flag;
-    mp_process *process;
-} order;
-
-static void *starts_a_daemon(void *arg)
-{
-    order *o = arg;
-
-    o->process = started(with_value(waits, o->flag, MP_DAEMON_YES));
-    return NULL;
-}
-
-/* Also when it is the thread that forked which ends. */
-TEST(tree, a_threads_end_kills_nobody)
-{
-    order o = {flag_new(), NULL};
-    pthread_t thread;
-
-    CHECK(pthread_create(&thread, NULL, starts_a_daemon, &o) == 0);
-    CHECK(pthread_join(thread, NULL) == 0);
-    CHECK_STATUS(mp_process_join(o.process, MP_MS(50)), MP_ERR_TIMEOUT);
-    flag_set(o.flag, 1);
-    CHECK_INT(child_end(o.process), 4);
-    CHECK_OK(mp_value_free(o.flag));
-}
-
-/* ---- hooks after a fork, and the key ---- */
 
 static int forks_once_more(mp_child *self, void *user)
 {
@@ -472,12 +231,12 @@ static int forks_once_more(mp_child *self, void *user)
 
     CHECK(user == NULL);
     if (depth > 0) {
-        mp_process *p = with_value(forks_once_more, log, MP_DAEMON_NO);
+        mp_process *p = tree_new(forks_once_more, log, MP_DAEMON_NO);
 
         child_add_number(p, depth - 1);
-        CHECK_INT(child_end(started(p)), 0);
+        CHECK_INT(child_end(tree_started(p)), 0);
     }
-    note(log, 9);
+    tree_note(log, 9);
     return 0;
 }
 
@@ -492,9 +251,9 @@ TEST(tree, hooks_after_a_fork)
     the_log = log;
     CHECK_OK(mp_after_fork(hook, (void *)1));
     CHECK_OK(mp_after_fork(hook, (void *)2));
-    p = with_value(forks_once_more, log, MP_DAEMON_NO);
+    p = tree_new(forks_once_more, log, MP_DAEMON_NO);
     child_add_number(p, 1);
-    CHECK_INT(child_end(started(p)), 0);
+    CHECK_INT(child_end(tree_started(p)), 0);
     CHECK_INT(flag_get(log), 121299);
     CHECK_OK(mp_value_free(log));
 }
@@ -516,7 +275,7 @@ static void inherits(const void *key, size_t len)
 
     CHECK_OK(mp_process_new(&p, has_key, NULL, NULL));
     CHECK_OK(mp_process_add_bytes(p, key, len));
-    CHECK_INT(child_end(started(p)), 0);
+    CHECK_INT(child_end(tree_started(p)), 0);
 }
 
 TEST(tree, authkey)

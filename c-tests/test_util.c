@@ -2,6 +2,7 @@
 #include "test_util.h"
 
 #include <signal.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/time.h>
 
@@ -33,6 +34,31 @@ int child_end(mp_process *p)
     CHECK_OK(mp_process_exitcode(p, &code));
     CHECK_OK(mp_process_free(p));
     return code;
+}
+
+mp_process *child_new(mp_process_fn fn, const mp_process_options *o)
+{
+    mp_process *p;
+
+    CHECK_OK(mp_process_new(&p, fn, NULL, o));
+    return p;
+}
+
+int child_waits(mp_child *self, void *user)
+{
+    CHECK(user == NULL);
+    flag_wait(mp_child_value(self, 0), 1);
+    return 4;
+}
+
+void check_same_text(const char *got, const char *want)
+{
+    bool same = got == NULL || want == NULL ? got == want : strcmp(got, want) == 0;
+
+    if (!same)
+        fprintf(stderr, "got:\n%s\nand not:\n%s\n", got == NULL ? "NULL" : got,
+                want == NULL ? "NULL" : want);
+    CHECK(same);
 }
 
 int child_number(mp_child *self, size_t i)

@@ -12,6 +12,9 @@ mp_process *child_start(mp_process_fn fn, const void *const *handles);
 int child_pid(const mp_process *p);
 /* Joins and frees; gives the exit code. */
 int child_end(mp_process *p);
+mp_process *child_new(mp_process_fn fn, const mp_process_options *o);
+/* Runs until argument 0, a value, is 1; exits with 4. */
+int child_waits(mp_child *self, void *user);
 
 /* Argument i of a child: the number that child_add_number added. */
 int child_number(mp_child *self, size_t i);
@@ -23,6 +26,9 @@ int64_t flag_get(mp_value *flag);
 void flag_set(mp_value *flag, int64_t x);
 /* Waits until the flag has this value. */
 void flag_wait(mp_value *flag, int64_t x);
+
+/* The same text; either may be NULL, and then both must. */
+void check_same_text(const char *got, const char *want);
 
 mp_stats stats_now(void);
 

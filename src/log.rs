@@ -12,7 +12,7 @@
 #![forbid(unsafe_code)]
 
 use crate::sys::local::Local;
-use crate::sys::published::Published;
+use crate::sys::published::{List, Published};
 use crate::sys::stdio;
 use std::borrow::Cow;
 use std::cell::{Cell, RefCell};
@@ -48,8 +48,8 @@ const NAMES: [(u16, &CStr); 7] = [
 
 static SETTING: AtomicU32 = AtomicU32::new(0);
 static SINK: Published<Sink> = Published::new();
-/// Every sink that there was, the latest first: one that is set again is not made again.
-static SINKS: Published<Sink> = Published::new();
+/// Every sink that there was: one that is set again is not made again.
+static SINKS: List<Sink> = List::new();
 /// What this process is called.
 static NAME: Local<Option<CString>> = Local::new();
 
@@ -76,7 +76,6 @@ pub(crate) struct Sink {
     pub(crate) function: usize,
     pub(crate) user: usize,
     call: Call,
-    before: Option<&'static Sink>,
 }
 
 fn setting() -> u32 {
@@ -160,17 +159,7 @@ pub(crate) fn set_sink(sink: Option<(usize, usize, Call)>) {
 }
 
 fn filed(function: usize, user: usize, call: Call) -> &'static Sink {
-    loop {
-        let latest = SINKS.get();
-        let known = std::iter::successors(latest, |s| s.before);
-        if let Some(known) = known.into_iter().find(|s| (s.function, s.user) == (function, user)) {
-            return known;
-        }
-        let made = Box::leak(Box::new(Sink { function, user, call, before: latest }));
-        if SINKS.set_if(latest, made) {
-            return made;
-        }
-    }
+    SINKS.find_or_add(|s| (s.function, s.user) == (function, user), || Sink { function, user, call })
 }
 
 /// Says something. The caller holds no lock: what is told may be code of the program's.

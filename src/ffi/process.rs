@@ -46,7 +46,8 @@ pub enum mp_stream {
 }
 
 /// Whether a process is a daemon: one that does not keep its parent from ending, and dies with
-/// it, however that dies.
+/// it, however that dies. A child that the program forks itself, and that runs no other program,
+/// counts as the parent here: where the parent is killed, its daemons live as long as that child.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum mp_daemon {

@@ -2,8 +2,8 @@
 
 use crate::error::{Result, fail};
 use crate::sys::modules::{self, Place};
+use crate::sys::published::List;
 use serde::{Deserialize, Serialize};
-use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// Names are not longer than this.
 const LONGEST_NAME: usize = 255;
@@ -17,24 +17,17 @@ pub(crate) enum Target {
     Place { module: Vec<u8>, path: Vec<u8>, offset: u64 },
 }
 
-static NAMES: Mutex<Vec<(Vec<u8>, usize)>> = Mutex::new(Vec::new());
-
-fn names() -> MutexGuard<'static, Vec<(Vec<u8>, usize)>> {
-    NAMES.lock().unwrap_or_else(PoisonError::into_inner)
-}
+/// Without a lock: a child that the host forks meanwhile would find that taken for ever.
+static NAMES: List<(Vec<u8>, usize)> = List::new();
 
 /// Names a function. The same name again must mean the same function.
 pub(crate) fn register(name: &[u8], address: usize) -> Result<()> {
     if name.is_empty() || name.len() > LONGEST_NAME {
         fail!(Invalid, "a name has 1 to {LONGEST_NAME} bytes, and this one has {}", name.len());
     }
-    let mut names = names();
-    match names.iter().find(|(n, _)| n == name) {
-        Some(&(_, before)) if before != address => {
-            fail!(State, "the name {} is another function's already", shown(name));
-        }
-        Some(_) => {}
-        None => names.push((name.to_vec(), address)),
+    let named = NAMES.find_or_add(|(n, _)| n == name, || (name.to_vec(), address));
+    if named.1 != address {
+        fail!(State, "the name {} is another function's already", shown(name));
     }
     Ok(())
 }
@@ -46,7 +39,7 @@ fn shown(name: &[u8]) -> String {
 impl Target {
     /// In the parent.
     pub(crate) fn of(address: usize) -> Result<Self> {
-        if let Some((name, _)) = names().iter().find(|&&(_, a)| a == address) {
+        if let Some((name, _)) = NAMES.find(|&(_, a)| a == address) {
             return Ok(Target::Name(name.clone()));
         }
         match modules::place_of(address) {
@@ -61,7 +54,7 @@ impl Target {
     /// In the child.
     pub(crate) fn address(&self) -> Result<usize> {
         match self {
-            Target::Name(name) => match names().iter().find(|(n, _)| n == name) {
+            Target::Name(name) => match NAMES.find(|(n, _)| n == name) {
                 Some(&(_, address)) => Ok(address),
                 None => {
                     let name = shown(name);

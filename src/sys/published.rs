@@ -30,6 +30,48 @@ impl<T: Sync> Published<T> {
     }
 }
 
+/// Values that are added and stay.
+pub(crate) struct List<T: 'static>(Published<Node<T>>);
+
+struct Node<T: 'static> {
+    value: T,
+    before: Option<&'static Node<T>>,
+}
+
+impl<T: Sync> List<T> {
+    pub(crate) const fn new() -> Self {
+        List(Published::new())
+    }
+
+    /// The first that is it, the latest first.
+    pub(crate) fn find(&self, is: impl Fn(&T) -> bool) -> Option<&'static T> {
+        Self::find_from(self.0.get(), is)
+    }
+
+    fn find_from(latest: Option<&'static Node<T>>, is: impl Fn(&T) -> bool) -> Option<&'static T> {
+        let mut nodes = std::iter::successors(latest, |node| node.before);
+        nodes.find(|node| is(&node.value)).map(|node| &node.value)
+    }
+
+    /// The one that is it; if there is none, what is made.
+    pub(crate) fn find_or_add(&self, is: impl Fn(&T) -> bool, make: impl Fn() -> T) -> &'static T {
+        loop {
+            let latest = self.0.get();
+            if let Some(known) = Self::find_from(latest, &is) {
+                return known;
+            }
+            let node = Box::into_raw(Box::new(Node { value: make(), before: latest }));
+            // SAFETY: just made, and freed only where nobody has seen it.
+            if self.0.set_if(latest, unsafe { &*node }) {
+                // SAFETY: as above.
+                return unsafe { &(*node).value };
+            }
+            // SAFETY: nobody has seen it.
+            drop(unsafe { Box::from_raw(node) });
+        }
+    }
+}
+
 fn address<T>(of: Option<&'static T>) -> *mut T {
     of.map_or(ptr::null_mut(), |t| ptr::from_ref(t).cast_mut())
 }

@@ -39,6 +39,8 @@ struct Order<'a> {
 /// Runs the image: its process id and its trace. A failed exec is an error here, and leaves no child.
 pub(crate) fn spawn(image: &Image<'_>) -> Result<(u32, Trace)> {
     const STACK: usize = 64 << 10;
+    /// For the one that only makes another.
+    const BETWEEN: usize = 16 << 10;
     let argv = setup::array(&image.argv);
     let environment = image.setup.environment.as_deref().map(setup::array);
     let held = signals::hold()?;
@@ -53,17 +55,18 @@ pub(crate) fn spawn(image: &Image<'_>) -> Result<(u32, Trace)> {
         error: 0,
         part: 0,
     };
+    let room = if image.detached { STACK + BETWEEN } else { STACK };
     let mut stack = Vec::<u128>::new();
     stack
-        .try_reserve_exact(2 * STACK / 16)
+        .try_reserve_exact(room / 16)
         .map_err(|_| crate::error::Error::os(libc::ENOMEM, "no memory for the child's stack"))?;
-    // SAFETY: both are within the memory that was just reserved, or at its end.
-    let middle = unsafe { stack.as_mut_ptr().add(STACK / 16) };
-    // SAFETY: as above.
-    order.stack = unsafe { middle.add(STACK / 16) }.cast();
-    match image.detached {
-        false => make(&mut order),
-        true => make_detached(middle.cast(), &mut order)?,
+    // SAFETY: within the memory that was just reserved, or at its end.
+    order.stack = unsafe { stack.as_mut_ptr().add(STACK / 16) }.cast();
+    if image.detached {
+        // SAFETY: at its end.
+        make_detached(unsafe { stack.as_mut_ptr().add(room / 16) }.cast(), &mut order)?;
+    } else {
+        make(&mut order);
     }
     if order.pid < 0 {
         return Err(os("cannot make a process (clone)")(Errno::from_raw(order.error)));

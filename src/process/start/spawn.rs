@@ -15,6 +15,7 @@ use crate::shm::{self, Birth, BytesBlock, Entry, Kind, Object, Ref, ThisTree};
 use crate::sys::children::{self, End};
 use crate::sys::fd;
 use crate::sys::kept::{self, Listed};
+use crate::sys::published::{List, Published};
 use crate::sys::setup::{self, Setup};
 use crate::sys::spawn::{Image, spawn};
 use crate::sys::{lifeline, stdio};
@@ -23,7 +24,6 @@ use std::ffi::CString;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, PoisonError};
 
 const MARKER: &str = "--mp-child=";
 /// A child that has not said anything for so long does not know of libmp.
@@ -33,16 +33,21 @@ const PATIENCE: i64 = 60_000_000_000;
 const OTHER_BUILD: i32 = 254;
 const NO_SEGMENT: i32 = 253;
 
-/// What runs, where it is not this process's own executable.
-static EXECUTABLE: Mutex<Option<(CString, Vec<CString>)>> = Mutex::new(None);
+/// A program and its arguments.
+type Executable = (CString, Vec<CString>);
+
+/// What runs, where it is not this process's own executable. Without a lock: a child that the host forks meanwhile
+/// would find that taken for ever. Every one that there was stays.
+static EXECUTABLE: Published<Executable> = Published::new();
+static EXECUTABLES: List<Executable> = List::new();
 
 /// Sets what spawn runs: a program and its arguments, argv[0] included; None for this process's own again.
-pub(crate) fn set_executable(executable: Option<(CString, Vec<CString>)>) {
-    *EXECUTABLE.lock().unwrap_or_else(PoisonError::into_inner) = executable;
+pub(crate) fn set_executable(executable: Option<Executable>) {
+    EXECUTABLE.set(executable.map(|e| EXECUTABLES.find_or_add(|known| *known == e, || e.clone())));
 }
 
 fn has_executable() -> bool {
-    EXECUTABLE.lock().unwrap_or_else(PoisonError::into_inner).is_some()
+    EXECUTABLE.get().is_some()
 }
 
 /// Runs a fresh image that will find its job. Returns when it runs; `confirm` waits for its word.
@@ -95,7 +100,7 @@ fn from_here(path: CString, setup: &Setup) -> Result<CString> {
 
 /// What a child of this process is told.
 pub(super) fn papers(job: Job<'_>, origin: Origin, tie: Tie) -> Papers<'_> {
-    let executable = EXECUTABLE.lock().unwrap_or_else(PoisonError::into_inner).clone();
+    let executable = EXECUTABLE.get().cloned();
     let method = Method::chosen().map_or(0, |m| m as u8);
     // A pointer of the user's means nothing to a process without this memory, and so the sink neither.
     let sink = log::sink().filter(|sink| sink.user == 0);
