@@ -202,15 +202,36 @@ static int gives_counter(mp_child *self, void *user)
     return ++counter;
 }
 
+/* What it leaves in the server's buffer its children do not print. */
+static void prints(void)
+{
+    printf("from the server");
+}
+
+static int prints_as_well(mp_child *self, void *user)
+{
+    CHECK(self != NULL && user == NULL);
+    printf("from the child");
+    return 2;
+}
+
 static int preloads(void *unused)
 {
+    char got[64] = "";
+    int ends[2];
+
     CHECK(unused == NULL);
+    CHECK_OK(mp_forkserver_preload((mp_function)prints));
     CHECK_STATUS(mp_forkserver_preload(NULL), MP_ERR_INVALID);
     CHECK_OK(mp_forkserver_preload((mp_function)counts));
     counter = 5;
     CHECK_INT(child_end(started(served(gives_counter, NULL))), 41);
     CHECK_INT(child_end(started(served(gives_counter, NULL))), 41);
     CHECK_STATUS(mp_forkserver_preload((mp_function)counts), MP_ERR_STATE);
+    CHECK(pipe(ends) == 0 && dup2(ends[1], STDOUT_FILENO) == STDOUT_FILENO);
+    CHECK_INT(child_end(started(served(prints_as_well, NULL))), 2);
+    CHECK(read(ends[0], got, sizeof got - 1) > 0);
+    CHECK(strcmp(got, "from the child") == 0);
     mp_exit(6);
     return 0;
 }
