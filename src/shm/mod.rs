@@ -46,7 +46,7 @@ pub(crate) use objects::{
 pub(crate) use own::{is_one as is_segment, ticket};
 pub(crate) use pool_area::{AHEAD, IN_BLOCK, INLINE, OUT_BLOCK, PoolArea, TARGETS, TaskSlot};
 pub(crate) use priority_block::{
-    CARRIER, ENTRY, FIRST, HEAP_PARTS, LEASE_PARTS, PriorityBlock, SHORT, Slot, part_bytes, short_bytes,
+    CARRIER, FIRST, HEAP_PARTS, LEASE_PARTS, PriorityBlock, SHORT, Slot, part_bytes, short_bytes,
 };
 pub(crate) use queue_block::{LARGE, QueueBlock, Side};
 pub(crate) use result::{leave_result, refuse_result, take_result};

@@ -6,8 +6,9 @@ use super::carriers::carried_ref;
 use super::layout::{BlockHead, BytesBlock, Kind, Words};
 use super::objects::{self, Data};
 use super::redo::Redo;
+use super::segment::TREE;
 use crate::park::{OwnerLock, Patience, Spot};
-use std::sync::atomic::AtomicU64;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 /// Words of an entry: priority, sequence, what it is, a carrier, who has it; and then the message if it is short.
 pub(crate) const ENTRY: usize = 16;
@@ -70,6 +71,8 @@ pub(crate) struct PriorityBlock {
     pub(crate) element: Slot,
     /// Hold the parts: the heap's, and then those of the leases.
     pub(crate) carriers: [AtomicU64; HEAP_PARTS + LEASE_PARTS],
+    /// Where the entries of those begin in the segment.
+    places: [AtomicU64; HEAP_PARTS + LEASE_PARTS],
     pub(crate) redo: Redo,
 }
 
@@ -84,12 +87,29 @@ pub(crate) fn part_bytes(rank: usize) -> usize {
 }
 
 impl PriorityBlock {
-    /// The words of a part, by its carrier; None where there is none, or no such.
-    pub(crate) fn part(&self, carrier: usize) -> Option<&'static [AtomicU64]> {
-        let r = carried_ref(self.carriers.get(carrier)?)?;
-        let block = objects::resolve::<BytesBlock>(r, Kind::Part)?;
-        let rank = if carrier < HEAP_PARTS { carrier } else { carrier - HEAP_PARTS };
-        objects::words(&block.head, part_bytes(rank) / 8)
+    /// A carrier has a part now: notes where its entries are. False where it is none.
+    pub(crate) fn note_part(&self, carrier: usize, rank: usize) -> bool {
+        let words = || {
+            let block = objects::resolve::<BytesBlock>(carried_ref(&self.carriers[carrier])?, Kind::Part)?;
+            objects::words(&block.head, part_bytes(rank) / 8)
+        };
+        let Some(words) = words() else { return false };
+        self.places[carrier].store(TREE.offset_of_address(words.as_ptr().addr()) as u64, Ordering::Relaxed);
+        true
+    }
+
+    /// An entry of the part that a carrier has; None where there can be none. What was overwritten leads anywhere
+    /// but to the tables.
+    #[inline(always)]
+    pub(crate) fn entry(&self, carrier: usize, at: usize) -> Option<&'static Slot> {
+        let offset =
+            (self.places.get(carrier)?.load(Ordering::Relaxed) as usize).checked_add(at * ENTRY * 8)?;
+        if offset < TREE.tables_end() || !offset.is_multiple_of(64) {
+            return None;
+        }
+        let place = TREE.bytes_at(offset, ENTRY * 8)?;
+        // SAFETY: in the mapping, which is never undone, aligned, and any bytes are atomic numbers.
+        Some(unsafe { &*place.cast::<Slot>() })
     }
 }
 

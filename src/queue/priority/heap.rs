@@ -3,14 +3,13 @@
 use super::hold::damaged;
 use super::state::{Move, State, copy, key};
 use crate::error::Result;
-use crate::shm::{CARRIER, ENTRY, FIRST, HEAP_PARTS, PriorityBlock, Slot};
-use std::cell::Cell;
-use std::sync::atomic::AtomicU64;
+use crate::shm::{CARRIER, FIRST, HEAP_PARTS, PriorityBlock, Slot};
 use std::sync::atomic::Ordering::Relaxed;
 
 const CHILDREN: u32 = 4;
 
 /// In which part the n-th entry of a table is, and where in there.
+#[inline(always)]
 pub(super) fn place(n: u32) -> (usize, usize) {
     let n = n as usize + FIRST;
     let rank = (n / FIRST).ilog2() as usize;
@@ -22,39 +21,24 @@ pub(super) fn capacity(parts: u64) -> u64 {
     (FIRST as u64) * ((1 << parts) - 1)
 }
 
-/// An entry of a part.
-#[inline(always)]
-pub(super) fn entry(words: &'static [AtomicU64], at: usize) -> Result<&'static Slot> {
-    match words.get(at * ENTRY..(at + 1) * ENTRY).map(<&Slot>::try_from) {
-        Some(Ok(slot)) => Ok(slot),
-        _ => damaged(),
-    }
-}
-
-/// The heap as the lock's holder sees it. Which blocks the parts are in is looked up once.
+/// The heap as the lock's holder sees it.
 pub(super) struct Heap<'a> {
     block: &'a PriorityBlock,
-    parts: [Cell<Option<&'static [AtomicU64]>>; HEAP_PARTS],
+    parts: u64,
 }
 
 impl<'a> Heap<'a> {
     pub(super) fn new(block: &'a PriorityBlock) -> Self {
-        Heap { block, parts: [const { Cell::new(None) }; HEAP_PARTS] }
+        Heap { block, parts: block.heap_parts.load(Relaxed).min(HEAP_PARTS as u64) }
     }
 
     #[inline(always)]
     pub(super) fn slot(&self, n: u32) -> Result<&'static Slot> {
         let (rank, at) = place(n);
-        match self.parts.get(rank).and_then(Cell::get) {
-            Some(words) => entry(words, at),
-            None => entry(self.find(rank)?, at),
+        match self.block.entry(rank, at).filter(|_| (rank as u64) < self.parts) {
+            Some(slot) => Ok(slot),
+            None => damaged(),
         }
-    }
-
-    fn find(&self, rank: usize) -> Result<&'static [AtomicU64]> {
-        let Some(words) = self.block.part(rank).filter(|_| rank < HEAP_PARTS) else { return damaged() };
-        self.parts[rank].set(Some(words));
-        Ok(words)
     }
 
     /// Moves the element up from the hole to its place.

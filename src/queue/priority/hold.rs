@@ -261,7 +261,9 @@ impl Hold<'_> {
         {
             shm::drop_carried(&self.carriers[carrier]);
             shm::carry(object, &self.carriers[carrier]);
-            parts.store(rank as u64 + 1, Ordering::Release);
+            if self.note_part(carrier, rank) {
+                parts.store(rank as u64 + 1, Ordering::Release);
+            }
         }
     }
 

@@ -5,8 +5,8 @@
 //! has ended is not taken for the next one in its entry. Entries that are free make a list; when none is in use,
 //! the list and the table begin anew.
 
-use super::heap::{entry, place};
-use super::hold::{Hold, SHUT};
+use super::heap::place;
+use super::hold::{Hold, SHUT, damaged};
 use super::state::{Move, SEQUENCE, State, TAKER, copy, copy_bytes, describe, key, what};
 use crate::error::{Result, fail};
 use crate::park::{Owner, Tree};
@@ -48,7 +48,10 @@ impl PriorityBlock {
 impl Hold<'_> {
     fn lease(&self, n: u32) -> Result<&'static Slot> {
         let (rank, at) = place(n);
-        entry(self.part(HEAP_PARTS + rank).unwrap_or(&[]), at)
+        match self.entry(HEAP_PARTS + rank, at).filter(|_| (rank as u64) < self.lease_parts.load(Relaxed)) {
+            Some(slot) => Ok(slot),
+            None => damaged(),
+        }
     }
 
     /// The message at the root is this process's from now on; `left` are in the heap then. There is an entry for it.

@@ -264,12 +264,10 @@ fn overwritten_words_do_no_harm() {
         ];
         for _ in 0..1 + random.below(3) {
             let word = if random.below(3) == 0 {
-                let part = queue.part([0, 1, shm::HEAP_PARTS][random.below(3)]).unwrap_or(&[]);
+                let part = [0, 1, shm::HEAP_PARTS][random.below(3)];
+                let slot = queue.entry(part, random.below(16)).unwrap();
                 // Not a carrier: what that leads to is others'.
-                match part.get(random.below(part.len().max(1))) {
-                    Some(word) if word.load(Relaxed) >> 62 == 0 => word,
-                    _ => words[0],
-                }
+                slot.iter().find(|w| random.below(8) == 0 && w.load(Relaxed) >> 62 == 0).unwrap_or(words[0])
             } else {
                 words[random.below(words.len())]
             };
