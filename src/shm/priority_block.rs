@@ -98,18 +98,24 @@ impl PriorityBlock {
         true
     }
 
-    /// An entry of the part that a carrier has; None where there can be none. What was overwritten leads anywhere
-    /// but to the tables.
+    /// Entries of the part that a carrier has, which the caller knows to be so long; None where there can be none.
+    /// What was overwritten leads anywhere but to the tables.
     #[inline(always)]
-    pub(crate) fn entry(&self, carrier: usize, at: usize) -> Option<&'static Slot> {
+    pub(crate) fn entries(&self, carrier: usize, at: usize, count: usize) -> Option<&'static [Slot]> {
         let offset =
             (self.places.get(carrier)?.load(Ordering::Relaxed) as usize).checked_add(at * ENTRY * 8)?;
         if offset < TREE.tables_end() || !offset.is_multiple_of(64) {
             return None;
         }
-        let place = TREE.bytes_at(offset, ENTRY * 8)?;
+        let place = TREE.bytes_at(offset, count * ENTRY * 8)?;
         // SAFETY: in the mapping, which is never undone, aligned, and any bytes are atomic numbers.
-        Some(unsafe { &*place.cast::<Slot>() })
+        Some(unsafe { std::slice::from_raw_parts(place.cast::<Slot>(), count) })
+    }
+
+    /// One of them.
+    #[inline(always)]
+    pub(crate) fn entry(&self, carrier: usize, at: usize) -> Option<&'static Slot> {
+        self.entries(carrier, at, 1)?.first()
     }
 }
 

@@ -57,22 +57,45 @@ impl<'a> Heap<'a> {
         self.fill(hole, count)
     }
 
+    /// So many entries from the n-th on, where they lie together; else only as many as do.
+    #[inline(always)]
+    fn run(&self, n: u32, count: u32) -> Result<&'static [Slot]> {
+        let (rank, at) = place(n);
+        let count = (count as usize).min((FIRST << rank) - at);
+        match self.block.entries(rank, at, count).filter(|_| (rank as u64) < self.parts) {
+            Some(slots) => Ok(slots),
+            None => damaged(),
+        }
+    }
+
+    /// The least of the children of a node, by its number.
+    #[inline(always)]
+    fn least_child(&self, node: u32, count: u32) -> Result<Option<(u32, &'static Slot)>> {
+        let mut next = node.saturating_mul(CHILDREN).saturating_add(1);
+        let end = count.min(next.saturating_add(CHILDREN));
+        let mut least: Option<(u32, &Slot, (i64, u64))> = None;
+        // Once, or twice where they are in two parts.
+        while next < end {
+            for slot in self.run(next, end - next)? {
+                let this = key(slot);
+                if least.is_none_or(|(_, _, that)| this < that) {
+                    least = Some((next, slot, this));
+                }
+                next += 1;
+            }
+        }
+        Ok(least.map(|(child, slot, _)| (child, slot)))
+    }
+
     /// Moves it down.
     pub(super) fn down(&self, mut hole: u32, count: u32) -> Result<()> {
         let element = key(&self.block.element);
-        loop {
-            let first = hole.saturating_mul(CHILDREN).saturating_add(1);
-            let mut least: Option<(u32, &Slot, (i64, u64))> = None;
-            for child in first..count.min(first.saturating_add(CHILDREN)) {
-                let slot = self.slot(child)?;
-                let this = key(slot);
-                if least.is_none_or(|(_, _, that)| this < that) {
-                    least = Some((child, slot, this));
-                }
-            }
-            let Some((child, below, _)) = least.filter(|&(_, _, key)| key < element) else { break };
-            copy(below, self.slot(hole)?);
-            hole = child;
+        let mut at = self.slot(hole)?;
+        while let Some((child, below)) = self.least_child(hole, count)?
+            && key(below) < element
+        {
+            copy(below, at);
+            (hole, at) = (child, below);
             self.block.set_state(State { under_way: Move::Down, hole, count });
         }
         self.fill(hole, count)
