@@ -10,6 +10,7 @@
 //! | `park` | sleeping, and the lock word that a dead owner cannot keep |
 //! | `shm` | segments, the tree's and those with names: process table, blocks, ledgers, books |
 //! | `sync` | the lock |
+//! | `wire` | connections, listeners, clients, in CPython's framing and with its handshake |
 //! | `process`, `queue`, `shared` | processes and their arguments; the queue; values and arrays |
 //! | `pool` | workers, tasks, map |
 //! | `ffi` | handles, statuses, and one file for each public noun; no logic |
@@ -27,5 +28,6 @@ mod shm;
 mod sync;
 mod sys;
 mod time;
+mod wire;
 
 pub mod ffi;

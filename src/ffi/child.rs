@@ -3,10 +3,12 @@
 use super::array::mp_array;
 use super::barrier::mp_barrier;
 use super::condition::mp_condition;
+use super::connection::mp_connection;
 use super::event::mp_event;
 use super::guard::{self, guard, guard_or};
-use super::handle::{self, Shared};
+use super::handle::{self, Boxed, Shared};
 use super::kind::Kind;
+use super::listener::mp_listener;
 use super::lock::mp_lock;
 use super::priority_queue::mp_priority_queue;
 use super::process::mp_child;
@@ -20,6 +22,7 @@ use super::status::mp_status;
 use super::value::mp_value;
 use crate::error::{Result, Status, fail};
 use crate::process::{Arg, Child};
+use crate::wire::Carried;
 use core::ffi::c_void;
 use std::sync::{Mutex, PoisonError};
 
@@ -47,6 +50,9 @@ impl Context {
         let handles = self.handles.lock().unwrap_or_else(PoisonError::into_inner);
         for (arg, &handle) in self.child.args.iter().zip(handles.iter()) {
             match arg {
+                Arg::Carried(_) if handle != 0 => drop(slots::free_any(handle)),
+                // Nobody asked for it.
+                Arg::Carried(place) => drop(place.lock().unwrap_or_else(PoisonError::into_inner).take()),
                 Arg::Object(kind, Some(_)) if handle != 0 => {
                     // The function may have freed it itself.
                     let _ = Kind::of_block(*kind).map(|kind| slots::free(handle, kind));
@@ -65,6 +71,7 @@ impl Context {
                 fail!(Invalid, "argument {index} is not {}: it is of kind {found:?}", kind.name())
             }
             Arg::Bytes(_) => fail!(Invalid, "argument {index} is not {}: it is bytes", kind.name()),
+            Arg::Carried(_) => fail!(Invalid, "argument {index} is not {}", kind.name()),
         };
         let mut handles = self.handles.lock().unwrap_or_else(PoisonError::into_inner);
         if handles[index] == 0 {
@@ -72,6 +79,34 @@ impl Context {
         }
         Ok(handles[index])
     }
+}
+
+/// The child's handle for what stands on a descriptor, the same each time.
+fn carried<T: Boxed>(
+    call: &'static str,
+    child: *mut mp_child,
+    index: usize,
+    unpack: fn(Carried) -> std::result::Result<Result<T::Object>, Carried>,
+) -> *mut T {
+    guard_or(call, std::ptr::null_mut(), || {
+        let context = handle::object(child)?;
+        let Arg::Carried(place) = context.arg(index)? else {
+            fail!(Invalid, "argument {index} is not {}", T::KIND.name());
+        };
+        let mut handles = context.handles.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut place = place.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(what) = place.take() {
+            match unpack(what) {
+                Ok(object) => handles[index] = handle::new_boxed::<T>(object?)?.addr() as u64,
+                Err(other) => *place = Some(other),
+            }
+        }
+        let known = std::ptr::without_provenance_mut(handles[index] as usize);
+        if place.is_some() || !handle::is_of::<T>(known) {
+            fail!(Invalid, "argument {index} is not {}", T::KIND.name());
+        }
+        Ok(known)
+    })
 }
 
 fn object<T: Shared>(call: &'static str, child: *mut mp_child, index: usize) -> *mut T {
@@ -103,7 +138,7 @@ pub unsafe extern "C" fn mp_child_bytes(
         let context = handle::object(child)?;
         let bytes = match context.arg(index)? {
             Arg::Bytes(bytes) => bytes,
-            Arg::Object(..) => fail!(Invalid, "argument {index} is a handle, not bytes"),
+            Arg::Object(..) | Arg::Carried(_) => fail!(Invalid, "argument {index} is a handle, not bytes"),
         };
         // SAFETY: C's promise: len is NULL or a place for the number.
         unsafe { super::guard::write_to(len, bytes.len()) };
@@ -189,6 +224,20 @@ pub unsafe extern "C" fn mp_child_priority_queue(
     index: usize,
 ) -> *mut mp_priority_queue {
     object("mp_child_priority_queue", child, index)
+}
+
+/// An argument that is a connection, as mp_child_lock. To free or close it is to close the
+/// child's end.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn mp_child_connection(child: *mut mp_child, index: usize) -> *mut mp_connection {
+    carried("mp_child_connection", child, index, |what| what.into_connection().map(Ok))
+}
+
+/// An argument that is a listener, as mp_child_lock. It is the same as the parent's: each client
+/// goes to one of those who accept. The socket's file stays the parent's.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn mp_child_listener(child: *mut mp_child, index: usize) -> *mut mp_listener {
+    carried("mp_child_listener", child, index, Carried::into_listener)
 }
 
 /// An argument that is an event, as mp_child_lock.

@@ -46,6 +46,8 @@ nouns! {
     super::barrier::mp_barrier, Barrier, Shared: Block = BarrierBlock;
     super::condition::mp_condition, Condition, Shared: Block = ConditionBlock;
     super::buffer::mp_buffer, Buffer, Boxed: Object = Box<[u8]>;
+    super::connection::mp_connection, Connection, Boxed: Object = crate::wire::Connection;
+    super::listener::mp_listener, Listener, Boxed: Object = crate::wire::Listener;
     super::process::mp_process, Process, Boxed: Object = std::sync::Arc<crate::process::Process>;
     super::process::mp_child, Child, Boxed: Object = super::child::Context;
     super::context::mp_context, Context, Boxed: Object = super::context::Chosen;
@@ -195,6 +197,11 @@ impl<T: Boxed> Deref for Pinned<T> {
 pub(super) fn object<T: Boxed>(handle: *const T) -> Result<Pinned<T>> {
     let pin = slots::pin(handle.addr() as u64, T::KIND)?;
     Ok(Pinned(pin, PhantomData))
+}
+
+/// Whether a number is one of these handles, be it good or not.
+pub(super) fn is_of<T: Boxed>(handle: *const T) -> bool {
+    slots::kind_of(handle.addr() as u64) == Some(T::KIND)
 }
 
 pub(super) fn free_shared<T: Shared>(handle: *mut T) -> Result<Status> {

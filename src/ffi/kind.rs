@@ -51,6 +51,8 @@ kinds! {
     ShareableList = 16, "a shareable list", Some(shm::Kind::Memory);
     Context = 17, "a context", None;
     PriorityQueue = 18, "a priority queue", Some(shm::Kind::Priority);
+    Connection = 19, "a connection", None;
+    Listener = 20, "a listener", None;
 }
 
 impl Kind {

@@ -2,9 +2,11 @@
 //! its own.
 
 use super::child::Context;
+use super::connection::mp_connection;
 use super::context::{self, mp_context};
 use super::guard::{self, guard, joined, options, out};
 use super::handle;
+use super::listener::mp_listener;
 use super::status::mp_status;
 use super::time::mp_timeout;
 use super::{slots, strings};
@@ -261,8 +263,8 @@ unsafe fn setup(options: &mp_process_options) -> Result<Setup> {
     })
 }
 
-/// In the child: calls the target with its context. In the parent, for a run in place: the same, and what was
-/// made for it goes again.
+/// In the child: calls the target with its context. In the parent, for a run in place: the same,
+/// and what was made for it goes again.
 pub(super) fn run_target(address: Option<usize>, user: usize, child: Child) -> c_int {
     // SAFETY: the address is that of the target that the caller of mp_process_new gave, in this process.
     let target: mp_process_fn = unsafe { std::mem::transmute(address.unwrap_or(0)) };
@@ -310,16 +312,29 @@ pub unsafe extern "C" fn mp_process_add_bytes(
 }
 
 /// Adds a handle to the child's arguments: anything that there is an mp_child_<noun> for. The
-/// child holds the object itself; the caller may free its handle at once.
+/// child holds the object itself; the caller may free its handle at once. A connection or a
+/// listener costs a descriptor until the child has it, and where keep_arguments is set until the
+/// process is freed.
 ///
 /// MP_ERR_UNSUPPORTED: a handle of this type cannot be handed to another process.
 /// MP_ERR_INVALID: the process has 65,536 arguments already.
 /// MP_ERR_NO_MEMORY: there is no room to write down who holds it.
-/// MP_ERR_STATE: the process was started, or belongs to another process.
+/// MP_ERR_STATE: the process was started, or belongs to another process; or a connection is in
+///     the middle of a message.
+/// MP_ERR_CLOSED: the connection or the listener was closed.
+/// MP_ERR_OS: no descriptor is free.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn mp_process_add_handle(process: *mut mp_process, handle: *const c_void) -> mp_status {
     guard("mp_process_add_handle", || {
         let process = handle::object(process)?;
+        if handle::is_of::<mp_connection>(handle.cast()) {
+            process.add_carried(handle::object::<mp_connection>(handle.cast())?.carry()?)?;
+            return Ok(Status::Ok);
+        }
+        if handle::is_of::<mp_listener>(handle.cast()) {
+            process.add_carried(handle::object::<mp_listener>(handle.cast())?.carry()?)?;
+            return Ok(Status::Ok);
+        }
         let known = slots::known(handle.addr() as u64)?;
         process.add_object(known.kind, known.r, known.entry)?;
         Ok(Status::Ok)

@@ -182,7 +182,7 @@ fn reserve() -> Result<()> {
     }
 }
 
-fn kind_of(tag: u64) -> Option<Kind> {
+pub(super) fn kind_of(tag: u64) -> Option<Kind> {
     Kind::from_bits(tag >> KIND_AT & (NAMED - 1))
 }
 
@@ -361,6 +361,11 @@ pub(super) fn free(handle: u64, kind: Kind) -> Result<Status> {
         clean_up(slot);
     }
     Ok(Status::Ok)
+}
+
+/// Frees a handle of whatever kind.
+pub(super) fn free_any(handle: u64) -> Result<Status> {
+    kind_of(handle).map_or(Ok(Status::Ok), |kind| free(handle, kind))
 }
 
 /// By whoever leaves a freed slot last. That may be somebody who came for an earlier tenant and found it gone,

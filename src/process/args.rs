@@ -5,7 +5,10 @@ use super::codec::{Blob, Passed};
 use crate::error::{Error, Result, Status, fail};
 use crate::park::Owner;
 use crate::shm::{self, Entry, Kind, Object, Ref};
+use crate::wire::Carried;
 use std::borrow::Cow;
+use std::os::fd::RawFd;
+use std::sync::Mutex;
 
 /// More arguments than this are taken for a mistake.
 const MOST: usize = 65_536;
@@ -17,6 +20,8 @@ enum Held {
     Bytes(Vec<u8>),
     /// The parent holds the object until the child does.
     Object(Kind, Ref, Entry),
+    /// A connection or a listener: a descriptor of its own.
+    Carried(Carried),
 }
 
 /// The arguments in their order.
@@ -58,6 +63,19 @@ impl Args {
         Ok(())
     }
 
+    /// A connection or a listener.
+    pub(super) fn add_carried(&mut self, carried: Carried) -> Result<()> {
+        self.reserve()?;
+        self.held.push(Held::Carried(carried));
+        Ok(())
+    }
+
+    /// The descriptors that a child gets.
+    pub(super) fn descriptors(&self) -> Vec<RawFd> {
+        let fd = |arg: &Held| if let Held::Carried(c) = arg { Some(c.descriptor()) } else { None };
+        self.held.iter().filter_map(fd).collect()
+    }
+
     /// Enters the objects into the ledger of a child that is about to start. In the segments of those that have
     /// names it has no ledger yet.
     pub(super) fn hand_to(&self, child: Owner) -> Result<Vec<Entry>> {
@@ -74,6 +92,7 @@ impl Args {
         for arg in &self.held {
             passed.push(match arg {
                 Held::Bytes(bytes) => Passed::Bytes(Blob(Cow::Borrowed(bytes))),
+                Held::Carried(carried) => Passed::Carried(carried.descriptor(), carried.what.clone()),
                 Held::Object(kind, r, entry) if entry.is_named() => {
                     let (fd, file) = shm::passport(*entry)?;
                     Passed::Named(*kind as u8, r.bits(), fd, file.device, file.inode)
@@ -91,6 +110,7 @@ impl Args {
         let mut entries = entries.into_iter();
         let args = std::mem::take(&mut self.held).into_iter().map(|arg| match arg {
             Held::Bytes(bytes) => Arg::Bytes(bytes),
+            Held::Carried(carried) => Arg::Carried(Mutex::new(Some(carried.arrived()))),
             Held::Object(kind, r, parents) => {
                 let entry = match parents.is_named() {
                     true => shm::hold_again(parents, r, kind).ok(),
@@ -108,6 +128,7 @@ impl Args {
         for arg in &self.held {
             match arg {
                 Held::Bytes(bytes) => again.add_bytes(bytes)?,
+                Held::Carried(carried) => again.add_carried(carried.again()?)?,
                 Held::Object(kind, r, entry) => again.add_object(*kind, *r, *entry)?,
             }
         }
@@ -120,6 +141,7 @@ impl Args {
         for arg in &self.held {
             args.push(match arg {
                 Held::Bytes(bytes) => Arg::Bytes(copy(bytes)?),
+                Held::Carried(carried) => Arg::Carried(Mutex::new(Some(carried.again()?))),
                 Held::Object(kind, r, entry) => {
                     Arg::Object(*kind, Some(Object { r: *r, entry: hold(*kind, *r, *entry)? }))
                 }
@@ -162,4 +184,6 @@ pub(crate) enum Arg {
     Bytes(Vec<u8>),
     /// An object that the child's ledger holds already.
     Object(Kind, Option<Object>),
+    /// A connection or a listener, until it is asked for.
+    Carried(Mutex<Option<Carried>>),
 }

@@ -6,6 +6,7 @@ use super::start::spawn;
 use crate::error::{Error, Result, Status, fail};
 use crate::shm::{self, BytesBlock, Kind, Object, Ref};
 use crate::sys::fd::Identity;
+use crate::wire::Carried;
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// Where a run in the parent itself leaves its result.
@@ -44,6 +45,7 @@ impl Child {
                 }
                 None => Arg::Bytes(Vec::new()),
             },
+            Passed::Carried(fd, what) => Arg::Carried(Mutex::new(Carried::received(fd, what).ok())),
             Passed::Object(kind, r, entry) => match Kind::from_bits(kind) {
                 Some(kind) => Arg::Object(kind, Some(spawn::object(r, entry))),
                 None => Arg::Bytes(Vec::new()),

@@ -6,6 +6,7 @@ use super::target::Target;
 use crate::error::{Error, Result, Status};
 use crate::sys::caller::Caller;
 use crate::sys::setup::Told;
+use crate::wire::What;
 use bincode::enc::write::Writer;
 use bincode::error::EncodeError;
 use serde::{Deserialize, Serialize};
@@ -57,8 +58,8 @@ pub(crate) enum Job<'a> {
 }
 
 impl Job<'_> {
-    /// The descriptors that the image inherits for it, each once, in ascending order: of the server its requests, of a process those of
-    /// the objects with names that it is given.
+    /// The descriptors that the image inherits for it, each once, in ascending order: of the server its requests, of a
+    /// process those of the connections and of the objects with names that it is given.
     pub(super) fn descriptors(&self) -> Vec<i32> {
         match self {
             Job::Server { requests, .. } => vec![*requests],
@@ -93,20 +94,22 @@ pub(crate) enum Passed<'a> {
     Object(u8, u64, u64),
     /// One that has a name: kind, reference, the descriptor that the child is given, and the file that it leads to.
     Named(u8, u64, i32, u64, u64),
+    /// A connection or a listener: the descriptor that the child is given, and what it is.
+    Carried(i32, What),
 }
 
 impl Passed<'_> {
     /// The descriptor that it stands on, if any.
     fn descriptor(&self) -> Option<i32> {
         match self {
-            Passed::Named(_, _, fd, ..) => Some(*fd),
+            Passed::Named(_, _, fd, ..) | Passed::Carried(fd, _) => Some(*fd),
             Passed::Bytes(_) | Passed::Object(..) => None,
         }
     }
 
     /// That has another number here.
     fn renumber(&mut self, new: impl Fn(i32) -> i32) {
-        if let Passed::Named(_, _, fd, ..) = self {
+        if let Passed::Named(_, _, fd, ..) | Passed::Carried(fd, _) = self {
             *fd = new(*fd);
         }
     }

@@ -4,6 +4,7 @@ use super::{Process, own};
 use crate::log;
 use crate::sys::{children, signals, stdio};
 use crate::time::Deadline;
+use crate::wire;
 use std::sync::Arc;
 
 /// How long a daemon may take to leave after SIGTERM.
@@ -34,6 +35,7 @@ pub(super) fn run() {
     while let Some(hook) = own::take_exit_hook(i32::MIN) {
         (hook.call)();
     }
+    wire::remove_all();
 }
 
 /// All are asked first, so that they share the time.

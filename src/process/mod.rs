@@ -36,6 +36,7 @@ use crate::sys::children::End;
 use crate::sys::setup::Setup;
 use crate::sys::{signals, thread};
 use crate::time::Deadline;
+use crate::wire::Carried;
 use args::Args;
 use parent::Watch;
 use start::Started;
@@ -203,6 +204,10 @@ impl Process {
 
     pub(crate) fn add_object(&self, kind: Kind, r: Ref, held: Entry) -> Result<()> {
         self.with_initial(|args| args.add_object(kind, r, held))
+    }
+
+    pub(crate) fn add_carried(&self, carried: Carried) -> Result<()> {
+        self.with_initial(|args| args.add_carried(carried))
     }
 
     /// Starts the child and drops what only it needs.

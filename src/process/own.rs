@@ -139,7 +139,7 @@ pub(crate) fn set_authkey(key: Vec<u8>) {
 }
 
 /// Something is there that the process's end has to look after.
-pub(super) fn expect_end() {
+pub(crate) fn expect_end() {
     exit::at_end(super::end::at_exit);
 }
 

@@ -74,6 +74,18 @@ impl Kept {
         (fd::identity(self.fd.as_raw_fd()) == self.identity).then(|| self.fd.as_fd())
     }
 
+    /// The descriptor of a socket that serves a call: a host that closes what is not its own gets what it asked for.
+    pub(crate) fn fd(&self) -> BorrowedFd<'_> {
+        self.fd.as_fd()
+    }
+
+    /// In a child that libmp forked: one that [`close_all`] has spared is listed as this process's.
+    pub(crate) fn inherit(&self) -> Kept {
+        // SAFETY: the child's copy of the descriptor, which nobody else in it owns: the parent's object is not
+        // dropped here in a way that closes it.
+        list().keep(unsafe { OwnedFd::from_raw_fd(self.fd.as_raw_fd()) })
+    }
+
     fn close(&mut self, list: &mut Vec<Known>) {
         let fd = self.fd.as_raw_fd();
         list.retain(|&(f, _)| f != fd);
@@ -116,13 +128,14 @@ impl Drop for Listed<'_, '_> {
     }
 }
 
-/// In a child that libmp forked with the list held, so that it is whole: closes what is the parent's.
-pub(crate) fn close_all() {
+/// In a child that libmp forked with the list held, so that it is whole: closes what is the parent's, but for what
+/// the child is handed.
+pub(crate) fn close_all(spared: &[RawFd]) {
     let _guard = page().descriptors.lock();
     // SAFETY: as in `list`.
     let content = unsafe { &mut *LIST.0.get() };
     for (fd, identity) in content.fds.drain(..) {
-        if fd::identity(fd) == identity {
+        if !spared.contains(&fd) && fd::identity(fd) == identity {
             // SAFETY: the child's copy of a descriptor that the parent's objects own; in the child nobody uses
             // them, and `Kept::drop` does not close them.
             drop(unsafe { OwnedFd::from_raw_fd(fd) });

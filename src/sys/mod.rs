@@ -24,6 +24,7 @@ pub(crate) mod published;
 pub(crate) mod random;
 pub(crate) mod setup;
 pub(crate) mod signals;
+pub(crate) mod sockets;
 pub(crate) mod spawn;
 pub(crate) mod stdio;
 pub(crate) mod thread;

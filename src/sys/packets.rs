@@ -8,9 +8,9 @@ use nix::sys::socket::{AddressFamily, SockFlag, SockType, socketpair};
 use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 use std::time::{Duration, Instant};
 
-/// The most descriptors that a message carries.
-pub(crate) const MOST: usize = 8;
-const CONTROL: usize = 128;
+/// The most descriptors that a message carries: the kernel's limit.
+pub(crate) const MOST: usize = 253;
+const CONTROL: usize = 1040;
 
 /// Two ends; a message is received as it was sent.
 pub(crate) fn pair() -> Result<(OwnedFd, OwnedFd)> {
@@ -22,21 +22,37 @@ pub(crate) fn pair() -> Result<(OwnedFd, OwnedFd)> {
 #[repr(C, align(8))]
 struct Control([u8; CONTROL]);
 
-fn header(io: &mut libc::iovec, control: &mut Control) -> libc::msghdr {
+/// The head of a message with one part and room for descriptors, which is aligned for them.
+pub(super) fn header(io: &mut libc::iovec, control: &mut [u8]) -> libc::msghdr {
     // SAFETY: all zero is a valid msghdr.
     let mut message: libc::msghdr = unsafe { std::mem::zeroed() };
     message.msg_iov = io;
     message.msg_iovlen = 1;
-    message.msg_control = control.0.as_mut_ptr().cast();
+    message.msg_control = control.as_mut_ptr().cast();
     message
 }
 
 /// Sends a message with at most [`MOST`] descriptors. The errno on failure: EPIPE where nobody can receive it.
 pub(crate) fn send(to: BorrowedFd<'_>, bytes: &[u8], fds: &[RawFd]) -> std::result::Result<(), Errno> {
+    loop {
+        match send_with(to, bytes, fds, 0) {
+            Err(Errno::EINTR) => {}
+            sent => return sent,
+        }
+    }
+}
+
+/// One try to do the same, with these flags.
+pub(super) fn send_with(
+    to: BorrowedFd<'_>,
+    bytes: &[u8],
+    fds: &[RawFd],
+    flags: libc::c_int,
+) -> std::result::Result<(), Errno> {
     assert!(fds.len() <= MOST);
     let mut io = libc::iovec { iov_base: bytes.as_ptr().cast_mut().cast(), iov_len: bytes.len() };
     let mut control = Control([0; CONTROL]);
-    let mut message = header(&mut io, &mut control);
+    let mut message = header(&mut io, &mut control.0);
     let len = size_of_val(fds) as u32;
     if fds.is_empty() {
         message.msg_control = std::ptr::null_mut();
@@ -51,15 +67,9 @@ pub(crate) fn send(to: BorrowedFd<'_>, bytes: &[u8], fds: &[RawFd]) -> std::resu
             std::ptr::copy_nonoverlapping(fds.as_ptr().cast(), libc::CMSG_DATA(first), len as usize);
         }
     }
-    loop {
-        // SAFETY: the message's parts live until the call returns; the kernel only reads them.
-        let r = unsafe { libc::sendmsg(to.as_raw_fd(), &raw const message, libc::MSG_NOSIGNAL) };
-        match Errno::last() {
-            _ if r >= 0 => return Ok(()),
-            Errno::EINTR => {}
-            e => return Err(e),
-        }
-    }
+    // SAFETY: the message's parts live until the call returns; the kernel only reads them.
+    let r = unsafe { libc::sendmsg(to.as_raw_fd(), &raw const message, libc::MSG_NOSIGNAL | flags) };
+    if r >= 0 { Ok(()) } else { Err(Errno::last()) }
 }
 
 /// Whether a failed send means that there is nobody at the other end.
@@ -79,7 +89,7 @@ pub(crate) fn receive<const N: usize>(from: BorrowedFd<'_>) -> Result<Option<Mes
     let mut bytes = [0; N];
     let mut io = libc::iovec { iov_base: bytes.as_mut_ptr().cast(), iov_len: N };
     let mut control = Control([0; CONTROL]);
-    let mut message = header(&mut io, &mut control);
+    let mut message = header(&mut io, &mut control.0);
     message.msg_controllen = CONTROL as _;
     let flags = libc::MSG_DONTWAIT | libc::MSG_CMSG_CLOEXEC;
     loop {
@@ -100,7 +110,8 @@ pub(crate) fn receive<const N: usize>(from: BorrowedFd<'_>) -> Result<Option<Mes
     }
 }
 
-fn descriptors(message: &libc::msghdr) -> Vec<OwnedFd> {
+/// The descriptors that came with a message.
+pub(super) fn descriptors(message: &libc::msghdr) -> Vec<OwnedFd> {
     let mut fds = Vec::new();
     // SAFETY: the kernel has filled the buffer in; the macros stay within msg_controllen, and each descriptor in it
     // is new and ours.

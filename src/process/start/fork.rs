@@ -9,7 +9,7 @@ use crate::sys::children::{self, Fork};
 use crate::sys::kept::{self, Listed};
 use crate::sys::setup::{self, Setup};
 use crate::sys::{lifeline, outermost, signals, stdio};
-use std::os::fd::OwnedFd;
+use std::os::fd::{OwnedFd, RawFd};
 
 /// A child that has a slot, and a ledger that can be written to, and does not run yet.
 pub(super) struct Prepared<'a> {
@@ -38,8 +38,13 @@ impl Prepared<'_> {
         self.owner
     }
 
-    /// Forks. Only the parent returns.
-    pub(super) fn start(mut self, origin: Origin, body: impl FnOnce() -> i32) -> Result<Started> {
+    /// Forks. Only the parent returns. The child keeps the `handed` descriptors.
+    pub(super) fn start(
+        mut self,
+        origin: Origin,
+        handed: &[RawFd],
+        body: impl FnOnce() -> i32,
+    ) -> Result<Started> {
         stdio::flush_before_fork();
         let hooks = own::fork_hooks();
         outermost::look();
@@ -58,6 +63,7 @@ impl Prepared<'_> {
                 std::mem::forget(parents_end);
                 std::mem::forget(list);
                 drop(place);
+                kept::close_all(handed);
                 self.run(childs_end, held, origin, hooks, body)
             }
             Fork::Parent { pid } => {
@@ -85,7 +91,6 @@ impl Prepared<'_> {
         body: impl FnOnce() -> i32,
     ) -> ! {
         stdio::forget_parents();
-        kept::close_all();
         if shm::enter_child(self.owner).is_err() {
             children::exit_now(FAILED_TO_BEGIN);
         }

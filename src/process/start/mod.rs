@@ -203,7 +203,8 @@ pub(super) fn start(
         Method::Fork => {
             let child = fork::prepare(tie, setup)?;
             let entries = args.hand_to(child.owner())?;
-            let started = child.start(origin, || body(args.receive(entries)))?;
+            let handed = args.descriptors();
+            let started = child.start(origin, &handed, || body(args.receive(entries)))?;
             if setup.may_fail() {
                 spawn::confirm(&started)?;
             }
@@ -242,7 +243,7 @@ pub(crate) fn start_worker<F: FnOnce() -> i32>(plan: WorkerPlan<F>) -> Result<St
         Method::Fork => {
             let child = fork::prepare(Tie::Worker, &setup)?;
             shm::hold_for(child.owner(), plan.pool, Kind::Pool)?;
-            child.start(origin, plan.body)
+            child.start(origin, &[], plan.body)
         }
         Method::Spawn | Method::Forkserver => {
             let launch = if plan.method == Method::Spawn { spawn::launch } else { forkserver::launch };

@@ -1,0 +1,243 @@
+//! Listening at an address.
+
+use super::address;
+use super::carried::{Carried, What};
+use super::connection::Connection;
+use super::files::{self, File};
+use super::handshake::Key;
+use super::turn::{SLICE, Turn};
+use super::waiting::Waiting;
+use crate::error::{Error, Result, Status, fail};
+use crate::sys::kept::{self, Kept};
+use crate::sys::sockets::{self, Address, Came, For, Many};
+use crate::time::Deadline;
+use std::os::fd::{AsRawFd, RawFd};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// So many clients are accepted before those who were accepted have another turn.
+const AT_ONCE: usize = 16;
+/// ENFILE and EMFILE, the same on every Linux.
+const NO_DESCRIPTOR: [i32; 2] = [23, 24];
+
+/// Who is let in.
+#[derive(Clone)]
+pub(crate) struct Rules {
+    /// None: everybody.
+    pub(crate) key: Option<Key>,
+    /// Where a socket has no file with rights of its own: other users, too.
+    pub(crate) any_user: bool,
+    /// Nanoseconds that a client may take to prove its key.
+    pub(crate) patience: i64,
+}
+
+/// The sockets, while a call uses them.
+struct Sockets {
+    listening: Kept,
+    /// With a key: stands for the listening one and for all clients who wait.
+    many: Option<Kept>,
+    closed: AtomicBool,
+}
+
+impl Sockets {
+    fn check(&self) -> Result<()> {
+        if self.closed.load(Ordering::Relaxed) { Err(closed()) } else { Ok(()) }
+    }
+
+    fn pollable(&self) -> &Kept {
+        self.many.as_ref().unwrap_or(&self.listening)
+    }
+}
+
+fn closed() -> Error {
+    Error::new(Status::Closed, "the listener was closed")
+}
+
+pub(crate) struct Listener {
+    /// None: it was closed.
+    sockets: Mutex<Option<Arc<Sockets>>>,
+    address: String,
+    rules: Rules,
+    /// The file that this process has made.
+    file: Option<File>,
+    waiting: Turn<Waiting>,
+    /// Where the last client came from.
+    last: Mutex<Option<String>>,
+}
+
+impl Listener {
+    /// At an address; at none in particular for None.
+    pub(crate) fn new(text: Option<&[u8]>, backlog: i32, rules: Rules) -> Result<Self> {
+        let places = match text {
+            Some(text) => address::parse(text)?,
+            None => vec![address::random()?],
+        };
+        let Some(at) = places.first() else { fail!(NotFound, "the host has no address") };
+        let (listening, file) = files::listen(at, backlog)?;
+        let address = sockets::own(listening.fd()).as_ref().map(address::text).unwrap_or_default();
+        let made = Self::over(listening, address, rules, file.clone());
+        if made.is_err() {
+            file.as_ref().map(files::remove);
+        }
+        made
+    }
+
+    fn over(listening: Kept, address: String, rules: Rules, file: Option<File>) -> Result<Self> {
+        let many = match rules.key {
+            None => None,
+            Some(_) => {
+                let mut list = kept::list();
+                let many = list.keep(Many::new()?.into_fd());
+                if let Err(e) = Many::add(many.fd(), listening.fd()) {
+                    list.close(many);
+                    return Err(e);
+                }
+                Some(many)
+            }
+        };
+        let sockets = Arc::new(Sockets { listening, many, closed: AtomicBool::new(false) });
+        Ok(Listener {
+            sockets: Mutex::new(Some(sockets)),
+            address,
+            rules,
+            file,
+            waiting: Turn::new(Waiting::default()),
+            last: Mutex::new(None),
+        })
+    }
+
+    /// In a child: what it was handed. The file stays the parent's.
+    pub(super) fn received(listening: Kept, address: String, rules: Rules) -> Result<Self> {
+        Self::over(listening, address, rules, None)
+    }
+
+    fn sockets(&self) -> Result<Arc<Sockets>> {
+        self.sockets.lock().unwrap_or_else(PoisonError::into_inner).clone().ok_or_else(closed)
+    }
+
+    /// Waits for a client, and until it has proved its key.
+    pub(crate) fn accept(&self, deadline: Deadline) -> Result<Connection> {
+        let sockets = self.sockets()?;
+        let Some(mut waiting) = self.waiting.take(deadline, || sockets.check())? else {
+            fail!(Timeout, "another thread was accepting all the time");
+        };
+        let (connection, from) = loop {
+            let mut more = false;
+            for _ in 0..AT_ONCE {
+                let Some((connection, from)) = self.next(&sockets, &mut waiting)? else {
+                    more = false;
+                    break;
+                };
+                more = true;
+                self.check_user(&connection, &from)?;
+                match (&self.rules.key, &sockets.many) {
+                    (Some(key), Some(many)) => {
+                        waiting.add(many, connection, &from, key, self.rules.patience)?;
+                    }
+                    _ => return Ok(self.accepted(connection, address::text(&from))),
+                }
+            }
+            if let Some(many) = &sockets.many
+                && let Some(came) = waiting.advance(many)
+            {
+                break came?;
+            }
+            if more {
+                continue;
+            }
+            let left = deadline.remaining();
+            if left.is_zero() {
+                let text = match waiting.is_empty() {
+                    true => "no client came",
+                    false => "clients came, and none of them has proved its key yet",
+                };
+                return Err(Error::new(Status::Timeout, text));
+            }
+            sockets::wait(sockets.pollable().fd(), For::Reading, left.min(waiting.patience()).min(SLICE));
+            sockets.check()?;
+        };
+        Ok(self.accepted(connection, from))
+    }
+
+    fn accepted(&self, connection: Connection, from: String) -> Connection {
+        *self.last.lock().unwrap_or_else(PoisonError::into_inner) = Some(from);
+        connection
+    }
+
+    /// The next client that has come. Where no descriptor is free, whoever has been trying to prove its key for
+    /// longest has to go for it.
+    fn next(&self, sockets: &Sockets, waiting: &mut Waiting) -> Result<Option<(Connection, Address)>> {
+        loop {
+            let mut list = kept::list();
+            match sockets::accept(sockets.listening.fd()) {
+                Ok(Came::One(fd, from)) => return Ok(Some((Connection::over(list.keep(fd)), from))),
+                Ok(Came::Nobody) => return Ok(None),
+                Err(e) if NO_DESCRIPTOR.contains(&e.errno) => {
+                    drop(list);
+                    if !waiting.drop_oldest() {
+                        return Err(e);
+                    }
+                }
+                Err(e) => return Err(e),
+            }
+        }
+    }
+
+    /// A socket with a file has the file's rights. One without is open to every user of the machine.
+    fn check_user(&self, connection: &Connection, from: &Address) -> Result<()> {
+        if self.rules.any_user || !from.is_local() || !self.address.starts_with('@') {
+            return Ok(());
+        }
+        match connection.peer() {
+            Some((_, user)) if user == sockets::user() || user == 0 => Ok(()),
+            _ => fail!(Auth, "a client was not let in: it is another user's, and any_user is not set"),
+        }
+    }
+
+    /// The address that a client uses.
+    pub(crate) fn address(&self) -> &str {
+        &self.address
+    }
+
+    /// Where the last client came from, which is "" for a socket without a name.
+    pub(crate) fn last_accepted(&self) -> Option<String> {
+        self.last.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// A descriptor that is readable when accepting should be tried.
+    pub(crate) fn descriptor(&self) -> Result<RawFd> {
+        Ok(self.sockets()?.pollable().fd().as_raw_fd())
+    }
+
+    pub(crate) fn close(&self) {
+        let sockets = self.sockets.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(sockets) = sockets {
+            self.file.as_ref().map(files::remove);
+            sockets.closed.store(true, Ordering::Relaxed);
+            self.waiting.disturb();
+        }
+    }
+
+    /// The same listener once more, for a child. It has its own clients who wait.
+    pub(crate) fn carry(&self) -> Result<Carried> {
+        let sockets = self.sockets()?;
+        let fd = {
+            let mut list = kept::list();
+            list.keep(sockets::again(sockets.listening.fd())?)
+        };
+        let what = What::Listener {
+            address: self.address.clone(),
+            key: self.rules.key.as_ref().map(|key| key.bytes.to_vec()),
+            allow_md5: self.rules.key.as_ref().is_some_and(|key| key.allow_md5),
+            any_user: self.rules.any_user,
+            patience: self.rules.patience,
+        };
+        Ok(Carried::new(fd, what))
+    }
+}
+
+impl Drop for Listener {
+    fn drop(&mut self) {
+        self.close();
+    }
+}

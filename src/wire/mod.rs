@@ -1,0 +1,36 @@
+//! Connections: messages between two ends, in the framing of CPython's `multiprocessing.connection`, and how the
+//! two ends find each other and prove that they know the same key.
+//!
+//! | file | what is in it |
+//! |---|---|
+//! | `connection` | one end, whatever it stands on |
+//! | `stream`, `input`, `output` | one end of a socket, and what of a message has come and gone so far |
+//! | `frame` | how long a message is, in bytes |
+//! | `turn` | one thread after the other, each until its deadline |
+//! | `address` | addresses as text |
+//! | `auth`, `handshake` | the codes, and the conversation in which both ends send theirs |
+//! | `listener`, `waiting`, `files`, `client` | who listens, who is not let in yet, what lies in the file system, who connects |
+//! | `carried` | a connection or a listener on its way into a child |
+#![forbid(unsafe_code)]
+
+mod address;
+mod auth;
+mod carried;
+mod client;
+mod connection;
+mod files;
+mod frame;
+mod handshake;
+mod input;
+mod listener;
+mod output;
+mod stream;
+mod turn;
+mod waiting;
+
+pub(crate) use carried::{Carried, What};
+pub(crate) use client::connect;
+pub(crate) use connection::Connection;
+pub(crate) use files::remove_all;
+pub(crate) use handshake::Key;
+pub(crate) use listener::{Listener, Rules};

@@ -1,0 +1,101 @@
+//! What has gone of the message that is being sent. A message of which a part has gone cannot be taken back: it
+//! stays here when a call gives up, and goes on with the next call.
+
+use super::frame;
+use super::stream::Socket;
+use crate::error::{Error, Result, Status};
+use crate::sys::sockets::{self, For, Moved};
+use crate::time::Deadline;
+use std::os::fd::RawFd;
+
+/// EPIPE, the same on every Linux.
+const BROKEN_PIPE: i32 = 32;
+
+#[derive(Default)]
+pub(super) struct Output {
+    half: Option<Half>,
+    /// Nothing more can be sent.
+    broken: Option<Error>,
+}
+
+/// A message of which a part has gone.
+struct Half {
+    message: Vec<u8>,
+    /// Its beginning included.
+    gone: usize,
+}
+
+impl Output {
+    /// Whether there is no such message.
+    pub(super) fn is_between(&self) -> bool {
+        self.half.is_none()
+    }
+
+    /// Sends a message. If a part of it has gone before, this is the rest of it; if that was another message's, that
+    /// one goes first.
+    pub(super) fn send(&mut self, socket: &Socket, message: &[u8], deadline: Deadline) -> Result<()> {
+        if let Some(error) = &self.broken {
+            return Err(error.clone());
+        }
+        if self.finish(socket, deadline)?.is_some_and(|sent| sent == message) {
+            return Ok(());
+        }
+        let mut gone = 0;
+        let Err(error) = push(socket, message, &mut gone, deadline) else { return Ok(()) };
+        if gone > 0 && error.status != Status::Eof {
+            let mut copy = Vec::new();
+            if copy.try_reserve_exact(message.len()).is_err() {
+                let text = "a part of a message had gone, and there was no memory to keep the rest";
+                self.broken = Some(Error::new(Status::NoMemory, text));
+                return Err(Error::new(Status::NoMemory, text));
+            }
+            copy.extend_from_slice(message);
+            self.half = Some(Half { message: copy, gone });
+        }
+        Err(error)
+    }
+
+    /// Sends what is left of a message, which is then given back.
+    fn finish(&mut self, socket: &Socket, deadline: Deadline) -> Result<Option<Vec<u8>>> {
+        let Some(half) = &mut self.half else { return Ok(None) };
+        push(socket, &half.message, &mut half.gone, deadline)?;
+        Ok(self.half.take().map(|half| half.message))
+    }
+
+    /// Sends a descriptor, with one byte as CPython does it.
+    pub(super) fn send_fd(&mut self, socket: &Socket, fd: RawFd, deadline: Deadline) -> Result<()> {
+        if let Some(error) = &self.broken {
+            return Err(error.clone());
+        }
+        self.finish(socket, deadline)?;
+        loop {
+            match sockets::send_along(socket.fd(), 1, fd)? {
+                Moved::Bytes(_) => return Ok(()),
+                Moved::NotNow => socket.wait(For::Writing, deadline)?,
+                Moved::End => return Err(gone_away()),
+            }
+        }
+    }
+}
+
+/// Sends a message from where it is.
+fn push(socket: &Socket, message: &[u8], gone: &mut usize, deadline: Deadline) -> Result<()> {
+    let (head, head_len) = frame::begin(message.len());
+    let head = &head[..head_len];
+    while *gone < head_len + message.len() {
+        let moved = match gone.checked_sub(head_len) {
+            Some(at) => sockets::send(socket.fd(), &message[at..], &[])?,
+            None => sockets::send(socket.fd(), &head[*gone..], message)?,
+        };
+        match moved {
+            Moved::Bytes(n) => *gone += n,
+            Moved::NotNow => socket.wait(For::Writing, deadline)?,
+            Moved::End => return Err(gone_away()),
+        }
+    }
+    Ok(())
+}
+
+fn gone_away() -> Error {
+    Error::os(BROKEN_PIPE, "the other end is closed: nobody receives").with_status(Status::Eof)
+}

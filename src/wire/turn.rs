@@ -1,0 +1,87 @@
+//! What one thread at a time uses, the others waiting for it, each until its own deadline.
+
+use crate::error::Result;
+use crate::time::Deadline;
+use std::ops::{Deref, DerefMut};
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+/// How long a thread sleeps at most before it looks whether it still shall.
+pub(super) const SLICE: Duration = Duration::from_millis(500);
+
+pub(super) struct Turn<T> {
+    /// None while a thread has it.
+    place: Mutex<Option<T>>,
+    back: Condvar,
+}
+
+impl<T> Turn<T> {
+    pub(super) fn new(what: T) -> Self {
+        Turn { place: Mutex::new(Some(what)), back: Condvar::new() }
+    }
+
+    /// Nothing that could panic runs while the mutex is held.
+    fn lock(&self) -> MutexGuard<'_, Option<T>> {
+        self.place.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Has it until what comes back is dropped. None: the time ran out. `check` ends the wait with its error.
+    pub(super) fn take(
+        &self,
+        deadline: Deadline,
+        check: impl Fn() -> Result<()>,
+    ) -> Result<Option<Taken<'_, T>>> {
+        let mut place = self.lock();
+        loop {
+            if let Some(what) = place.take() {
+                return Ok(Some(Taken { turn: self, what: Some(what) }));
+            }
+            check()?;
+            let left = deadline.remaining();
+            if left.is_zero() {
+                return Ok(None);
+            }
+            let woken = self.back.wait_timeout(place, left.min(SLICE));
+            place = woken.unwrap_or_else(PoisonError::into_inner).0;
+        }
+    }
+
+    /// Looks at it, if nobody has it.
+    pub(super) fn peek<R>(&self, look: impl FnOnce(&T) -> R) -> Option<R> {
+        self.lock().as_ref().map(look)
+    }
+
+    /// Whoever waits looks whether it still shall.
+    pub(super) fn disturb(&self) {
+        drop(self.lock());
+        self.back.notify_all();
+    }
+}
+
+/// It, and the turn.
+pub(super) struct Taken<'a, T> {
+    turn: &'a Turn<T>,
+    what: Option<T>,
+}
+
+impl<T> Deref for Taken<'_, T> {
+    type Target = T;
+
+    fn deref(&self) -> &T {
+        // It is there until the drop.
+        self.what.as_ref().expect("taken")
+    }
+}
+
+impl<T> DerefMut for Taken<'_, T> {
+    fn deref_mut(&mut self) -> &mut T {
+        self.what.as_mut().expect("taken")
+    }
+}
+
+impl<T> Drop for Taken<'_, T> {
+    fn drop(&mut self) {
+        *self.turn.lock() = self.what.take();
+        self.turn.back.notify_one();
+    }
+}
