@@ -403,7 +403,7 @@ TEST(listener, a_reflected_challenge_gets_no_answer)
     pthread_t thread;
     mp_process *p;
     address at;
-    int ear;
+    int ear, door;
 
     /* The thief has called, and is a client that takes its time. */
     CHECK(pthread_create(&thread, NULL, waits_for_none, l) == 0);
@@ -411,12 +411,8 @@ TEST(listener, a_reflected_challenge_gets_no_answer)
     p = CHILD_START(thief_run, b);
     ear = raw_listener(&at);
     CHECK_OK(mp_connection_send_fd(a, ear, MP_FOREVER));
-    {
-        int door = raw_client(l);
-
-        CHECK_OK(mp_connection_send_fd(a, door, MP_FOREVER));
-        close(door);
-    }
+    door = raw_client(l);
+    CHECK_OK(mp_connection_send_fd(a, door, MP_FOREVER));
     recv_text(a, "ready");
     o.key = "key";
     o.key_size = 3;
@@ -425,6 +421,7 @@ TEST(listener, a_reflected_challenge_gets_no_answer)
     close(ear);
     CHECK_OK(mp_listener_close(l));
     CHECK(pthread_join(thread, NULL) == 0);
+    close(door);
     CHECK_OK(mp_listener_free(l));
     CHECK_OK(mp_connection_free(a));
     CHECK_OK(mp_connection_free(b));
