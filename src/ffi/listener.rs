@@ -182,7 +182,6 @@ pub unsafe extern "C" fn mp_listener_new(
 /// MP_ERR_CLOSED: the listener was closed.
 /// MP_ERR_STATE: it belongs to another process.
 /// MP_ERR_OS: no descriptor is free. The client still waits, and the listener goes on.
-/// MP_ERR_NO_MEMORY: the system has no memory for it. The listener goes on.
 ///
 /// Threads: any number may accept; each client goes to one.
 /// Kill: clients who wait are accepted by other processes that have the listener, if any.

@@ -25,6 +25,8 @@ mod input;
 mod listener;
 mod output;
 mod stream;
+#[cfg(test)]
+mod tests;
 mod turn;
 mod waiting;
 

@@ -1,0 +1,50 @@
+#!/bin/sh
+# Connections between libmp and every Python that is found, in PATH and among pyenv's: both ways, over each kind of
+# address, with the right key, a wrong one and none, messages of up to 70 MiB, and a descriptor.
+set -eu
+cd "$(dirname "$0")/.."
+. tests/lib.sh
+out=$PWD/build/check/python
+rm -rf "$out"
+mkdir -p "$out"
+# A socket's path may not be long.
+sockets=$(cd "$(mktemp -d)" && pwd -P)
+trap 'rm -rf "$sockets"' EXIT
+trap 'exit 130' INT TERM
+
+# shellcheck disable=SC2086 # lists of words
+"${CC:-cc}" $C_TEST_FLAGS tests/languages/wire.c -o "$out/wire" -Iinclude -Lbuild/lib \
+    -Wl,-rpath,"$PWD/build/lib" ${LDFLAGS:-} -lmp
+
+# Each Python once, by its version: pyenv's, and those that PATH has.
+{
+    if command -v pyenv >/dev/null 2>&1; then
+        root=$(pyenv root)
+        for python in "$root"/versions/*/bin/python3; do
+            if [ -x "$python" ]; then echo "$python"; fi
+        done
+    fi
+    for name in python3 python3.6 python3.7 python3.8 python3.9 python3.10 python3.11 python3.12 python3.13 python3.14; do
+        command -v "$name" || true
+    done
+} >"$out/candidates"
+seen=' '
+while read -r python; do
+    # A shim of pyenv's that leads nowhere fails here.
+    version=$("$python" -c 'import sys; print("%d.%d.%d" % sys.version_info[:3])' 2>/dev/null) || continue
+    case $version in
+        2.* | 3.[0-5].*) continue ;; # what the other side is written in is not known there
+    esac
+    case $seen in
+        *" $version "*) continue ;;
+    esac
+    seen="$seen$version "
+    code=0
+    timeout 170 "$python" tests/languages/wire.py "$out/wire" "$sockets" >"$out/$version" 2>&1 </dev/null || code=$?
+    equal "Python $version: $(tail -n 100 "$out/$version")" 0 "$code"
+    tail -n 1 "$out/$version"
+done <"$out/candidates"
+if [ "$seen" = ' ' ]; then skip "connections with Python: no Python 3.6 or later"; fi
+echo "with Python$seen"
+equal "sockets that were left behind" '' "$(ls "$sockets")"
+finish
