@@ -6,6 +6,8 @@
 
 #include "test_util.h"
 
+#include <pthread.h>
+
 /* A connection, and the raw socket at its other end, which may say whatever it likes. */
 typedef struct half {
     mp_connection *c;
@@ -38,5 +40,31 @@ typedef struct address {
 address address_of(mp_listener *l);
 mp_listener *listener_new(const char *address, const char *key);
 mp_connection *client_new(const char *address, const char *key);
+/* A client connects and both sides say something. */
+void talk(mp_listener *l, const char *to);
+
+/* A listener with a key at a name, whose clients have so long to prove that they know it. */
+mp_listener *with_key(const char *key, int64_t patience);
+/* A socket that is connected to it, and says nothing yet. */
+int raw_client(mp_listener *l);
+/* A listening socket of the test's own, and its address. */
+int raw_listener(address *a);
+
+/* A thread that connects with a key, which has to give this status; once it is in it says "in" and waits for "bye". */
+typedef struct caller {
+    address to;
+    const char *key;
+    int want;
+    int64_t timeout;
+    pthread_t thread;
+} caller;
+
+void call(caller *c, const char *to, const char *key, int want);
+void called(caller *c);
+void *calls(void *caller);
+/* The next client gets in, or does not. */
+void lets_in(mp_listener *l);
+void keeps_out(mp_listener *l, const char *why);
+void still_works(mp_listener *l, const char *key);
 
 #endif

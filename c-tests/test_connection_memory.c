@@ -1,0 +1,159 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0
+ *
+ * Messages for which there is no memory, and messages of more than 4 GiB. */
+#include "test_connection.h"
+
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+/* ---- memory ---- */
+
+enum { HUGE = 256 << 20 };
+
+/* From now on no more address space than what is in use, and so much. */
+static void limit_memory(size_t more)
+{
+    struct rlimit limit = {RLIM_INFINITY, RLIM_INFINITY};
+    char text[64] = "";
+    long pages;
+    FILE *f;
+
+    if (more > 0) {
+        CHECK((f = fopen("/proc/self/statm", "r")) != NULL);
+        CHECK(fgets(text, sizeof text, f) != NULL && sscanf(text, "%ld", &pages) == 1);
+        fclose(f);
+        limit.rlim_cur = (rlim_t)pages * 4096 + more;
+    }
+    CHECK(setrlimit(RLIMIT_AS, &limit) == 0);
+}
+
+static void *writes_huge(void *arg)
+{
+    half *h = arg;
+    unsigned char head[4] = {HUGE >> 24, 0, 0, 0};
+    char *block = calloc(1, 1 << 20);
+    int i;
+
+    CHECK(block != NULL);
+    raw_write(h->raw, head, 4);
+    for (i = 0; i < HUGE >> 20; i++) {
+        block[0] = (char)i;
+        raw_write(h->raw, block, 1 << 20);
+    }
+    free(block);
+    return NULL;
+}
+
+/* Memory gives out in the middle of a message; when there is some again the message is whole. */
+TEST(connection, no_memory_for_a_message)
+{
+    half h = half_new();
+    pthread_t thread;
+    const char *data;
+    mp_buffer *b;
+    size_t len;
+    int i;
+
+    CHECK(pthread_create(&thread, NULL, writes_huge, &h) == 0);
+    CHECK_OK(mp_connection_poll(h.c, MP_FOREVER));
+    limit_memory(64 << 20);
+    CHECK_STATUS(mp_connection_recv_buffer(h.c, &b, SIZE_MAX, &len, MP_FOREVER), MP_ERR_NO_MEMORY);
+    CHECK_INT(len, HUGE);
+    limit_memory(0);
+    CHECK_OK(mp_connection_recv_buffer(h.c, &b, SIZE_MAX, &len, MP_FOREVER));
+    CHECK_INT(len, HUGE);
+    data = mp_buffer_data(b, NULL);
+    for (i = 0; i < HUGE >> 20; i++)
+        CHECK_INT(data[(size_t)i << 20], (char)i);
+    CHECK_OK(mp_buffer_free(b));
+    CHECK(pthread_join(thread, NULL) == 0);
+    half_free(h);
+}
+
+/* The time runs out in the middle, and what has come, or is left to go, cannot be kept. */
+TEST(connection, no_memory_to_keep_half_a_message)
+{
+    half h = half_new();
+    char *room = malloc(HUGE), *message = calloc(1, HUGE);
+    unsigned char head[4] = {HUGE >> 24, 0, 0, 0};
+    char c;
+    int i;
+
+    CHECK(room != NULL && message != NULL);
+    CHECK(setsockopt(h.raw, SOL_SOCKET, SO_SNDBUF, &(int){8 << 20}, sizeof(int)) == 0);
+    raw_write(h.raw, head, 4);
+    CHECK(send(h.raw, message, 100000, MSG_DONTWAIT) > 50000);
+    limit_memory(4096);
+    /* What the allocator has in store goes first. */
+    while (malloc(1024) != NULL)
+        continue;
+    CHECK_STATUS(mp_connection_recv(h.c, room, HUGE, NULL, MP_NO_WAIT), MP_ERR_NO_MEMORY);
+    CHECK_STATUS(mp_connection_send(h.c, message, HUGE, MP_NO_WAIT), MP_ERR_NO_MEMORY);
+    limit_memory(0);
+    for (i = 0; i < 2; i++) {
+        CHECK_SENTENCE(mp_connection_recv(h.c, &c, 1, NULL, MP_NO_WAIT), MP_ERR_NO_MEMORY, "to keep it");
+        CHECK_SENTENCE(mp_connection_send(h.c, "x", 1, MP_NO_WAIT), MP_ERR_NO_MEMORY, "keep the rest");
+    }
+    half_free(h);
+    free(room);
+    free(message);
+}
+
+/* ---- size ---- */
+
+/* 4 GiB and more of addresses that are all the same MiB. */
+static char *folded(size_t len)
+{
+    int fd = memfd_create("folded", MFD_CLOEXEC);
+    char *at = mmap(NULL, len, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    size_t i;
+
+    CHECK(fd >= 0 && at != MAP_FAILED);
+    CHECK(ftruncate(fd, 1 << 20) == 0);
+    for (i = 0; i < len; i += 1 << 20)
+        CHECK(mmap(at + i, 1 << 20, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, fd, 0) !=
+              MAP_FAILED);
+    close(fd);
+    return at;
+}
+
+#define OVER_4_GIB (((size_t)4 << 30) + (3 << 20))
+
+static int sends_over_4_gib(mp_child *self, void *user)
+{
+    char *data = folded(OVER_4_GIB);
+    size_t i;
+
+    (void)user;
+    for (i = 0; i < 1 << 20; i++)
+        data[i] = (char)pattern_at(i, 5);
+    CHECK_OK(mp_connection_send(mp_child_connection(self, 0), data, OVER_4_GIB - 7, MP_FOREVER));
+    send_text(mp_child_connection(self, 0), "and a short one");
+    return 0;
+}
+
+TEST_T(connection, more_than_4_gib, 180)
+{
+    char *room = folded(OVER_4_GIB);
+    mp_connection *a, *b;
+    mp_process *p;
+    size_t len;
+
+    CHECK_OK(mp_pipe_new(&a, &b, NULL));
+    p = CHILD_START(sends_over_4_gib, b);
+    CHECK_OK(mp_connection_free(b));
+    CHECK_OK(mp_connection_recv(a, room, OVER_4_GIB, &len, MP_FOREVER));
+    CHECK(len == OVER_4_GIB - 7);
+    /* Every MiB was the same, and so is what the last of them has left. */
+    pattern_same(room, (1 << 20) - 7, 5);
+    recv_text(a, "and a short one");
+    CHECK_INT(child_end(p), 0);
+    CHECK(munmap(room, OVER_4_GIB) == 0);
+    CHECK_OK(mp_connection_free(a));
+}
