@@ -40,7 +40,7 @@ export CC CXX LD AR OBJCOPY READELF STRIP CARGO CFLAGS LDFLAGS C_TEST_FLAGS PKG_
 
 .DELETE_ON_ERROR:
 .PRECIOUS: build/benches/%.o
-.PHONY: all header demo check models hammer rounds bench bench-peers examples c-tests install install-strip uninstall clean help
+.PHONY: all header demo check models hammer rounds fuzz bench bench-peers examples c-tests install install-strip uninstall clean help
 
 all: $(LIBRARY) build/lib/libmp.a ## the library, in build/lib
 
@@ -152,6 +152,9 @@ hammer: build/c-tests/run ## 10,000 kills at each primitive: some ten minutes
 rounds: build/c-tests/run ## 20,000 starts and joins by each start method: some two minutes
 	@set -e; for method in fork spawn forkserver; do \
 	    MP_ROUNDS=20000 build/c-tests/run --start $$method --filter rounds. --jobs 1 --timeout-scale 30; done
+
+fuzz: ## libFuzzer over what a peer may send, for FUZZ_SECONDS each; needs a nightly compiler
+	fuzz/run.sh
 
 install: $(LIBRARY) build/lib/libmp.a build/rust/libs-private ## into DESTDIR/PREFIX
 	install -d $(DESTDIR)$(LIBDIR)/pkgconfig $(DESTDIR)$(INCLUDEDIR)

@@ -164,6 +164,51 @@ TEST(listener, listeners_that_speak_something_else)
     answers_with("#CHALLENGE#{sha256}0123456789012345678901234567890123456789", 59, MP_ERR_EOF);
 }
 
+/* ---- by hand ---- */
+
+static void *answers(void *arg)
+{
+    mp_connection *c = arg;
+    bool yes;
+
+    CHECK_OK(mp_connection_answer_challenge(c, "key", 3, false, MP_FOREVER));
+    CHECK_STATUS(mp_connection_answer_challenge(c, "kex", 3, false, MP_FOREVER), MP_ERR_AUTH);
+    CHECK_STATUS(mp_connection_answer_challenge(c, "key", 3, false, MP_FOREVER), MP_ERR_EOF);
+    CHECK_OK(mp_connection_closed(c, &yes));
+    CHECK(!yes);
+    return NULL;
+}
+
+TEST(connection, challenges_by_hand)
+{
+    mp_connection *a, *b;
+    pthread_t thread;
+
+    CHECK_OK(mp_pipe_new(&a, &b, NULL));
+    CHECK_STATUS(mp_connection_deliver_challenge(a, NULL, 0, false, MP_NO_WAIT), MP_ERR_INVALID);
+    CHECK_STATUS(mp_connection_answer_challenge(a, "key", 0, false, MP_NO_WAIT), MP_ERR_INVALID);
+    CHECK_STATUS(mp_connection_answer_challenge(a, "key", 3, false, MP_NO_WAIT), MP_ERR_TIMEOUT);
+    CHECK_STATUS(mp_connection_deliver_challenge(NULL, "key", 3, false, MP_NO_WAIT),
+                 MP_ERR_BAD_HANDLE);
+    CHECK_STATUS(mp_connection_answer_challenge(NULL, "key", 3, false, MP_NO_WAIT),
+                 MP_ERR_BAD_HANDLE);
+    CHECK(pthread_create(&thread, NULL, answers, b) == 0);
+    CHECK_OK(mp_connection_deliver_challenge(a, "key", 3, false, MP_FOREVER));
+    CHECK_STATUS(mp_connection_deliver_challenge(a, "key", 3, false, MP_FOREVER), MP_ERR_AUTH);
+    CHECK_OK(mp_connection_close(a));
+    CHECK(pthread_join(thread, NULL) == 0);
+    CHECK_STATUS(mp_connection_deliver_challenge(a, "key", 3, false, MP_FOREVER), MP_ERR_CLOSED);
+    CHECK_STATUS(mp_connection_answer_challenge(a, "key", 3, false, MP_FOREVER), MP_ERR_CLOSED);
+    CHECK_OK(mp_connection_free(a));
+    CHECK_OK(mp_connection_free(b));
+    /* Nobody answers. */
+    CHECK_OK(mp_pipe_new(&a, &b, NULL));
+    CHECK_STATUS(mp_connection_deliver_challenge(a, "key", 3, false, MP_MS(1)), MP_ERR_TIMEOUT);
+    CHECK_OK(mp_connection_free(b));
+    CHECK_STATUS(mp_connection_deliver_challenge(a, "key", 3, false, MP_FOREVER), MP_ERR_EOF);
+    CHECK_OK(mp_connection_free(a));
+}
+
 /* ---- other users ---- */
 
 static int connects_as_nobody(mp_child *self, void *user)

@@ -110,9 +110,11 @@ pub unsafe extern "C" fn mp_client_options_init(options: *mut mp_client_options)
     })
 }
 
+/// What is known to both sides; None for NULL.
+///
 /// # Safety
 /// `bytes` is NULL or points to `size` bytes.
-unsafe fn key(bytes: *const c_void, size: usize, allow_md5: bool) -> Result<Option<Key>> {
+pub(super) unsafe fn key(bytes: *const c_void, size: usize, allow_md5: bool) -> Result<Option<Key>> {
     if bytes.is_null() && size == 0 {
         return Ok(None);
     }

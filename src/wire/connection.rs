@@ -1,6 +1,7 @@
 //! One end of a connection, whatever it stands on.
 
 use super::carried::{Carried, What};
+use super::handshake::{Handshake, Key};
 use super::stream::Stream;
 use crate::error::Result;
 use crate::sys::fd;
@@ -89,6 +90,16 @@ impl Connection {
 
     pub(crate) fn receive_fd(&self, deadline: Deadline) -> Result<OwnedFd> {
         self.stream().receive_fd(deadline)
+    }
+
+    /// Has the other end prove that it knows the key.
+    pub(crate) fn deliver_challenge(&self, key: Key, deadline: Deadline) -> Result<()> {
+        Handshake::delivering(key).advance(self, deadline)
+    }
+
+    /// Proves to the other end, which asks, that this one knows the key.
+    pub(crate) fn answer_challenge(&self, key: Key, deadline: Deadline) -> Result<()> {
+        Handshake::answering(key).advance(self, deadline)
     }
 
     pub(crate) fn descriptor(&self) -> Result<RawFd> {

@@ -48,7 +48,17 @@ impl Handshake {
         Self::new(key, [Step::AwaitChallenge, Step::SendChallenge])
     }
 
-    fn new(key: Key, steps: [Step; 2]) -> Self {
+    /// One direction: to ask.
+    pub(super) fn delivering(key: Key) -> Self {
+        Self::new(key, [Step::SendChallenge])
+    }
+
+    /// One direction: to be asked.
+    pub(super) fn answering(key: Key) -> Self {
+        Self::new(key, [Step::AwaitChallenge])
+    }
+
+    fn new<const N: usize>(key: Key, steps: [Step; N]) -> Self {
         Handshake { key, steps: steps.into(), challenge: None }
     }
 

@@ -72,8 +72,14 @@ impl Listener {
             Some(text) => address::parse(text)?,
             None => vec![address::random()?],
         };
-        let Some(at) = places.first() else { fail!(NotFound, "the host has no address") };
-        let (listening, file) = files::listen(at, backlog)?;
+        let mut bound = Err(Error::new(Status::NotFound, "the host has no address"));
+        for at in &places {
+            bound = files::listen(at, backlog);
+            if bound.is_ok() {
+                break;
+            }
+        }
+        let (listening, file) = bound?;
         let address = sockets::own(listening.fd()).as_ref().map(address::text).unwrap_or_default();
         let made = Self::over(listening, address, rules, file.clone());
         if made.is_err() {
