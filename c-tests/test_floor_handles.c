@@ -22,6 +22,7 @@ typedef enum kind {
     CONDITION,
     PROCESS,
     POOL,
+    IMAP,
     CHILD,
     TASK,
     KINDS
@@ -51,6 +52,13 @@ static void no_task(mp_task *task, void *user)
 {
     (void)user;
     mp_task_return(task, &in, sizeof in);
+}
+
+static int no_source(mp_bytes *source_item, void *user)
+{
+    (void)source_item;
+    (void)user;
+    return 0;
 }
 
 /* Every function that takes a handle: the handle's kind, and a call with the handle h. */
@@ -176,6 +184,13 @@ static void no_task(mp_task *task, void *user)
     X(POOL, mp_pool_workers, (h, &out.size))                                                       \
     X(POOL, mp_pool_map_array, (h, no_task, NULL, &in, 8, 1, &out, 8, NULL))                       \
     X(POOL, mp_pool_map, (h, no_task, NULL, &bytes, 1, &result, NULL))                             \
+    X(POOL, mp_pool_apply, (h, no_task, NULL, &in, 8, &result, NULL))                              \
+    X(POOL, mp_pool_imap, (h, no_task, NULL, no_source, NULL, NULL, &some_imap))                   \
+    X(POOL, mp_pool_close, (h))                                                                    \
+    X(POOL, mp_pool_terminate, (h))                                                                \
+    X(POOL, mp_pool_join, (h, MP_NO_WAIT))                                                         \
+    X(IMAP, mp_imap_next, (h, MP_NO_WAIT, &result, &out.size))                                     \
+    X(IMAP, mp_imap_free, (h))                                                                     \
     X(POOL, mp_pool_free, (h))                                                                     \
     X(TASK, mp_task_return, (h, &in, 8))                                                           \
     X(TASK, mp_task_fail, (h, "no"))
@@ -187,6 +202,7 @@ static bool yes;
 static size_t size;
 static const mp_bytes bytes = {&in, sizeof in};
 static mp_buffer *result;
+static mp_imap *some_imap;
 
 #define DEFINE(kind_, name, args)                                                                  \
     static int call_##name(void *h)                                                                \
@@ -229,10 +245,12 @@ static void pointer_calls_refuse(void *h, bool is_buffer)
     CHECK_INT(mp_child_count(h), 0);
     CHECK_NULL(mp_task_input(h, &len));
     mp_task_index(h);
+    CHECK(!mp_task_cancelled(h));
 }
 
 static void *one_of(kind k)
 {
+    mp_pool *pool;
     void *h = NULL;
 
     switch (k) {
@@ -249,6 +267,11 @@ static void *one_of(kind k)
     case CONDITION: CHECK_OK(mp_condition_new((mp_condition **)&h, NULL)); break;
     case PROCESS: CHECK_OK(mp_process_new((mp_process **)&h, no_process, NULL, NULL)); break;
     case POOL: CHECK_OK(mp_pool_new((mp_pool **)&h, NULL)); break;
+    case IMAP:
+        CHECK_OK(mp_pool_new(&pool, NULL));
+        CHECK_OK(mp_pool_imap(pool, no_task, NULL, no_source, NULL, NULL, (mp_imap **)&h));
+        CHECK_OK(mp_pool_free(pool));
+        break;
     default: break;
     }
     return h;
@@ -270,6 +293,7 @@ static void free_one(kind k, void *h)
     case CONDITION: CHECK_OK(mp_condition_free(h)); break;
     case PROCESS: CHECK_OK(mp_process_free(h)); break;
     case POOL: CHECK_OK(mp_pool_free(h)); break;
+    case IMAP: CHECK_OK(mp_imap_free(h)); break;
     default: break;
     }
 }
@@ -336,6 +360,7 @@ TEST(floor, free_of_null)
     CHECK_OK(mp_condition_free(NULL));
     CHECK_OK(mp_process_free(NULL));
     CHECK_OK(mp_pool_free(NULL));
+    CHECK_OK(mp_imap_free(NULL));
 }
 
 TEST(floor, null_handle)

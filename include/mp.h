@@ -3682,12 +3682,6 @@ typedef struct mp_task mp_task;
  */
 typedef void (*mp_task_fn)(mp_task *task, void *user);
 
-/*
- * Told, in the calling thread, how many of the items are done: at least ten times a second
- * while a map runs, and once at its end. Any result but 0 cancels the map.
- */
-typedef int (*mp_progress_fn)(size_t done, size_t total, void *user);
-
 /* How a pool shall be. */
 typedef struct mp_pool_options {
     /* sizeof(mp_pool_options). */
@@ -3698,36 +3692,42 @@ typedef struct mp_pool_options {
     int start_method;
     /* Instead of start_method; NULL for none. */
     const mp_context *context;
+    /*
+     * Runs in each worker before its first task: its mp_task_input is initializer_data, its
+     * mp_task_index the worker's number in the pool, from 0. NULL for none. One that calls
+     * mp_task_fail breaks the pool: every call answers with its sentence, and no more workers are
+     * started.
+     */
+    mp_task_fn initializer;
+    /* Handed to it, see mp_task_fn. */
+    void *initializer_user;
+    /* May be NULL where initializer_len is 0; copied by mp_pool_new. */
+    const void *initializer_data;
+    /* Bytes. */
+    size_t initializer_len;
+    /*
+     * After so many tasks a worker ends, and another takes its place; 0 for never. A task is
+     * what is handed out as one: see chunk in mp_map_options.
+     */
+    size_t max_tasks;
+    /*
+     * The same for a worker that, since it was initialized, has grown by more than so many bytes
+     * of memory of its own; 0 for never. It is looked at after each task.
+     */
+    size_t max_memory;
+    /*
+     * What the workers' names begin with, see mp_process_name; NULL for ForkPoolWorker,
+     * SpawnPoolWorker or ForkServerPoolWorker. Copied.
+     */
+    const char *name;
 } mp_pool_options;
 
-/* How a map shall run. */
-typedef struct mp_map_options {
-    /* sizeof(mp_map_options). */
-    size_t size;
-    /*
-     * Items that make a task, handed out as one; 0: a quarter of each worker's share, or less
-     * where that would be over a MiB.
-     */
-    size_t chunk;
-    /* Nanoseconds that the whole map may take. */
-    mp_timeout timeout;
-    /* After a failure the rest is done all the same. */
-    bool run_all;
-    /* May be NULL. */
-    mp_progress_fn progress;
-    /* Handed to progress. */
-    void *progress_user;
-} mp_map_options;
-
-/* The defaults: mp_pool_options o = MP_POOL_OPTIONS; mp_map_options m = MP_MAP_OPTIONS; */
-#define MP_POOL_OPTIONS { sizeof(mp_pool_options), 0, MP_START_DEFAULT, NULL }
-#define MP_MAP_OPTIONS { sizeof(mp_map_options), 0, MP_FOREVER, false, NULL, NULL }
+/* The defaults: mp_pool_options o = MP_POOL_OPTIONS; */
+#define MP_POOL_OPTIONS { sizeof(mp_pool_options), 0, MP_START_DEFAULT, NULL, NULL, NULL, NULL, 0, \
+    0, 0, NULL }
 
 /* MP_POOL_OPTIONS as a function. */
 mp_status mp_pool_options_init(mp_pool_options *options);
-
-/* MP_MAP_OPTIONS as a function. */
-mp_status mp_map_options_init(mp_map_options *options);
 
 /*
  * Starts the workers, by the start method of the options. By fork they have the program's
@@ -3735,11 +3735,14 @@ mp_status mp_map_options_init(mp_map_options *options);
  * program, and find the functions by module or by registered name. Their stdin is /dev/null;
  * Ctrl-C at the terminal does not end them, and SIGTERM does.
  *
- * A worker that dies is replaced by the map that is running then, or by the next one.
+ * A worker that dies is replaced by the call that is running then, or by the next one. One whose
+ * initializer fails breaks the pool, and so do five in a row that die in it.
  *
  * pool: where the handle goes. options: NULL for the defaults.
  *
- * MP_ERR_INVALID: more than 4096 workers, or a context and a start method.
+ * MP_ERR_INVALID: more than 4096 workers, a context and a start method, or no initializer_data of
+ *     the length given.
+ * MP_ERR_UNSUPPORTED: the workers are not forked, and initializer_user is not NULL.
  * MP_ERR_BAD_HANDLE: the context is none.
  * MP_ERR_NO_MEMORY: the shared segment has no room for the pool.
  * MP_ERR_NOT_INITIALIZED: by spawn, and main does not begin with mp_bootstrap.
@@ -3762,6 +3765,115 @@ mp_status mp_pool_new(mp_pool **pool, const mp_pool_options *options);
 mp_status mp_pool_workers(const mp_pool *pool, size_t *workers);
 
 /*
+ * The pool takes no more calls. Those that are on their way go on; when the last one is over the
+ * workers leave. A pool that was closed already stays so.
+ *
+ * MP_ERR_STATE: the pool belongs to another process.
+ */
+mp_status mp_pool_close(mp_pool *pool);
+
+/*
+ * Ends the workers at once: idle ones leave by themselves, busy ones get SIGTERM, and half a
+ * second later SIGKILL. They are gone when the call returns. What others wait for comes back as
+ * MP_ERR_CANCELLED. A pool that was ended already stays so.
+ *
+ * MP_ERR_STATE: the pool belongs to another process.
+ */
+mp_status mp_pool_terminate(mp_pool *pool);
+
+/*
+ * Waits until all calls are over and the workers are gone.
+ *
+ * timeout: nanoseconds.
+ *
+ * MP_ERR_TIMEOUT: they were not gone in time; they go all the same.
+ * MP_ERR_STATE: the pool was neither closed nor terminated; or an mp_imap of it is neither at its
+ *     end nor freed, without which this would wait for ever; or it belongs to another process.
+ *
+ * Kill: a worker that is killed meanwhile fails what it was running, and is replaced where there
+ * is still something to do.
+ */
+mp_status mp_pool_join(mp_pool *pool, mp_timeout timeout);
+
+/*
+ * Terminates the pool, see mp_pool_terminate, and frees it. NULL is fine.
+ *
+ * MP_ERR_STATE: the pool belongs to another process.
+ */
+mp_status mp_pool_free(mp_pool *pool);
+
+/* ---- pool_map -----------------------------------------------------------------------------------
+ *
+ * Maps: one function for many items, in the calling thread's time.
+ */
+
+/*
+ * Told, in the calling thread, how many of the items are done: at least ten times a second
+ * while a map runs, and once at its end. Any result but 0 cancels the map.
+ */
+typedef int (*mp_progress_fn)(size_t done, size_t total, void *user);
+
+/* How a map shall run. */
+typedef struct mp_map_options {
+    /* sizeof(mp_map_options). */
+    size_t size;
+    /*
+     * Items that make a task, handed out as one; 0: a quarter of each worker's share, or less
+     * where that would be over a MiB; and 1 where run_all, retries or time_limit are set.
+     */
+    size_t chunk;
+    /* Nanoseconds that the whole map may take. */
+    mp_timeout timeout;
+    /* After a failure the rest is done all the same. */
+    bool run_all;
+    /* May be NULL. */
+    mp_progress_fn progress;
+    /* Handed to progress. */
+    void *progress_user;
+    /* How often an item whose worker died is begun again before it has failed. */
+    unsigned int retries;
+    /*
+     * Nanoseconds that a task may run, from its beginning; MP_FOREVER for no limit. Then its
+     * function is asked to stop, see mp_task_cancelled; its worker gets SIGTERM when grace is
+     * over, and SIGKILL when it is over again. The item that it was running fails with
+     * MP_ERR_TIMEOUT. It may be noticed a twentieth of a second late.
+     */
+    mp_timeout time_limit;
+    /* Nanoseconds. */
+    mp_timeout grace;
+    /*
+     * A place for each item's status; NULL: nobody asks. An item that was not done, because a
+     * failure ended the map before, has MP_ERR_CANCELLED.
+     */
+    mp_status *statuses;
+} mp_map_options;
+
+/* How one call of a function shall run. */
+typedef struct mp_apply_options {
+    /* sizeof(mp_apply_options). */
+    size_t size;
+    /* Nanoseconds that the caller waits. */
+    mp_timeout timeout;
+    /* How often it is begun again if its worker dies. */
+    unsigned int retries;
+    /* As in mp_map_options. */
+    mp_timeout time_limit;
+    /* As in mp_map_options. */
+    mp_timeout grace;
+} mp_apply_options;
+
+/* The defaults: mp_map_options o = MP_MAP_OPTIONS; mp_apply_options a = MP_APPLY_OPTIONS; */
+#define MP_MAP_OPTIONS { sizeof(mp_map_options), 0, MP_FOREVER, false, NULL, NULL, 0, MP_FOREVER, \
+    MP_MS(100), NULL }
+#define MP_APPLY_OPTIONS { sizeof(mp_apply_options), MP_FOREVER, 0, MP_FOREVER, MP_MS(100) }
+
+/* MP_MAP_OPTIONS as a function. */
+mp_status mp_map_options_init(mp_map_options *options);
+
+/* MP_APPLY_OPTIONS as a function. */
+mp_status mp_apply_options_init(mp_apply_options *options);
+
+/*
  * Runs a function on each of n items that lie side by side, in the workers, and puts the n
  * results side by side in the same order. The function gets its item with mp_task_input and
  * gives its result with mp_task_return; the result of an item that gives none is all zeros.
@@ -3778,13 +3890,16 @@ mp_status mp_pool_workers(const mp_pool *pool, size_t *workers);
  * MP_ERR_WORKER_DIED: a worker died; mp_last_error() says how and with which items.
  * MP_ERR_UNKNOWN_TARGET: the workers do not have the function.
  *
- * MP_ERR_UNSUPPORTED: the workers are spawned, and user is not NULL, or this is the 257th
+ * MP_ERR_TIMEOUT: a task ran for longer than time_limit; mp_last_error() names it.
+ *
+ * MP_ERR_UNSUPPORTED: the workers are not forked, and user is not NULL, or this is the 257th
  *     function.
- * MP_ERR_TIMEOUT: the time ran out. What runs is left to run, and its results are lost.
- * MP_ERR_CANCELLED: progress asked for it, or another thread freed the pool.
+ * MP_ERR_TIMEOUT: the timeout is over. What runs is left to run, and its results are lost.
+ * MP_ERR_CANCELLED: progress asked for it, or another thread ended the pool.
  * MP_ERR_INVALID: function is NULL, or the sizes overflow.
  * MP_ERR_NO_MEMORY: the shared segment has no room for a single task.
- * MP_ERR_STATE: the pool belongs to another process.
+ * MP_ERR_STATE: the pool was closed or ended, or belongs to another process.
+ * What the initializer came to: see mp_pool_options.
  *
  * Threads: several may map on one pool; they share its workers.
  */
@@ -3823,13 +3938,124 @@ mp_status mp_pool_map(mp_pool *pool,
                       const mp_map_options *options);
 
 /*
- * Ends the workers at once and frees the pool. NULL is fine. A map that runs in another thread
- * returns MP_ERR_CANCELLED. Idle workers leave by themselves; busy ones get SIGTERM, and a
- * second later SIGKILL.
+ * Runs a function once, in one worker, and waits for its result.
  *
- * MP_ERR_STATE: the pool belongs to another process.
+ * function: not NULL. user: handed to it, see mp_task_fn.
+ * data: its mp_task_input; may be NULL where len is 0. len: bytes.
+ * result: where the handle of what it returned goes, to be freed with mp_buffer_free; NULL: it is
+ *     not wanted.
+ * options: NULL for the defaults.
+ *
+ * Returns what mp_pool_map returns for one item.
+ *
+ * Threads: several may call; they share the pool's workers.
  */
-mp_status mp_pool_free(mp_pool *pool);
+mp_status mp_pool_apply(mp_pool *pool,
+                        mp_task_fn function,
+                        void *user,
+                        const void *data,
+                        size_t len,
+                        mp_buffer **result,
+                        const mp_apply_options *options);
+
+/* ---- imap ---------------------------------------------------------------------------------------
+ *
+ * imap: items are taken from a source, one result at a time is taken from the iterator, and no
+ * more items than a window holds are on their way meanwhile.
+ */
+
+/* An iterator over the results of a function. */
+typedef struct mp_imap mp_imap;
+
+/*
+ * Gives the next item: 1 and item is set; 0: there are no more. A negative number is an error:
+ * it comes out of the iterator at this item's place, and the source is not asked again. item's
+ * bytes are copied when the source returns.
+ */
+typedef int (*mp_source_fn)(mp_bytes *item, void *user);
+
+/* How an mp_imap shall run. */
+typedef struct mp_imap_options {
+    /* sizeof(mp_imap_options). */
+    size_t size;
+    /* Items that make a task; 0 is 1. More are faster where the function is quick. */
+    size_t chunk;
+    /*
+     * How many items may have come from the source whose results were not taken; 0: 16 tasks for
+     * each worker.
+     */
+    size_t window;
+    /*
+     * Results come as they are ready, and not in the items' order. With one worker it is the same.
+     */
+    bool unordered;
+    /* As in mp_map_options. */
+    unsigned int retries;
+    /* As in mp_map_options. */
+    mp_timeout time_limit;
+    /* As in mp_map_options. */
+    mp_timeout grace;
+} mp_imap_options;
+
+/* The defaults: mp_imap_options o = MP_IMAP_OPTIONS; */
+#define MP_IMAP_OPTIONS { sizeof(mp_imap_options), 0, 0, false, 0, MP_FOREVER, MP_MS(100) }
+
+/* MP_IMAP_OPTIONS as a function. */
+mp_status mp_imap_options_init(mp_imap_options *options);
+
+/*
+ * Makes an iterator over the results of a function for the items of a source. Nothing is asked
+ * of the source before the first mp_imap_next. The source and whatever else has to be done here
+ * run in the thread that calls mp_imap_next, and only then: where nobody takes results, no more
+ * items are handed out.
+ *
+ * function: not NULL. user: handed to it, see mp_task_fn.
+ * source: not NULL. source_user: handed to it.
+ * options: NULL for the defaults.
+ * imap: where the handle goes, to be freed with mp_imap_free.
+ *
+ * MP_ERR_INVALID: function, source or imap is NULL.
+ * MP_ERR_UNSUPPORTED: the workers are not forked, and user is not NULL, or this is the 257th
+ *     function.
+ * MP_ERR_STATE: the pool was closed or ended, or belongs to another process.
+ * What the initializer came to: see mp_pool_options.
+ */
+mp_status mp_pool_imap(mp_pool *pool,
+                       mp_task_fn function,
+                       void *user,
+                       mp_source_fn source,
+                       void *source_user,
+                       const mp_imap_options *options,
+                       mp_imap **imap);
+
+/*
+ * Takes the next result.
+ *
+ * timeout: nanoseconds to wait for it, not counting what the source takes.
+ * result: where the handle of the result goes, to be freed with mp_buffer_free. It gets NULL
+ *     where there is none.
+ * index: the item's place in the source, from 0, goes here, also where the item failed; may be
+ *     NULL.
+ *
+ * MP_ERR_EOF: all results were taken. So it is from then on.
+ * MP_ERR_TIMEOUT: nothing came in time, and the next call may get it; or this item ran for longer
+ *     than time_limit, as mp_last_error() says then.
+ * MP_ERR_TASK_FAILED, MP_ERR_WORKER_DIED, MP_ERR_UNKNOWN_TARGET: this item failed, as in
+ *     mp_pool_map; the ones after it come all the same. So it is with MP_ERR_NO_MEMORY where
+ *     mp_last_error() names an item.
+ * MP_ERR_INVALID: result is NULL; or the source has given NULL for bytes, which ends it.
+ * MP_ERR_CANCELLED: the pool was ended.
+ * MP_ERR_NO_MEMORY: the shared segment has no room for a single task.
+ * MP_ERR_STATE: another thread is in a call with the same iterator, or the source calls it; or it
+ *     belongs to another process.
+ */
+mp_status mp_imap_next(mp_imap *imap, mp_timeout timeout, mp_buffer **result, size_t *index);
+
+/*
+ * Frees an iterator. Items that no worker has begun are taken back; what runs is left to run, and
+ * its results are lost. NULL is fine.
+ */
+mp_status mp_imap_free(mp_imap *imap);
 
 /* ---- task ---------------------------------------------------------------------------------------
  *
@@ -3851,6 +4077,14 @@ const void *mp_task_input(const mp_task *task, size_t *len);
  * when the function has returned.
  */
 size_t mp_task_index(const mp_task *task);
+
+/*
+ * Whether the function shall return, because its time is over or nobody wants the result any more:
+ * what it returns is lost then. false with mp_last_error() for a bad handle and when the function
+ * has returned. For functions that take long to ask now and then; one that does not is ended with
+ * its worker.
+ */
+bool mp_task_cancelled(const mp_task *task);
 
 /*
  * Gives the item's result, which is copied. The last call counts.

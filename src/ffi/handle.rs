@@ -51,7 +51,8 @@ nouns! {
     super::process::mp_process, Process, Boxed: Object = std::sync::Arc<crate::process::Process>;
     super::process::mp_child, Child, Boxed: Object = super::child::Context;
     super::context::mp_context, Context, Boxed: Object = super::context::Chosen;
-    super::pool::mp_pool, Pool, Boxed: Object = crate::pool::Pool;
+    super::pool::mp_pool, Pool, Boxed: Object = std::sync::Arc<crate::pool::Pool>;
+    super::imap::mp_imap, Imap, Boxed: Object = crate::pool::Imap;
     super::pool::mp_task, Task, Boxed: Object = super::task::Current;
 }
 

@@ -42,6 +42,8 @@ pub mod control;
 pub mod family;
 pub mod child;
 pub mod pool;
+pub mod pool_map;
+pub mod imap;
 pub mod task;
 pub mod log;
 pub mod stats;

@@ -2,18 +2,17 @@
 //! what it was running, and only that; another takes its place. Only the process that made a
 //! pool may use it.
 
-use super::buffer::{self, mp_buffer, mp_bytes};
 use super::context::{self, mp_context};
 use super::guard::{self, guard, joined, options, out};
 use super::handle;
 use super::status::mp_status;
 use super::task;
 use super::time::mp_timeout;
-use crate::error::{Result, Status, fail};
-use crate::pool::{MapOptions, Pool, Work};
-use crate::shm::Data;
-use crate::time::{Deadline, FOREVER};
-use core::ffi::{c_int, c_void};
+use crate::error::Status;
+use crate::pool::{Initializer, Pool, PoolOptions};
+use crate::time::Deadline;
+use core::ffi::{CStr, c_char, c_int, c_void};
+use std::sync::Arc;
 
 /// A pool.
 pub struct mp_pool {
@@ -30,11 +29,6 @@ pub struct mp_task {
 /// exception must not leave the function.
 pub type mp_task_fn = Option<unsafe extern "C-unwind" fn(task: *mut mp_task, user: *mut c_void)>;
 
-/// Told, in the calling thread, how many of the items are done: at least ten times a second
-/// while a map runs, and once at its end. Any result but 0 cancels the map.
-pub type mp_progress_fn =
-    Option<unsafe extern "C-unwind" fn(done: usize, total: usize, user: *mut c_void) -> c_int>;
-
 /// How a pool shall be.
 #[repr(C)]
 #[derive(Clone, Copy)]
@@ -47,45 +41,45 @@ pub struct mp_pool_options {
     pub start_method: c_int,
     /// Instead of start_method; NULL for none.
     pub context: *const mp_context,
-}
-
-/// How a map shall run.
-#[repr(C)]
-#[derive(Clone, Copy)]
-pub struct mp_map_options {
-    /// sizeof(mp_map_options).
-    pub size: usize,
-    /// Items that make a task, handed out as one; 0: a quarter of each worker's share, or less
-    /// where that would be over a MiB.
-    pub chunk: usize,
-    /// Nanoseconds that the whole map may take.
-    pub timeout: mp_timeout,
-    /// After a failure the rest is done all the same.
-    pub run_all: bool,
-    /// May be NULL.
-    pub progress: mp_progress_fn,
-    /// Handed to progress.
-    pub progress_user: *mut c_void,
+    /// Runs in each worker before its first task: its mp_task_input is initializer_data, its
+    /// mp_task_index the worker's number in the pool, from 0. NULL for none. One that calls
+    /// mp_task_fail breaks the pool: every call answers with its sentence, and no more workers are
+    /// started.
+    pub initializer: mp_task_fn,
+    /// Handed to it, see mp_task_fn.
+    pub initializer_user: *mut c_void,
+    /// May be NULL where initializer_len is 0; copied by mp_pool_new.
+    pub initializer_data: *const c_void,
+    /// Bytes.
+    pub initializer_len: usize,
+    /// After so many tasks a worker ends, and another takes its place; 0 for never. A task is
+    /// what is handed out as one: see chunk in mp_map_options.
+    pub max_tasks: usize,
+    /// The same for a worker that, since it was initialized, has grown by more than so many bytes
+    /// of memory of its own; 0 for never. It is looked at after each task.
+    pub max_memory: usize,
+    /// What the workers' names begin with, see mp_process_name; NULL for ForkPoolWorker,
+    /// SpawnPoolWorker or ForkServerPoolWorker. Copied.
+    pub name: *const c_char,
 }
 
 // mp.h:
-// /* The defaults: mp_pool_options o = MP_POOL_OPTIONS; mp_map_options m = MP_MAP_OPTIONS; */
-// #define MP_POOL_OPTIONS { sizeof(mp_pool_options), 0, MP_START_DEFAULT, NULL }
-// #define MP_MAP_OPTIONS { sizeof(mp_map_options), 0, MP_FOREVER, false, NULL, NULL }
+// /* The defaults: mp_pool_options o = MP_POOL_OPTIONS; */
+// #define MP_POOL_OPTIONS { sizeof(mp_pool_options), 0, MP_START_DEFAULT, NULL, NULL, NULL, NULL, 0, \
+//     0, 0, NULL }
 
-const POOL_DEFAULTS: mp_pool_options = mp_pool_options {
+const DEFAULTS: mp_pool_options = mp_pool_options {
     size: size_of::<mp_pool_options>(),
     workers: 0,
     start_method: 0,
     context: std::ptr::null(),
-};
-const MAP_DEFAULTS: mp_map_options = mp_map_options {
-    size: size_of::<mp_map_options>(),
-    chunk: 0,
-    timeout: FOREVER,
-    run_all: false,
-    progress: None,
-    progress_user: std::ptr::null_mut(),
+    initializer: None,
+    initializer_user: std::ptr::null_mut(),
+    initializer_data: std::ptr::null(),
+    initializer_len: 0,
+    max_tasks: 0,
+    max_memory: 0,
+    name: std::ptr::null(),
 };
 
 /// MP_POOL_OPTIONS as a function.
@@ -93,17 +87,7 @@ const MAP_DEFAULTS: mp_map_options = mp_map_options {
 pub unsafe extern "C" fn mp_pool_options_init(options: *mut mp_pool_options) -> mp_status {
     guard("mp_pool_options_init", || {
         // SAFETY: C's promise for its argument, as the header gives it.
-        unsafe { out(options, "options") }?.write(POOL_DEFAULTS);
-        Ok(Status::Ok)
-    })
-}
-
-/// MP_MAP_OPTIONS as a function.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn mp_map_options_init(options: *mut mp_map_options) -> mp_status {
-    guard("mp_map_options_init", || {
-        // SAFETY: C's promise for its argument, as the header gives it.
-        unsafe { out(options, "options") }?.write(MAP_DEFAULTS);
+        unsafe { out(options, "options") }?.write(DEFAULTS);
         Ok(Status::Ok)
     })
 }
@@ -113,11 +97,14 @@ pub unsafe extern "C" fn mp_map_options_init(options: *mut mp_map_options) -> mp
 /// program, and find the functions by module or by registered name. Their stdin is /dev/null;
 /// Ctrl-C at the terminal does not end them, and SIGTERM does.
 ///
-/// A worker that dies is replaced by the map that is running then, or by the next one.
+/// A worker that dies is replaced by the call that is running then, or by the next one. One whose
+/// initializer fails breaks the pool, and so do five in a row that die in it.
 ///
 /// pool: where the handle goes. options: NULL for the defaults.
 ///
-/// MP_ERR_INVALID: more than 4096 workers, or a context and a start method.
+/// MP_ERR_INVALID: more than 4096 workers, a context and a start method, or no initializer_data of
+///     the length given.
+/// MP_ERR_UNSUPPORTED: the workers are not forked, and initializer_user is not NULL.
 /// MP_ERR_BAD_HANDLE: the context is none.
 /// MP_ERR_NO_MEMORY: the shared segment has no room for the pool.
 /// MP_ERR_NOT_INITIALIZED: by spawn, and main does not begin with mp_bootstrap.
@@ -131,12 +118,31 @@ pub unsafe extern "C" fn mp_map_options_init(options: *mut mp_map_options) -> mp
 pub unsafe extern "C" fn mp_pool_new(pool: *mut *mut mp_pool, options: *const mp_pool_options) -> mp_status {
     guard("mp_pool_new", || {
         // SAFETY: C's promise for its arguments, as the header gives it.
-        let (place, options) = unsafe { (out(pool, "pool")?, self::options(options, POOL_DEFAULTS)?) };
+        let (place, options) = unsafe { (out(pool, "pool")?, self::options(options, DEFAULTS)?) };
         joined()?;
         let (method, _) = context::chosen(options.context, options.start_method)?;
-        let made = Pool::new(options.workers, task::call, method);
+        // SAFETY: as above: the options' members, too, are what the header says.
+        let (bytes, prefix) = unsafe {
+            let bytes = guard::bytes(options.initializer_data, options.initializer_len)?;
+            let name = (!options.name.is_null()).then(|| CStr::from_ptr(options.name));
+            (bytes, name.map(|name| name.to_string_lossy().into_owned()))
+        };
+        let initializer = options.initializer.map(|function| Initializer {
+            function: function as usize as u64,
+            user: options.initializer_user as usize as u64,
+            bytes,
+        });
+        let options = PoolOptions {
+            workers: options.workers,
+            method,
+            initializer,
+            most_tasks: options.max_tasks as u64,
+            most_memory: options.max_memory as u64,
+            prefix,
+        };
+        let made = Pool::new(options, task::call);
         crate::process::note_starts(method);
-        place.write(handle::new_boxed(made?)?);
+        place.write(handle::new_boxed(Arc::new(made?))?);
         Ok(Status::Ok)
     })
 }
@@ -156,226 +162,50 @@ pub unsafe extern "C" fn mp_pool_workers(pool: *const mp_pool, workers: *mut usi
     })
 }
 
-/// Runs a function on each of n items that lie side by side, in the workers, and puts the n
-/// results side by side in the same order. The function gets its item with mp_task_input and
-/// gives its result with mp_task_return; the result of an item that gives none is all zeros.
+/// The pool takes no more calls. Those that are on their way go on; when the last one is over the
+/// workers leave. A pool that was closed already stays so.
 ///
-/// function: not NULL. user: handed to it, see mp_task_fn.
-/// in: n items of in_size bytes each; may be NULL where those are 0 bytes in all.
-/// out: room for n results of out_size bytes each; may be NULL where those are 0 bytes in all.
-///     After a failure it holds the results that had come in, and the rest is as before.
-/// options: NULL for the defaults.
-///
-/// The first failure ends the map as soon as it is known, and what no worker has begun is
-/// cancelled; with run_all it is told at the end:
-/// MP_ERR_TASK_FAILED: a function called mp_task_fail; its sentence is in mp_last_error().
-/// MP_ERR_WORKER_DIED: a worker died; mp_last_error() says how and with which items.
-/// MP_ERR_UNKNOWN_TARGET: the workers do not have the function.
-///
-/// MP_ERR_UNSUPPORTED: the workers are spawned, and user is not NULL, or this is the 257th
-///     function.
-/// MP_ERR_TIMEOUT: the time ran out. What runs is left to run, and its results are lost.
-/// MP_ERR_CANCELLED: progress asked for it, or another thread freed the pool.
-/// MP_ERR_INVALID: function is NULL, or the sizes overflow.
-/// MP_ERR_NO_MEMORY: the shared segment has no room for a single task.
 /// MP_ERR_STATE: the pool belongs to another process.
-///
-/// Threads: several may map on one pool; they share its workers.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn mp_pool_map_array(
-    pool: *mut mp_pool,
-    function: mp_task_fn,
-    user: *mut c_void,
-    r#in: *const c_void,
-    in_size: usize,
-    n: usize,
-    out: *mut c_void,
-    out_size: usize,
-    options: *const mp_map_options,
-) -> mp_status {
-    guard("mp_pool_map_array", || {
-        // SAFETY: C's promise for its arguments, as the header gives it.
-        let options = unsafe { self::options(options, MAP_DEFAULTS) }?;
-        let pool = handle::object(pool)?;
-        let (Some(in_bytes), Some(out_bytes)) = (n.checked_mul(in_size), n.checked_mul(out_size)) else {
-            fail!(
-                Invalid,
-                "{n} items of {in_size} bytes in and {out_size} bytes out are more than memory can hold"
-            );
-        };
-        // SAFETY: as above.
-        let (input, output) = unsafe { (guard::bytes(r#in, in_bytes)?, guard::bytes_out(out, out_bytes)?) };
-        let mut work = Arrays { input, output, in_size, out_size, n, teller: Teller::new(&options, n) };
-        map(&pool, function, user, &options, &mut work)
+pub unsafe extern "C" fn mp_pool_close(pool: *mut mp_pool) -> mp_status {
+    guard("mp_pool_close", || {
+        handle::object(pool)?.close();
+        Ok(Status::Ok)
     })
 }
 
-/// Runs a function on each of n byte strings, in the workers; each result is a byte string as
-/// well, which may have any length. The function gets its item with mp_task_input and gives its
-/// result with mp_task_return; the result of an item that gives none is empty.
+/// Ends the workers at once: idle ones leave by themselves, busy ones get SIGTERM, and half a
+/// second later SIGKILL. They are gone when the call returns. What others wait for comes back as
+/// MP_ERR_CANCELLED. A pool that was ended already stays so.
 ///
-/// function: not NULL. user: handed to it, see mp_task_fn.
-/// in: n items; may be NULL where n is 0.
-/// out: n places for handles, each to be freed with mp_buffer_free; may be NULL where n is 0.
-///     NULL goes where no result had come in when a failure ended the map.
-/// options: NULL for the defaults.
-///
-/// Returns what mp_pool_map_array returns; MP_ERR_NO_MEMORY also where there is none for a
-/// result.
-///
-/// Threads: several may map on one pool; they share its workers.
+/// MP_ERR_STATE: the pool belongs to another process.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn mp_pool_map(
-    pool: *mut mp_pool,
-    function: mp_task_fn,
-    user: *mut c_void,
-    r#in: *const mp_bytes,
-    n: usize,
-    out: *mut *mut mp_buffer,
-    options: *const mp_map_options,
-) -> mp_status {
-    guard("mp_pool_map", || {
-        // SAFETY: C's promise for its arguments, as the header gives it.
-        let options = unsafe { self::options(options, MAP_DEFAULTS) }?;
-        let pool = handle::object(pool)?;
-        if n > 0 && (r#in.is_null() || out.is_null()) {
-            fail!(Invalid, "{} is NULL, and there are {n} items", if r#in.is_null() { "in" } else { "out" });
-        }
-        if n > isize::MAX as usize / size_of::<mp_bytes>() {
-            fail!(Invalid, "{n} items are more than memory can hold");
-        }
-        // SAFETY: as above; where n is 0 the pointers are not used.
-        let (input, output): (&[mp_bytes], &mut [*mut mp_buffer]) = unsafe {
-            match n {
-                0 => (&[], &mut []),
-                _ => (std::slice::from_raw_parts(r#in, n), std::slice::from_raw_parts_mut(out, n)),
-            }
-        };
-        // Whatever happens, each place holds a handle or NULL.
-        output.fill(std::ptr::null_mut());
-        for item in input {
-            // SAFETY: as above: each item's bytes are there.
-            unsafe { guard::bytes(item.data, item.len) }?;
-        }
-        let mut work = Strings { input, output, teller: Teller::new(&options, n) };
-        map(&pool, function, user, &options, &mut work)
+pub unsafe extern "C" fn mp_pool_terminate(pool: *mut mp_pool) -> mp_status {
+    guard("mp_pool_terminate", || {
+        handle::object(pool)?.end();
+        Ok(Status::Ok)
     })
 }
 
-fn map(
-    pool: &Pool,
-    function: mp_task_fn,
-    user: *mut c_void,
-    options: &mp_map_options,
-    work: &mut dyn Work,
-) -> Result<Status> {
-    let Some(function) = function else { fail!(Invalid, "function is NULL") };
-    let options = MapOptions {
-        chunk: options.chunk,
-        deadline: Deadline::after(options.timeout),
-        run_all: options.run_all,
-        function: function as usize as u64,
-        user: user as usize as u64,
-    };
-    pool.map(work, &options)?;
-    Ok(Status::Ok)
+/// Waits until all calls are over and the workers are gone.
+///
+/// timeout: nanoseconds.
+///
+/// MP_ERR_TIMEOUT: they were not gone in time; they go all the same.
+/// MP_ERR_STATE: the pool was neither closed nor terminated; or an mp_imap of it is neither at its
+///     end nor freed, without which this would wait for ever; or it belongs to another process.
+///
+/// Kill: a worker that is killed meanwhile fails what it was running, and is replaced where there
+/// is still something to do.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn mp_pool_join(pool: *mut mp_pool, timeout: mp_timeout) -> mp_status {
+    guard("mp_pool_join", || {
+        handle::object(pool)?.join(Deadline::after(timeout))?;
+        Ok(Status::Ok)
+    })
 }
 
-/// Who is told about progress.
-struct Teller {
-    function: mp_progress_fn,
-    user: *mut c_void,
-    total: usize,
-}
-
-impl Teller {
-    fn new(options: &mp_map_options, total: usize) -> Self {
-        Teller { function: options.progress, user: options.progress_user, total }
-    }
-
-    fn tell(&self, done: usize) -> bool {
-        // SAFETY: the function is the caller's, called in its own thread with what its type promises.
-        self.function.is_none_or(|f| unsafe { f(done, self.total, self.user) } == 0)
-    }
-}
-
-/// The memory of a mp_pool_map_array.
-struct Arrays<'a> {
-    input: &'a [u8],
-    output: &'a mut [u8],
-    in_size: usize,
-    out_size: usize,
-    n: usize,
-    teller: Teller,
-}
-
-impl Work for Arrays<'_> {
-    fn len(&self) -> usize {
-        self.n
-    }
-
-    fn sizes(&self) -> Option<(usize, usize)> {
-        Some((self.in_size, self.out_size))
-    }
-
-    fn items(&self, first: usize, count: usize) -> &[u8] {
-        &self.input[first * self.in_size..(first + count) * self.in_size]
-    }
-
-    fn put_all(&mut self, first: usize, results: Data) {
-        let at = first * self.out_size;
-        results.read(0, &mut self.output[at..at + results.len()]);
-    }
-
-    fn put(&mut self, _: usize, _: Data) -> Result<()> {
-        fail!(Panic, "a result without a fixed size")
-    }
-
-    fn progress(&mut self, done: usize) -> bool {
-        self.teller.tell(done)
-    }
-}
-
-/// The memory of a mp_pool_map.
-struct Strings<'a> {
-    input: &'a [mp_bytes],
-    output: &'a mut [*mut mp_buffer],
-    teller: Teller,
-}
-
-impl Work for Strings<'_> {
-    fn len(&self) -> usize {
-        self.input.len()
-    }
-
-    fn sizes(&self) -> Option<(usize, usize)> {
-        None
-    }
-
-    fn items(&self, first: usize, _: usize) -> &[u8] {
-        let item = self.input[first];
-        // SAFETY: checked when the call began, and the caller keeps it until the call ends.
-        unsafe { guard::bytes(item.data, item.len) }.unwrap_or_default()
-    }
-
-    fn put_all(&mut self, _: usize, _: Data) {}
-
-    fn put(&mut self, index: usize, result: Data) -> Result<()> {
-        let mut bytes = buffer::reserve(result.len())?;
-        bytes.resize(result.len(), 0);
-        result.read(0, &mut bytes);
-        self.output[index] = handle::new_boxed(bytes.into_boxed_slice())?;
-        Ok(())
-    }
-
-    fn progress(&mut self, done: usize) -> bool {
-        self.teller.tell(done)
-    }
-}
-
-/// Ends the workers at once and frees the pool. NULL is fine. A map that runs in another thread
-/// returns MP_ERR_CANCELLED. Idle workers leave by themselves; busy ones get SIGTERM, and a
-/// second later SIGKILL.
+/// Terminates the pool, see mp_pool_terminate, and frees it. NULL is fine.
 ///
 /// MP_ERR_STATE: the pool belongs to another process.
 #[unsafe(no_mangle)]

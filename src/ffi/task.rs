@@ -69,6 +69,15 @@ pub unsafe extern "C" fn mp_task_index(task: *const mp_task) -> usize {
     guard_or("mp_task_index", 0, || Ok(handle::object(task)?.running().index()? as usize))
 }
 
+/// Whether the function shall return, because its time is over or nobody wants the result any more:
+/// what it returns is lost then. false with mp_last_error() for a bad handle and when the function
+/// has returned. For functions that take long to ask now and then; one that does not is ended with
+/// its worker.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn mp_task_cancelled(task: *const mp_task) -> bool {
+    guard_or("mp_task_cancelled", false, || handle::object(task)?.running().is_cancelled())
+}
+
 /// Gives the item's result, which is copied. The last call counts.
 ///
 /// data: may be NULL where len is 0. len: bytes; in mp_pool_map_array exactly out_size.

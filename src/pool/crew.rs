@@ -1,5 +1,6 @@
 //! The workers as the owner sees them: hired, watched, replaced, dismissed.
 
+use super::task::Phase;
 use super::worker::{Call, Worker};
 use crate::error::Result;
 use crate::park::{Owner, Tree};
@@ -10,8 +11,8 @@ use crate::sys::children::End;
 use crate::sys::signals;
 use std::time::{Duration, Instant};
 
-/// How long a busy worker may take to leave after SIGTERM.
-const GRACE: Duration = Duration::from_secs(1);
+/// How long a busy worker may take to leave after SIGTERM: with all else that ends a pool, less than a second.
+const GRACE: Duration = Duration::from_millis(500);
 
 /// One worker's process. Its lifeline is held here: dropping it ends the worker.
 pub(super) struct Hired {
@@ -26,25 +27,30 @@ pub(super) struct Departed {
 }
 
 /// Where workers come from.
-#[derive(Clone, Copy)]
 pub(super) struct Agency {
     pub(super) area: PoolArea,
     pub(super) pool: Ref,
     pub(super) call: Call,
     pub(super) method: Method,
+    /// What a worker's name begins with; None for the usual.
+    pub(super) prefix: Option<String>,
 }
 
 impl Agency {
     /// Starts worker `number`. It may still be coming up: `Hired::confirm` waits for it.
     pub(super) fn hire(&self, number: u16) -> Result<Hired> {
-        let Agency { area, pool, call, method } = *self;
+        let Agency { area, pool, call, method, ref prefix } = *self;
         let slot = area.worker(number.into());
         slot.inbox.reset();
         slot.outbox.reset();
         slot.bell.reset();
+        Phase::Coming.put(slot);
         let owner = ThisTree.me();
         let body = move || Worker::new(area, number, owner, call).run();
-        Ok(Hired { process: start_worker(WorkerPlan { method, pool, number, body })?, method })
+        Ok(Hired {
+            process: start_worker(WorkerPlan { method, prefix: prefix.as_deref(), pool, number, body })?,
+            method,
+        })
     }
 }
 
@@ -64,6 +70,17 @@ impl Hired {
     /// Waits until the worker can work.
     pub(super) fn confirm(&self) -> Result<()> {
         confirm_worker(self.method, &self.process)
+    }
+
+    /// Waits for its end, or for a signal, that long.
+    pub(super) fn wait(&self, limit: Duration) {
+        self.process.wait(limit);
+    }
+
+    /// Sends it a signal.
+    pub(super) fn send(&self, signal: i32) {
+        // One that cannot be reached is gone, or its lifeline ends it.
+        let _ = self.process.signal(signal);
     }
 
     /// Whether the worker is gone; if so, what it held in shared memory is taken back.
@@ -91,8 +108,7 @@ pub(super) fn dismiss(area: PoolArea, crew: &mut Vec<Option<Hired>>) {
     for wait in [Duration::from_millis(20), GRACE, 10 * GRACE] {
         if let Some(signal) = signal {
             for worker in &left {
-                // One that cannot be reached is gone, or its lifeline ends it.
-                let _ = worker.process.signal(signal);
+                worker.send(signal);
             }
         }
         let begun = Instant::now();

@@ -1,7 +1,8 @@
 //! What a task's function sees: one item at a time.
 
+use super::task::{Stage, TaskState};
 use crate::error::{Result, Status, fail};
-use crate::shm::Data;
+use crate::shm::{Data, PoolArea};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// Where a returned result goes.
@@ -16,6 +17,8 @@ struct Item {
     input: Data,
     index: u64,
     output: Output,
+    /// Where its task is; None for what is no task.
+    task: Option<(PoolArea, usize)>,
     returned: bool,
     collected: Vec<u8>,
     failure: Option<String>,
@@ -39,8 +42,8 @@ impl Running {
         self.item.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub(super) fn begin(&self, index: u64, input: Data, output: Output) {
-        let item = Item { input, index, output, returned: false, collected: Vec::new(), failure: None };
+    pub(super) fn begin(&self, index: u64, input: Data, output: Output, task: Option<(PoolArea, usize)>) {
+        let item = Item { input, index, output, task, returned: false, collected: Vec::new(), failure: None };
         *self.lock() = Some(item);
     }
 
@@ -62,6 +65,15 @@ impl Running {
 
     pub(crate) fn index(&self) -> Result<u64> {
         self.with(|item| Ok(item.index))
+    }
+
+    /// Whether the owner wants the function to return.
+    pub(crate) fn is_cancelled(&self) -> Result<bool> {
+        self.with(|item| {
+            Ok(item.task.is_some_and(|(area, number)| {
+                matches!(TaskState::of(area.task(number)).stage, Stage::Asked | Stage::Doomed)
+            }))
+        })
     }
 
     /// The item's result; the last one counts.

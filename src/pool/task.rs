@@ -1,18 +1,20 @@
 //! A task: its state in shared memory, and how its bytes lie.
 //!
-//! | stage     | from    | by                                                       |
-//! |-----------|---------|----------------------------------------------------------|
-//! | FREE      | any end | the owner, once it has the result                        |
-//! | QUEUED    | FREE    | the owner                                                |
-//! | RUNNING w | QUEUED  | worker w: the compare-and-swap decides who runs it       |
-//! | DONE w    | RUNNING | worker w, after the result is in place                   |
-//! | CANCELLED | QUEUED  | the owner                                                |
+//! | stage     | from           | by                                                       |
+//! |-----------|----------------|----------------------------------------------------------|
+//! | FREE      | any end        | the owner, once it has the result                        |
+//! | QUEUED    | FREE           | the owner                                                |
+//! | RUNNING w | QUEUED         | worker w: the compare-and-swap decides who runs it       |
+//! | ASKED w   | RUNNING        | the owner: the function shall stop                       |
+//! | DOOMED w  | ASKED          | the owner, before it kills w, which begins no other task |
+//! | DONE w    | RUNNING, ASKED | worker w, after the result is in place                   |
+//! | CANCELLED | QUEUED         | the owner                                                |
 //!
 //! The word also holds the turn, which grows with each use of the slot, so that what still lies in a ring
 //! from an earlier use names nothing.
 
 use crate::error::{Result, fail};
-use crate::shm::{self, BytesBlock, Data, IN_BLOCK, INLINE, Kind, OUT_BLOCK, PoolArea, TaskSlot};
+use crate::shm::{self, BytesBlock, Data, IN_BLOCK, INLINE, Kind, OUT_BLOCK, PoolArea, TaskSlot, WorkerSlot};
 use std::sync::atomic::Ordering;
 
 /// See the table.
@@ -24,6 +26,8 @@ pub(super) enum Stage {
     Running,
     Done,
     Cancelled,
+    Asked,
+    Doomed,
 }
 
 /// A task's word, taken apart.
@@ -47,6 +51,8 @@ impl TaskState {
             2 => Stage::Running,
             3 => Stage::Done,
             4 => Stage::Cancelled,
+            5 => Stage::Asked,
+            6 => Stage::Doomed,
             _ => Stage::Free,
         };
         TaskState { turn: (bits >> 32) as u32, worker: (bits >> 8) as u16, stage }
@@ -60,6 +66,40 @@ impl TaskState {
     /// By the owner, for a slot that nobody else uses.
     pub(super) fn put(self, slot: &TaskSlot) {
         slot.state.store(self.bits(), Ordering::Release);
+    }
+}
+
+/// How far a worker is, as its slot says it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u32)]
+pub(super) enum Phase {
+    /// It does not run yet.
+    Coming = 0,
+    /// It runs the initializer.
+    Initializing,
+    /// It works.
+    Ready,
+    /// It has done its share, touches nothing of the pool's any more, and ends.
+    Leaving,
+    /// The initializer failed: the slot says why, and the worker ends.
+    Failed,
+}
+
+impl Phase {
+    pub(super) fn of(slot: &WorkerSlot) -> Self {
+        // Acquire: what the worker did before it said so is there.
+        match slot.phase.load(Ordering::Acquire) {
+            1 => Phase::Initializing,
+            2 => Phase::Ready,
+            3 => Phase::Leaving,
+            4 => Phase::Failed,
+            _ => Phase::Coming,
+        }
+    }
+
+    /// By the worker, or by the owner while there is none.
+    pub(super) fn put(self, slot: &WorkerSlot) {
+        slot.phase.store(self as u32, Ordering::Release);
     }
 }
 
@@ -82,6 +122,8 @@ pub(super) enum Outcome {
     UnknownTarget,
     NoMemory,
     Panicked,
+    /// The function was asked to stop, and has returned.
+    Stopped,
 }
 
 impl Outcome {
@@ -91,6 +133,7 @@ impl Outcome {
             1 => Outcome::Failed,
             2 => Outcome::UnknownTarget,
             3 => Outcome::NoMemory,
+            5 => Outcome::Stopped,
             _ => Outcome::Panicked,
         }
     }

@@ -1,16 +1,23 @@
 //! A worker's life: take, run, deliver, ring.
+//!
+//! | phase        | from         |                                                                            |
+//! |--------------|--------------|----------------------------------------------------------------------------|
+//! | COMING       | any          | by the owner, before it starts a worker here                               |
+//! | INITIALIZING | COMING       |                                                                            |
+//! | READY        | INITIALIZING |                                                                            |
+//! | LEAVING      | READY        | the last that the worker does here; the owner starts another one at once   |
+//! | FAILED       | INITIALIZING | the slot says why                                                          |
 
 use super::running::{Output, Running, Worked};
-use super::task::{self, Frames, Outcome, Stage, TaskState};
+use super::task::{self, Frames, Outcome, Phase, Stage, TaskState};
 use crate::park::{Owner, Tree, Wait};
 use crate::process::{self, Target};
 use crate::shm::{self, AHEAD, Data, PoolArea, TARGETS, TaskSlot, ThisTree};
-use crate::sys::code;
+use crate::sys::{clock, code, memory};
 use crate::time::Deadline;
 use std::collections::HashMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::Ordering;
-use std::time::Instant;
 
 /// Calls the user's function on the current item: address, the user's pointer.
 pub(crate) type Call = fn(&Running, u64, u64);
@@ -26,10 +33,24 @@ pub(super) struct Worker {
     /// The current task's.
     function: u64,
     running: Running,
+    /// Tasks that it ran.
+    count: u64,
+    /// Bytes of its own when it was ready, where that matters.
+    memory: u64,
 }
 
 /// Set in a task's word for a function that the pool describes; otherwise the word is its address.
 pub(super) const DESCRIBED: u64 = 1 << 63;
+
+/// What became of a ticket.
+enum Taken {
+    /// The task was gone.
+    No,
+    /// It ran.
+    Done,
+    /// It ran for longer than anybody would wait.
+    Doomed,
+}
 
 /// Why a worker leaves its loop.
 struct Leave;
@@ -37,11 +58,15 @@ struct Leave;
 impl Worker {
     pub(super) fn new(area: PoolArea, number: u16, owner: Owner, call: Call) -> Self {
         let running = Running::default();
-        Worker { area, number, owner, call, known: HashMap::new(), function: 0, running }
+        Worker { area, number, owner, call, known: HashMap::new(), function: 0, running, count: 0, memory: 0 }
     }
 
     /// Until the pool stops or its owner is gone.
     pub(super) fn run(&mut self) -> i32 {
+        const NOT_INITIALIZED: i32 = 1;
+        if self.initialize().is_err() {
+            return NOT_INITIALIZED;
+        }
         let mut silent = false;
         loop {
             let ticket = match self.area.worker(self.number.into()).inbox.pop() {
@@ -57,8 +82,18 @@ impl Worker {
                     }
                 }
             };
-            silent |= self.take(ticket);
+            match self.take(ticket) {
+                Taken::No => {}
+                Taken::Done => silent = true,
+                // A signal is on its way, which no other task must meet.
+                Taken::Doomed => return 0,
+            }
             if self.stopped() {
+                return 0;
+            }
+            if self.has_done_its_share() {
+                Phase::Leaving.put(self.area.worker(self.number.into()));
+                self.ring();
                 return 0;
             }
             let me = self.area.worker(self.number.into());
@@ -67,6 +102,51 @@ impl Worker {
                 self.ring();
             }
         }
+    }
+
+    /// Runs what the pool wants to be run first.
+    fn initialize(&mut self) -> Result<(), Leave> {
+        let me = self.area.worker(self.number.into());
+        let shared = self.area.shared();
+        let word = shared.initializer.load(Ordering::Relaxed);
+        if word != 0 {
+            Phase::Initializing.put(me);
+            if let Err(why) = self.run_initializer(word, shared.user.load(Ordering::Relaxed)) {
+                me.say(&why);
+                Phase::Failed.put(me);
+                self.ring();
+                return Err(Leave);
+            }
+        }
+        if shared.most_memory.load(Ordering::Relaxed) != 0 {
+            self.memory = memory::own();
+        }
+        Phase::Ready.put(me);
+        Ok(())
+    }
+
+    fn run_initializer(&mut self, word: u64, user: u64) -> Result<(), String> {
+        let Some(function) = self.find(word) else {
+            return Err("the workers do not have the function".into());
+        };
+        let carrier = self.area.initial();
+        let bytes = shm::carried(carrier).and_then(|block| shm::data(&block.head));
+        let input = bytes.unwrap_or_else(|| self.area.inline(0).part(0, 0));
+        self.running.begin(self.number.into(), input, Output::Collected, None);
+        let call = catch_unwind(AssertUnwindSafe(|| (self.call)(&self.running, function, user)));
+        let failure = self.running.end().and_then(|worked| worked.failure);
+        match (call, failure) {
+            (Err(_), _) => Err("it panicked".into()),
+            (Ok(()), Some(sentence)) => Err(sentence),
+            (Ok(()), None) => Ok(()),
+        }
+    }
+
+    /// Whether another worker shall take this one's place.
+    fn has_done_its_share(&self) -> bool {
+        let shared = self.area.shared();
+        let [tasks, bytes] = [&shared.most_tasks, &shared.most_memory].map(|w| w.load(Ordering::Relaxed));
+        tasks != 0 && self.count >= tasks || bytes != 0 && memory::own().saturating_sub(self.memory) > bytes
     }
 
     fn stopped(&self) -> bool {
@@ -92,26 +172,36 @@ impl Worker {
         }
     }
 
-    /// Runs the task if it is still to be had; true if it was.
-    fn take(&mut self, ticket: u64) -> bool {
+    /// Runs the task if it is still to be had.
+    fn take(&mut self, ticket: u64) -> Taken {
         let (number, turn) = task::read_ticket(ticket);
         let slot = self.area.task(number);
         let queued = TaskState { turn, worker: 0, stage: Stage::Queued };
         let mine = TaskState { turn, worker: self.number, stage: Stage::Running };
         if !queued.change(slot, mine) {
-            return false;
+            return Taken::No;
         }
-        let begun = Instant::now();
+        let begun = clock::now();
+        slot.begun.store(begun, Ordering::Relaxed);
         slot.result.store(0, Ordering::Relaxed);
         slot.position.store(slot.first.load(Ordering::Relaxed), Ordering::Relaxed);
         let outcome = self.work(number, slot);
+        let spent = clock::now() - begun;
         slot.outcome.store(outcome as u64, Ordering::Relaxed);
-        slot.spent.store(begun.elapsed().as_nanos() as u64, Ordering::Relaxed);
-        mine.change(slot, TaskState { stage: Stage::Done, ..mine });
+        slot.spent.store(spent, Ordering::Relaxed);
+        let me = self.area.worker(self.number.into());
+        // Written by this process alone.
+        me.busy.store(me.busy.load(Ordering::Relaxed) + spent, Ordering::Relaxed);
+        me.worked.store(me.worked.load(Ordering::Relaxed) + 1, Ordering::Relaxed);
+        self.count += 1;
+        let done = TaskState { stage: Stage::Done, ..mine };
+        if !mine.change(slot, done) && !(TaskState { stage: Stage::Asked, ..mine }).change(slot, done) {
+            return Taken::Doomed;
+        }
         // Full it cannot be: the owner has at most this many tasks with us.
-        debug_assert!(self.area.worker(self.number.into()).outbox.len() < AHEAD);
-        self.area.worker(self.number.into()).outbox.push(ticket);
-        true
+        debug_assert!(me.outbox.len() < AHEAD);
+        me.outbox.push(ticket);
+        Taken::Done
     }
 
     fn work(&mut self, number: usize, slot: &TaskSlot) -> Outcome {
@@ -157,7 +247,7 @@ impl Worker {
             let at = out_at + i * out_size;
             let output = data.part(at, out_size);
             let input = data.part(i * in_size, in_size);
-            match self.one(slot, (first + i) as u64, input, Output::Fixed(output)) {
+            match self.one(number, slot, (first + i) as u64, input, Output::Fixed(output)) {
                 Ok(worked) if worked.returned => {}
                 Ok(_) => output.zero(0, out_size),
                 Err((outcome, sentence)) => {
@@ -174,7 +264,7 @@ impl Worker {
             [&slot.first, &slot.count, &slot.out_at].map(|w| w.load(Ordering::Relaxed) as usize);
         let mut results = Vec::new();
         for (i, input) in Frames::new(data).take(count).enumerate() {
-            let (end, result) = match self.one(slot, (first + i) as u64, input, Output::Collected) {
+            let (end, result) = match self.one(number, slot, (first + i) as u64, input, Output::Collected) {
                 Ok(worked) => (None, worked.collected),
                 Err((outcome, sentence)) => (Some(outcome), sentence.into_bytes()),
             };
@@ -192,6 +282,7 @@ impl Worker {
     /// One item: what it came to.
     fn one(
         &self,
+        number: usize,
         slot: &TaskSlot,
         index: u64,
         input: Data,
@@ -199,7 +290,7 @@ impl Worker {
     ) -> Result<Worked, (Outcome, String)> {
         // Release: should we die in here, the results of the items before are in place.
         slot.position.store(index, Ordering::Release);
-        self.running.begin(index, input, output);
+        self.running.begin(index, input, output, Some((self.area, number)));
         let user = slot.user.load(Ordering::Relaxed);
         let call = catch_unwind(AssertUnwindSafe(|| (self.call)(&self.running, self.function, user)));
         let Some(mut worked) = self.running.end() else {
@@ -207,6 +298,7 @@ impl Worker {
         };
         match (call, worked.failure.take()) {
             (Err(_), _) => Err((Outcome::Panicked, "the task's function panicked".into())),
+            _ if TaskState::of(slot).stage == Stage::Asked => Err((Outcome::Stopped, String::new())),
             (Ok(()), Some(sentence)) => Err((Outcome::Failed, sentence)),
             (Ok(()), None) => Ok(worked),
         }

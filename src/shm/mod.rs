@@ -44,7 +44,7 @@ pub(crate) use objects::{
     Data, Object, address, create, create_in, data, hold, hold_for, reference, release, resolve, resolve_in,
 };
 pub(crate) use own::{is_one as is_segment, ticket};
-pub(crate) use pool_area::{AHEAD, IN_BLOCK, INLINE, OUT_BLOCK, PoolArea, TARGETS, TaskSlot};
+pub(crate) use pool_area::{AHEAD, IN_BLOCK, INLINE, OUT_BLOCK, PoolArea, TARGETS, TaskSlot, WorkerSlot};
 pub(crate) use priority_block::{
     CARRIER, FIRST, HEAP_PARTS, LEASE_PARTS, PriorityBlock, SHORT, Slot, part_bytes, short_bytes,
 };

@@ -1,5 +1,5 @@
 //! What a pool and its workers share. The data of a pool's block is laid out as
-//! carriers (two words a task, and [`TARGETS`]) | [`Shared`] | [`WorkerSlot`]s | [`TaskSlot`]s.
+//! carriers (two words a task, [`TARGETS`], and one for the initializer's bytes) | [`Shared`] | [`WorkerSlot`]s | [`TaskSlot`]s.
 
 use super::carriers;
 use super::layout::{PoolBlock, Words};
@@ -27,6 +27,13 @@ pub(crate) struct Shared {
     pub(crate) bell: Spot,
     /// The pool is coming to its end: workers leave as soon as they see it.
     pub(crate) stop: AtomicU32,
+    /// What a worker runs before its first task, written like a task's function, and the user's pointer; 0 for
+    /// nothing.
+    pub(crate) initializer: AtomicU64,
+    pub(crate) user: AtomicU64,
+    /// After so many tasks, or once it has grown by so many bytes, a worker leaves; 0 for never.
+    pub(crate) most_tasks: AtomicU64,
+    pub(crate) most_memory: AtomicU64,
 }
 
 /// A worker's private pair of rings. Each is written by one process: `tail` by who puts, `head` by who takes.
@@ -38,10 +45,21 @@ pub(crate) struct WorkerSlot {
     pub(crate) refill_at: AtomicU32,
     /// Counts the worker's rings: what the owner looks at.
     pub(crate) news: AtomicU32,
-    _line: [AtomicU64; 6],
+    /// How far the worker is: see `pool/worker.rs`.
+    pub(crate) phase: AtomicU32,
+    _line: AtomicU32,
+    /// Nanoseconds that this worker and those before it in this place have worked on tasks, and how many.
+    pub(crate) busy: AtomicU64,
+    pub(crate) worked: AtomicU64,
+    _rest: [AtomicU64; 3],
     pub(crate) inbox: Ring,
     pub(crate) outbox: Ring,
+    /// Why the initializer failed: a length, and so many bytes.
+    sentence: [AtomicU64; SENTENCE / 8 + 1],
 }
+
+/// The longest sentence of an initializer.
+const SENTENCE: usize = 248;
 
 /// Task numbers with their turns, from one process to another.
 #[repr(C, align(64))]
@@ -117,8 +135,32 @@ pub(crate) struct TaskSlot {
     pub(crate) result: AtomicU64,
     /// Nanoseconds that it took.
     pub(crate) spent: AtomicU64,
-    _room: [AtomicU64; 3],
+    /// When it began, on the monotonic clock; 0 before.
+    pub(crate) begun: AtomicU64,
+    _room: [AtomicU64; 2],
     inline: [AtomicU64; INLINE / 8],
+}
+
+impl WorkerSlot {
+    /// By the worker: why it cannot work. Cut to fit.
+    pub(crate) fn say(&self, text: &str) {
+        let bytes = &text.as_bytes()[..text.len().min(SENTENCE)];
+        self.sentence[0].store(bytes.len() as u64, Ordering::Relaxed);
+        for (word, part) in self.sentence[1..].iter().zip(bytes.chunks(8)) {
+            let mut eight = [0; 8];
+            eight[..part.len()].copy_from_slice(part);
+            word.store(u64::from_le_bytes(eight), Ordering::Relaxed);
+        }
+    }
+
+    /// By the owner, once it knows that something was said.
+    pub(crate) fn said(&self) -> String {
+        let len = (self.sentence[0].load(Ordering::Relaxed) as usize).min(SENTENCE);
+        let words = self.sentence[1..].iter();
+        let mut bytes: Vec<u8> = words.flat_map(|w| w.load(Ordering::Relaxed).to_le_bytes()).collect();
+        bytes.truncate(len);
+        String::from_utf8_lossy(&bytes).into_owned()
+    }
 }
 
 // SAFETY: repr(C), atomics only, alignment 64.
@@ -154,7 +196,7 @@ impl PoolArea {
 
     /// How many carriers a pool with so many tasks has.
     pub(crate) fn carriers(tasks: usize) -> usize {
-        tasks * 2 + TARGETS
+        tasks * 2 + TARGETS + 1
     }
 
     /// Finds its parts. None when the block does not hold what it says.
@@ -212,6 +254,11 @@ impl PoolArea {
     /// Carries the block that says what function `number` is.
     pub(crate) fn target(&self, number: usize) -> &'static AtomicU64 {
         &self.carriers[self.tasks * 2 + number]
+    }
+
+    /// Carries the block with the initializer's bytes.
+    pub(crate) fn initial(&self) -> &'static AtomicU64 {
+        &self.carriers[self.tasks * 2 + TARGETS]
     }
 
     /// Carries the block with a result that did not fit there.

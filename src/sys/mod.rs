@@ -3,6 +3,7 @@
 pub(crate) mod atomic;
 pub(crate) mod caller;
 pub(crate) mod children;
+pub(crate) mod clock;
 pub(crate) mod code;
 pub(crate) mod cpu;
 pub(crate) mod exit;

@@ -225,8 +225,10 @@ pub(super) fn start(
 }
 
 /// A worker to be started: what it runs as a fork, and what a fresh image is told.
-pub(crate) struct WorkerPlan<F> {
+pub(crate) struct WorkerPlan<'a, F> {
     pub(crate) method: Method,
+    /// What its name begins with; None for the usual.
+    pub(crate) prefix: Option<&'a str>,
     /// The block that it holds for as long as it lives.
     pub(crate) pool: Ref,
     pub(crate) number: u16,
@@ -234,9 +236,10 @@ pub(crate) struct WorkerPlan<F> {
 }
 
 /// Starts a worker of this process. A fresh image may still be coming up: `confirm` waits for it.
-pub(crate) fn start_worker<F: FnOnce() -> i32>(plan: WorkerPlan<F>) -> Result<Started> {
+pub(crate) fn start_worker<F: FnOnce() -> i32>(plan: WorkerPlan<'_, F>) -> Result<Started> {
     let path = own::next_path();
-    let name = CString::new(format!("{}-{path}", plan.method.worker_type())).unwrap_or_default();
+    let prefix = plan.prefix.unwrap_or_else(|| plan.method.worker_type());
+    let name = CString::new(format!("{prefix}-{path}")).unwrap_or_default();
     let origin = own::child_origin(name, path, true)?;
     let setup = Setup { streams: [Stream::Null, Stream::Same, Stream::Same], ..Setup::default() };
     match plan.method {

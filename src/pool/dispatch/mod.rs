@@ -1,36 +1,68 @@
 //! The owner's side of the rings: who has which task, and who gets the next one.
 
+mod roll;
+mod stop;
+
 use super::crew::{self, Agency, Hired};
-use super::task::{self, Stage, TaskState, ticket};
+use super::task::{self, Phase, Stage, TaskState, ticket};
 use super::worker::DESCRIBED;
-use crate::error::{Error, Result, Status, fail};
+use crate::error::{Error, Result, fail};
 use crate::process::{self, Method, Target};
 use crate::shm::{self, AHEAD, BytesBlock, Kind, PoolArea, TARGETS};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
+use stop::Stop;
+pub(super) use stop::Why;
 
 /// How often the workers are asked whether they live.
 const ROLL_CALL: Duration = Duration::from_millis(50);
+/// A call that begins does not ask again what was asked just before.
+const FRESH: Duration = Duration::from_millis(1);
 /// Work to keep ahead of a worker, in nanoseconds: more than it takes to wake the owner, little enough for
 /// the last tasks to end together.
 const LEAD: u64 = 200_000;
 /// Tasks ahead of a worker while nobody knows how long they take.
 const FIRST_LEAD: usize = 2;
-/// So many workers in a row that die before they begin anything break the pool, until the next call.
-const STILLBORN: u32 = 50;
+
+/// Who waits for a task: one of the owner's threads, and which of its calls it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Caller {
+    pub(super) client: u64,
+    pub(super) call: u64,
+}
+
+/// How long a task may run, and how long its function has to return once it was asked to, and its worker to end
+/// once it was told to.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Limit {
+    /// None: for ever.
+    pub(super) run: Option<Duration>,
+    pub(super) grace: Duration,
+}
 
 /// What the owner knows of a task slot in use.
 #[derive(Clone, Copy)]
-pub(super) struct Assigned {
-    /// The call whose task it is; None once that has gone.
-    call: Option<u64>,
+struct Assigned {
+    /// None once nobody waits for it any more.
+    caller: Option<Caller>,
     /// The worker in whose ring it was put, and a second one to which it was offered when it was idle.
     home: u16,
     offered: Option<u16>,
-    /// It lies in its call's mail: whatever dies now has nothing to do with it.
+    /// It lies in its caller's mail: whatever dies now has nothing to do with it.
     back: bool,
+    job: Job,
+    /// It is being stopped.
+    stop: Option<Stop>,
+}
+
+/// What a task is sent with, which comes back with it.
+#[derive(Clone, Copy)]
+pub(super) struct Job {
+    pub(super) limit: Limit,
+    /// How often its items were begun before by workers that died.
+    pub(super) tries: u32,
 }
 
 /// How a task came back.
@@ -41,11 +73,32 @@ pub(super) enum Back {
     Died(String),
 }
 
-/// What came back for a call, and a flag for its thread, which sleeps without the lock.
+/// A task that came back.
+pub(super) struct Arrival {
+    #[allow(dead_code)]
+    pub(super) call: u64,
+    pub(super) number: u32,
+    pub(super) back: Back,
+    pub(super) job: Job,
+    /// Why it was stopped, if it was.
+    pub(super) why: Option<Why>,
+}
+
+/// What came back for a client, and a flag for its thread, which sleeps without the lock.
 #[derive(Default)]
 struct Mail {
-    back: Vec<(u32, Back)>,
+    back: Vec<Arrival>,
     flag: Arc<AtomicBool>,
+}
+
+/// Counters since the pool was made.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Counts {
+    pub(super) sent: u64,
+    pub(super) done: u64,
+    pub(super) died: u64,
+    pub(super) stopped: u64,
+    pub(super) hired: u64,
 }
 
 /// Everything that is private to the owner.
@@ -53,22 +106,34 @@ pub(super) struct Dispatcher {
     area: PoolArea,
     agency: Agency,
     crew: Vec<Option<Hired>>,
+    /// Workers that have left and whose end was not seen yet.
+    parting: Vec<Hired>,
     /// Tasks in each worker's charge.
     load: Vec<usize>,
     tasks: Vec<Option<Assigned>>,
     free: Vec<u32>,
+    /// Tasks with a limit, and those that are being stopped.
+    watched: BTreeSet<u32>,
+    /// When those are looked at next.
+    next_look: Instant,
     /// Functions that were described for fresh images. No HashMap: it needs random numbers, and panics without.
     targets: BTreeMap<u64, u64>,
-    calls: BTreeMap<u64, Mail>,
-    next_call: u64,
+    clients: BTreeMap<u64, Mail>,
+    next_client: u64,
     roll_call: Instant,
     /// Running mean of what a task takes, 0: not known.
     pace: u64,
+    /// Workers in a row that died before they began anything.
     stillborn: u32,
+    /// Workers in a row that died in the initializer.
+    uninitialized: u32,
     /// Tasks whose worker died before it began them.
     requeue: Vec<(u32, u32)>,
     /// Why no worker can be had.
     broken: Option<Error>,
+    /// Why none will ever work.
+    ruined: Option<Error>,
+    counts: Counts,
 }
 
 impl Dispatcher {
@@ -78,17 +143,23 @@ impl Dispatcher {
             agency,
             targets: BTreeMap::new(),
             crew: Vec::new(),
+            parting: Vec::new(),
             load: Vec::new(),
             tasks: vec![None; tasks],
             // Taken from the end: what was used last is warm.
             free: (0..tasks as u32).rev().collect(),
-            calls: BTreeMap::new(),
-            next_call: 0,
+            watched: BTreeSet::new(),
+            next_look: Instant::now(),
+            clients: BTreeMap::new(),
+            next_client: 0,
             roll_call: Instant::now(),
             pace: 0,
             stillborn: 0,
+            uninitialized: 0,
             requeue: Vec::new(),
             broken: None,
+            ruined: None,
+            counts: Counts::default(),
         }
     }
 
@@ -131,38 +202,44 @@ impl Dispatcher {
     }
 
     pub(super) fn dismiss_all(&mut self) {
+        self.crew.extend(self.parting.drain(..).map(Some));
         crew::dismiss(self.area, &mut self.crew);
     }
 
-    /// A call begins: its number, and the flag that says that it has mail.
-    pub(super) fn open_call(&mut self) -> (u64, Arc<AtomicBool>) {
-        self.next_call += 1;
-        let mail = Mail::default();
-        let flag = Arc::clone(&mail.flag);
-        self.calls.insert(self.next_call, mail);
+    /// Somebody begins to wait for tasks: a number, and the flag that says that there is mail.
+    pub(super) fn open_client(&mut self) -> Result<(u64, Arc<AtomicBool>)> {
         // Nobody looks after a pool that has nothing to do: who died meanwhile is replaced now.
         self.stillborn = 0;
-        self.call_roll();
-        (self.next_call, flag)
+        if self.roll_call.elapsed() > FRESH {
+            self.call_roll();
+        }
+        if let Some(error) = &self.ruined {
+            return Err(error.clone());
+        }
+        self.next_client += 1;
+        let mail = Mail::default();
+        let flag = Arc::clone(&mail.flag);
+        self.clients.insert(self.next_client, mail);
+        Ok((self.next_client, flag))
     }
 
-    /// A call ends, its tasks finished or not: what runs is left to run, and nobody wants the result.
-    pub(super) fn close_call(&mut self, call: u64) {
+    /// A client waits no longer, its tasks finished or not: what runs is left to run, and nobody wants the
+    /// result.
+    pub(super) fn close_client(&mut self, client: u64) {
         // What another thread has collected for it meanwhile is over.
-        for (number, _) in self.calls.remove(&call).map_or_else(Vec::new, |mail| mail.back) {
-            self.retire(number);
+        for arrival in self.clients.remove(&client).map_or_else(Vec::new, |mail| mail.back) {
+            self.retire(arrival.number);
         }
         for number in 0..self.tasks.len() {
-            let Some(assigned) = self.tasks[number].as_mut().filter(|a| a.call == Some(call)) else {
-                continue;
-            };
-            assigned.call = None;
-            self.cancel(number);
+            let of_it = |a: &&mut Assigned| a.caller.is_some_and(|c| c.client == client);
+            let Some(assigned) = self.tasks[number].as_mut().filter(of_it) else { continue };
+            assigned.caller = None;
+            self.take_back(number);
         }
     }
 
     /// Takes back a task that nobody has begun; false if somebody has.
-    fn cancel(&mut self, number: usize) -> bool {
+    fn take_back(&mut self, number: usize) -> bool {
         let slot = self.area.task(number);
         let now = TaskState::of(slot);
         let cancelled = TaskState { stage: Stage::Cancelled, ..now };
@@ -173,7 +250,7 @@ impl Dispatcher {
         taken
     }
 
-    /// A slot for the call's next task, and who shall run it. None: everybody has enough ahead.
+    /// A slot for the client's next task, and who shall run it. None: everybody has enough ahead.
     pub(super) fn place(&mut self, bytes: usize) -> Option<(u32, u16)> {
         let depth = self.depth(bytes);
         let (worker, &load) =
@@ -195,14 +272,25 @@ impl Dispatcher {
     }
 
     /// Queues the task that was prepared in slot `number`.
-    pub(super) fn send(&mut self, call: u64, number: u32, worker: u16, bytes: usize) {
+    pub(super) fn send(&mut self, caller: Caller, number: u32, worker: u16, bytes: usize, job: Job) {
         let slot = self.area.task(number as usize);
         let turn = TaskState::of(slot).turn.wrapping_add(1);
         debug_assert_eq!(self.free.last(), Some(&number));
         self.free.pop();
-        self.tasks[number as usize] =
-            Some(Assigned { call: Some(call), home: worker, offered: None, back: false });
+        self.tasks[number as usize] = Some(Assigned {
+            caller: Some(caller),
+            home: worker,
+            offered: None,
+            back: false,
+            job,
+            stop: None,
+        });
+        if job.limit.run.is_some() {
+            self.watch(number);
+        }
         self.load[usize::from(worker)] += 1;
+        self.counts.sent += 1;
+        slot.begun.store(0, Ordering::Relaxed);
         TaskState { turn, worker: 0, stage: Stage::Queued }.put(slot);
         let to = self.area.worker(worker.into());
         to.refill_at.store(self.depth(bytes) as u32 / 2, Ordering::Relaxed);
@@ -239,7 +327,7 @@ impl Dispatcher {
                     break;
                 }
                 let fits = usize::from(assigned.home) == busiest && assigned.offered.is_none();
-                if fits && assigned.call.is_some() && state.stage == Stage::Queued {
+                if fits && assigned.caller.is_some() && state.stage == Stage::Queued {
                     assigned.offered = Some(idle as u16);
                     self.load[idle] += 1;
                     self.area.worker(idle).inbox.push(ticket(number as u32, state.turn));
@@ -253,51 +341,76 @@ impl Dispatcher {
         }
     }
 
-    /// Empties the workers' outboxes, and from time to time asks who has died. What came back for other calls
+    /// Empties the workers' outboxes, and from time to time asks who has died. What came back for other clients
     /// is theirs to find.
     pub(super) fn collect(&mut self) {
         for worker in 0..self.crew.len() {
-            while let Some(ticket) = self.area.worker(worker).outbox.pop() {
-                let (number, turn) = task::read_ticket(ticket);
-                let known = number < self.tasks.len() && self.tasks[number].is_some();
-                let state = known.then(|| TaskState::of(self.area.task(number)));
-                if state.is_some_and(|s| s.turn == turn && s.stage == Stage::Done) {
-                    self.came_back(number as u32, Back::Done);
-                }
+            // Before the outbox is emptied: what a worker has done lies there before it says that it leaves.
+            let phase = Phase::of(self.area.worker(worker));
+            self.empty_outbox(worker);
+            match phase {
+                Phase::Leaving => self.part(worker as u16),
+                Phase::Failed => self.note_ruin(worker as u16),
+                _ => {}
             }
         }
         if self.roll_call.elapsed() >= ROLL_CALL {
             self.call_roll();
         }
+        if !self.watched.is_empty() && Instant::now() >= self.next_look {
+            self.look_at_watched();
+        }
+    }
+
+    fn empty_outbox(&mut self, worker: usize) {
+        while let Some(ticket) = self.area.worker(worker).outbox.pop() {
+            let (number, turn) = task::read_ticket(ticket);
+            let known = number < self.tasks.len() && self.tasks[number].is_some_and(|a| !a.back);
+            let state = known.then(|| TaskState::of(self.area.task(number)));
+            if state.is_some_and(|s| s.turn == turn && s.stage == Stage::Done) {
+                self.came_back(number as u32, Back::Done);
+            }
+        }
     }
 
     fn came_back(&mut self, number: u32, back: Back) {
-        if matches!(back, Back::Done) {
-            self.stillborn = 0;
-            let spent = self.area.task(number as usize).spent.load(Ordering::Relaxed).max(1);
-            self.pace = if self.pace == 0 { spent } else { (self.pace * 7 + spent) / 8 };
+        match back {
+            Back::Done => {
+                self.stillborn = 0;
+                self.counts.done += 1;
+                let spent = self.area.task(number as usize).spent.load(Ordering::Relaxed).max(1);
+                self.pace = if self.pace == 0 { spent } else { (self.pace * 7 + spent) / 8 };
+            }
+            Back::Died(_) => self.counts.died += 1,
         }
         let Some(assigned) = &mut self.tasks[number as usize] else { return };
         assigned.back = true;
-        match assigned.call.and_then(|c| self.calls.get_mut(&c)) {
-            Some(mail) => {
-                mail.back.push((number, back));
+        let (job, why) = (assigned.job, assigned.stop.map(|stop| stop.why));
+        let mail = assigned.caller.and_then(|c| Some((c.call, self.clients.get_mut(&c.client)?)));
+        match mail {
+            Some((call, mail)) => {
+                mail.back.push(Arrival { call, number, back, job, why });
                 mail.flag.store(true, Ordering::Release);
             }
             None => self.retire(number),
         }
     }
 
-    /// What came back for this call.
-    pub(super) fn mail(&mut self, call: u64) -> Vec<(u32, Back)> {
-        let Some(mail) = self.calls.get_mut(&call) else { return Vec::new() };
+    /// What came back for this client.
+    pub(super) fn mail(&mut self, client: u64) -> Vec<Arrival> {
+        let Some(mail) = self.clients.get_mut(&client) else { return Vec::new() };
         mail.flag.store(false, Ordering::Relaxed);
         std::mem::take(&mut mail.back)
     }
 
-    /// Whether other calls have mail, so that their threads must be woken.
-    pub(super) fn others_have_mail(&self, call: u64) -> bool {
-        self.calls.iter().any(|(&c, m)| c != call && !m.back.is_empty())
+    /// Whether other clients have mail, so that their threads must be woken.
+    pub(super) fn others_have_mail(&self, client: u64) -> bool {
+        self.clients.iter().any(|(&c, m)| c != client && !m.back.is_empty())
+    }
+
+    /// Whether anybody waits for anything.
+    pub(super) fn has_clients(&self) -> bool {
+        !self.clients.is_empty()
     }
 
     /// Frees a task's slot, once its result was taken or nobody wants it.
@@ -307,107 +420,32 @@ impl Dispatcher {
         if let Some(other) = assigned.offered {
             self.load[usize::from(other)] -= 1;
         }
+        if assigned.stop.is_some() || assigned.job.limit.run.is_some() {
+            self.watched.remove(&number);
+        }
         task::trim(&self.area, number as usize);
         let slot = self.area.task(number as usize);
         TaskState { stage: Stage::Free, ..TaskState::of(slot) }.put(slot);
         self.free.push(number);
     }
 
-    fn call_roll(&mut self) {
-        self.roll_call = Instant::now();
-        for worker in 0..self.crew.len() {
-            if let Some(departed) = self.crew[worker].as_ref().and_then(Hired::departed) {
-                self.crew[worker] = None;
-                self.bury(worker as u16, &departed.how);
-            }
-            if self.crew[worker].is_none() && self.stillborn < STILLBORN {
-                self.crew[worker] = self.replace(worker as u16);
-            }
-        }
-        for (number, turn) in std::mem::take(&mut self.requeue) {
-            self.queue_again(number, turn);
-        }
+    /// When somebody has to look again, whatever happens.
+    pub(super) fn next_look(&self) -> Instant {
+        let round = Instant::now() + ROLL_CALL;
+        if self.watched.is_empty() { round } else { round.min(self.next_look) }
     }
 
-    /// A worker in a dead one's place. None where none is to be had now: the next roll call tries again.
-    fn replace(&mut self, worker: u16) -> Option<Hired> {
-        match self.agency.hire(worker) {
-            Ok(hired) => match hired.confirm() {
-                Ok(()) => return Some(hired),
-                Err(e) => {
-                    self.stillborn += 1;
-                    if self.stillborn >= STILLBORN {
-                        self.broken = Some(e);
-                    }
-                }
-            },
-            Err(e) => self.broken = Some(e),
-        }
-        None
+    #[allow(dead_code)]
+    pub(super) fn counts(&self) -> Counts {
+        self.counts
     }
 
     /// Why nothing will come back any more, if that is so.
     pub(super) fn hopeless(&self) -> Option<Error> {
-        if self.crew.iter().any(Option::is_some) { None } else { self.broken.clone() }
-    }
-
-    /// Settles what a dead worker leaves: what it was running has failed, what it had finished counts, and
-    /// what it had not begun goes to others.
-    fn bury(&mut self, worker: u16, how: &str) {
-        let mut began = false;
-        for number in 0..self.tasks.len() as u32 {
-            let Some(assigned) = self.tasks[number as usize].filter(|a| !a.back) else { continue };
-            let state = TaskState::of(self.area.task(number as usize));
-            let its_own = state.worker == worker;
-            let its_to_do = assigned.home == worker || assigned.offered == Some(worker);
-            began |= its_own && matches!(state.stage, Stage::Running | Stage::Done);
-            match state.stage {
-                Stage::Running if its_own => self.came_back(number, Back::Died(how.to_owned())),
-                Stage::Done if its_own => self.came_back(number, Back::Done),
-                Stage::Queued if its_to_do => self.inherit(number, worker, state.turn),
-                // Another worker has it, or it was settled before.
-                _ => {}
-            }
+        match &self.ruined {
+            Some(error) => Some(error.clone()),
+            None if self.crew.iter().any(Option::is_some) => None,
+            None => self.broken.clone(),
         }
-        // What still lies there was settled above, or names nothing.
-        self.area.worker(worker.into()).inbox.reset();
-        self.area.worker(worker.into()).outbox.reset();
-        self.stillborn = if began { 0 } else { self.stillborn + 1 };
-        if self.stillborn >= STILLBORN {
-            let text = format!("{STILLBORN} workers in a row died before they began a task; the last: {how}");
-            self.broken = Some(Error::new(Status::WorkerDied, text));
-        }
-    }
-
-    /// A task that the dead worker had not begun: the other one to which it was offered has it alone now, and
-    /// where there is none it is queued again.
-    fn inherit(&mut self, number: u32, dead: u16, turn: u32) {
-        let Some(assigned) = &mut self.tasks[number as usize] else { return };
-        match assigned.offered.take() {
-            Some(other) => {
-                self.load[usize::from(dead)] -= 1;
-                if assigned.home == dead {
-                    assigned.home = other;
-                }
-            }
-            None => self.requeue.push((number, turn)),
-        }
-    }
-
-    fn queue_again(&mut self, number: u32, turn: u32) {
-        let state = TaskState::of(self.area.task(number as usize));
-        let Some(assigned) = &mut self.tasks[number as usize] else { return };
-        if state.stage != Stage::Queued || state.turn != turn {
-            return;
-        }
-        let hired = (0..self.crew.len()).filter(|&w| self.crew[w].is_some());
-        let room = hired.filter(|&w| self.area.worker(w).inbox.len() < AHEAD);
-        let Some(worker) = room.min_by_key(|&w| self.load[w]) else {
-            return self.requeue.push((number, turn));
-        };
-        self.load[usize::from(assigned.home)] -= 1;
-        self.load[worker] += 1;
-        assigned.home = worker as u16;
-        self.area.worker(worker).inbox.push(ticket(number, state.turn));
     }
 }
