@@ -23,6 +23,7 @@ typedef enum kind {
     PROCESS,
     POOL,
     IMAP,
+    RESULT,
     CHILD,
     TASK,
     KINDS
@@ -186,6 +187,17 @@ static int no_source(mp_bytes *source_item, void *user)
     X(POOL, mp_pool_map, (h, no_task, NULL, &bytes, 1, &result, NULL))                             \
     X(POOL, mp_pool_apply, (h, no_task, NULL, &in, 8, &result, NULL))                              \
     X(POOL, mp_pool_imap, (h, no_task, NULL, no_source, NULL, NULL, &some_imap))                   \
+    X(POOL, mp_pool_apply_async, (h, no_task, NULL, &in, 8, NULL, NULL, &some_result))             \
+    X(POOL, mp_pool_map_async, (h, no_task, NULL, &bytes, 1, NULL, NULL, &some_result))            \
+    X(POOL, mp_pool_map_array_async, (h, no_task, NULL, &in, 8, 1, 8, NULL, NULL, &some_result))   \
+    X(RESULT, mp_result_get, (h, MP_NO_WAIT, &result))                                             \
+    X(RESULT, mp_result_get_each, (h, MP_NO_WAIT, &result, 1))                                     \
+    X(RESULT, mp_result_wait, (h, MP_NO_WAIT))                                                     \
+    X(RESULT, mp_result_ready, (h, &out.yes))                                                      \
+    X(RESULT, mp_result_successful, (h, &out.yes))                                                 \
+    X(RESULT, mp_result_progress, (h, &out.size, NULL))                                            \
+    X(RESULT, mp_result_cancel, (h, MP_NO_WAIT))                                                   \
+    X(RESULT, mp_result_free, (h))                                                                 \
     X(POOL, mp_pool_close, (h))                                                                    \
     X(POOL, mp_pool_terminate, (h))                                                                \
     X(POOL, mp_pool_join, (h, MP_NO_WAIT))                                                         \
@@ -203,6 +215,7 @@ static size_t size;
 static const mp_bytes bytes = {&in, sizeof in};
 static mp_buffer *result;
 static mp_imap *some_imap;
+static mp_result *some_result;
 
 #define DEFINE(kind_, name, args)                                                                  \
     static int call_##name(void *h)                                                                \
@@ -272,6 +285,12 @@ static void *one_of(kind k)
         CHECK_OK(mp_pool_imap(pool, no_task, NULL, no_source, NULL, NULL, (mp_imap **)&h));
         CHECK_OK(mp_pool_free(pool));
         break;
+    case RESULT:
+        CHECK_OK(mp_pool_new(&pool, NULL));
+        CHECK_OK(mp_pool_apply_async(pool, no_task, NULL, NULL, 0, NULL, NULL, (mp_result **)&h));
+        CHECK_OK(mp_result_wait(h, MP_FOREVER));
+        CHECK_OK(mp_pool_free(pool));
+        break;
     default: break;
     }
     return h;
@@ -294,6 +313,7 @@ static void free_one(kind k, void *h)
     case PROCESS: CHECK_OK(mp_process_free(h)); break;
     case POOL: CHECK_OK(mp_pool_free(h)); break;
     case IMAP: CHECK_OK(mp_imap_free(h)); break;
+    case RESULT: CHECK_OK(mp_result_free(h)); break;
     default: break;
     }
 }

@@ -267,6 +267,51 @@ static void by_imap_unordered(mp_pool *pool, const job *jobs, way how, moment wh
     by_imap_as(pool, jobs, how, when, true);
 }
 
+static void by_apply_async(mp_pool *pool, const job *jobs, way how, moment when)
+{
+    mp_result *results[ITEMS];
+    int i;
+
+    for (i = 0; i < ITEMS; i++)
+        CHECK_OK(mp_pool_apply_async(pool, works, NULL, &jobs[i], sizeof jobs[i], NULL, NULL,
+                                     &results[i]));
+    for (i = 0; i < ITEMS; i++) {
+        mp_buffer *value;
+        int s = mp_result_get(results[i], MP_FOREVER, &value);
+
+        if (i == VICTIM) {
+            check_victim(s, how, when);
+            CHECK(value == NULL);
+        } else {
+            CHECK_OK(s);
+            check_result(value, &jobs[i]);
+        }
+        CHECK_OK(mp_result_free(results[i]));
+    }
+}
+
+static void by_map_async(mp_pool *pool, const job *jobs, way how, moment when)
+{
+    mp_map_options o = MP_MAP_OPTIONS;
+    mp_buffer *out[ITEMS];
+    mp_bytes in[ITEMS];
+    mp_result *result;
+    int i;
+
+    for (i = 0; i < ITEMS; i++) {
+        in[i].data = &jobs[i];
+        in[i].len = sizeof jobs[i];
+    }
+    o.run_all = true;
+    CHECK_OK(mp_pool_map_async(pool, works, NULL, in, ITEMS, &o, NULL, &result));
+    check_victim(mp_result_get_each(result, MP_FOREVER, out, ITEMS), how, when);
+    CHECK(out[VICTIM] == NULL);
+    for (i = 0; i < ITEMS; i++)
+        if (i != VICTIM)
+            check_result(out[i], &jobs[i]);
+    CHECK_OK(mp_result_free(result));
+}
+
 /* ---- all of it ---- */
 
 typedef void caller(mp_pool *pool, const job *jobs, way how, moment when);
@@ -314,3 +359,5 @@ MATRIX(map)
 MATRIX(map_array)
 MATRIX(imap)
 MATRIX(imap_unordered)
+MATRIX(apply_async)
+MATRIX(map_async)

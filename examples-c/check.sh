@@ -33,6 +33,7 @@ run_by() {
 same() {
     case $1 in
         lock_print) sort ;; # ten processes, in any order
+        pool_async) sort ;; # as they come
         # The first lines come from six processes, in any order; the others are behind them.
         barrier_results | event_start) awk 'NR <= 6 { print | "sort"; next } { close("sort"); print }' ;;
         lock_sleep | rlock_report | semaphore_two) sort | sed 's/0\.[0-9]*/T/' ;;

@@ -3720,11 +3720,16 @@ typedef struct mp_pool_options {
      * SpawnPoolWorker or ForkServerPoolWorker. Copied.
      */
     const char *name;
+    /*
+     * A thread of the library's replaces workers that die while the pool has nothing to do; it
+     * looks four times a second. Without it the next call does.
+     */
+    bool watch;
 } mp_pool_options;
 
 /* The defaults: mp_pool_options o = MP_POOL_OPTIONS; */
 #define MP_POOL_OPTIONS { sizeof(mp_pool_options), 0, MP_START_DEFAULT, NULL, NULL, NULL, NULL, 0, \
-    0, 0, NULL }
+    0, 0, NULL, false }
 
 /* MP_POOL_OPTIONS as a function. */
 mp_status mp_pool_options_init(mp_pool_options *options);
@@ -4056,6 +4061,254 @@ mp_status mp_imap_next(mp_imap *imap, mp_timeout timeout, mp_buffer **result, si
  * its results are lost. NULL is fine.
  */
 mp_status mp_imap_free(mp_imap *imap);
+
+/* ---- result -------------------------------------------------------------------------------------
+ *
+ * What an asynchronous call comes to. A result belongs to the process that began the call.
+ */
+
+/* What an asynchronous call comes to. */
+typedef struct mp_result mp_result;
+
+/* For what of several results to wait. */
+typedef enum mp_wait_for {
+    /* All of them are ready. */
+    MP_WAIT_ALL = 0,
+    /* One of them is. */
+    MP_WAIT_FIRST = 1,
+    /* One of them has failed, or all are ready. */
+    MP_WAIT_FIRST_ERROR = 2,
+} mp_wait_for;
+
+/*
+ * Waits for a result and gives it, as often as it is asked for.
+ *
+ * timeout: nanoseconds; the call goes on all the same.
+ * value: where the handle of a copy goes, to be freed with mp_buffer_free: what the function
+ *     returned, or for mp_pool_map_array_async all results side by side. NULL: not wanted. NULL
+ *     goes there where the call failed; but with run_all the results of mp_pool_map_array_async
+ *     go there also then, those of the items that failed all zeros.
+ *
+ * MP_ERR_TIMEOUT: it is not ready; or the call's own time was over, or a task ran for longer than
+ *     time_limit, as mp_result_ready and mp_last_error() tell.
+ * MP_ERR_TASK_FAILED, MP_ERR_WORKER_DIED, MP_ERR_UNKNOWN_TARGET: the call failed, as in
+ *     mp_pool_map; mp_last_error() has the worker's sentence.
+ * MP_ERR_CANCELLED: it was cancelled, or the pool was ended.
+ * MP_ERR_NO_MEMORY: there was none for a task or its result, or is none for the copy.
+ * MP_ERR_INVALID: it is of mp_pool_map_async: see mp_result_get_each.
+ * What the initializer came to: see mp_pool_options.
+ *
+ * Threads: any, at the same time.
+ */
+mp_status mp_result_get(const mp_result *result, mp_timeout timeout, mp_buffer **value);
+
+/*
+ * The same for a map over byte strings: waits for its results and gives all of them.
+ *
+ * timeout: nanoseconds; the call goes on all the same.
+ * out: n places for handles of copies, each to be freed with mp_buffer_free. NULL goes where no
+ *     result had come in when the call failed. May be NULL where n is 0.
+ * n: how many items there are.
+ *
+ * MP_ERR_INVALID: it has not n results, or is of mp_pool_map_array_async; or out is NULL.
+ * The rest as mp_result_get.
+ */
+mp_status mp_result_get_each(const mp_result *result,
+                             mp_timeout timeout,
+                             mp_buffer **out,
+                             size_t n);
+
+/*
+ * Waits until a result is ready, whatever it is.
+ *
+ * timeout: nanoseconds.
+ *
+ * MP_ERR_TIMEOUT: it is not ready.
+ */
+mp_status mp_result_wait(const mp_result *result, mp_timeout timeout);
+
+/*
+ * Whether a result is ready: mp_result_get does not wait for it.
+ *
+ * ready: where the answer goes.
+ */
+mp_status mp_result_ready(const mp_result *result, bool *ready);
+
+/*
+ * Whether the call came to a good end.
+ *
+ * successful: where the answer goes.
+ *
+ * MP_ERR_STATE: it is not ready.
+ */
+mp_status mp_result_successful(const mp_result *result, bool *successful);
+
+/*
+ * How far the call is.
+ *
+ * done: how many items came back, with a result or without; may be NULL.
+ * total: how many there are; may be NULL.
+ */
+mp_status mp_result_progress(const mp_result *result, size_t *done, size_t *total);
+
+/*
+ * Cancels a call: its result is MP_ERR_CANCELLED. What no worker has begun is never begun. A
+ * function that runs is asked to stop, see mp_task_cancelled; its worker gets SIGTERM when grace
+ * is over, and SIGKILL when it is over again, and is replaced. The call does not wait for that,
+ * the result does.
+ *
+ * grace: nanoseconds.
+ *
+ * MP_ERR_STATE: too late, it is over; or it belongs to another process.
+ */
+mp_status mp_result_cancel(mp_result *result, mp_timeout grace);
+
+/* Frees a result, ready or not: the call goes on. NULL is fine. */
+mp_status mp_result_free(mp_result *result);
+
+/*
+ * Waits for several results, of one pool or of many.
+ *
+ * results: n handles; NULL among them counts for nothing. n: may be 0.
+ * what: an mp_wait_for. timeout: nanoseconds.
+ *
+ * MP_ERR_TIMEOUT: the time is over.
+ * MP_ERR_INVALID: results is NULL and n is not 0, or what is no mp_wait_for.
+ * MP_ERR_BAD_HANDLE: one of them is neither NULL nor a result.
+ * MP_ERR_NO_MEMORY: there is none to wait for so many.
+ */
+mp_status mp_result_wait_many(mp_result *const *results, size_t n, int what, mp_timeout timeout);
+
+/*
+ * Waits until one of several results is ready, and tells which was so first. To take all of them
+ * as they come, put NULL in its place and ask again.
+ *
+ * results: n handles; NULL among them counts for nothing. n: may be 0.
+ * timeout: nanoseconds. index: where its place goes.
+ *
+ * MP_ERR_EOF: all of them are NULL.
+ * MP_ERR_TIMEOUT: none is ready.
+ * MP_ERR_INVALID: index is NULL, or results is and n is not 0.
+ * MP_ERR_BAD_HANDLE: one of them is neither NULL nor a result.
+ * MP_ERR_NO_MEMORY: there is none to wait for so many.
+ */
+mp_status mp_result_next(mp_result *const *results, size_t n, mp_timeout timeout, size_t *index);
+
+/* ---- pool_async ---------------------------------------------------------------------------------
+ *
+ * Calls that nobody waits for: a thread of the library's hands out their items and takes what
+ * comes back. It comes into being with the first such call of a pool, has all signals blocked, and
+ * ends with the pool.
+ */
+
+/*
+ * Told that a call is over, by the pool's thread, before anybody else knows. All the pool's
+ * asynchronous calls wait until it returns. result: a handle of its own, good until the function
+ * returns, from which mp_result_get takes what there is without waiting. It may begin calls, but
+ * not wait for them. An exception must not leave the function.
+ */
+typedef void (*mp_result_fn)(mp_result *result, void *user);
+
+/* What an asynchronous call has beside the options of one that waits. */
+typedef struct mp_async_options {
+    /* sizeof(mp_async_options). */
+    size_t size;
+    /* Told that the call is over and all is well; NULL for nobody. */
+    mp_result_fn done;
+    /* Told that the call is over and failed; NULL for nobody. */
+    mp_result_fn failed;
+    /* Handed to them. */
+    void *user;
+    /*
+     * Of the asynchronous calls that wait for a worker the one with the highest goes first, and
+     * of those with the same the one that came first. What lies ahead of a worker already, two
+     * tasks or more where they are short, is not overtaken.
+     */
+    int priority;
+} mp_async_options;
+
+/* The defaults: mp_async_options o = MP_ASYNC_OPTIONS; */
+#define MP_ASYNC_OPTIONS { sizeof(mp_async_options), NULL, NULL, NULL, 0 }
+
+/* MP_ASYNC_OPTIONS as a function. */
+mp_status mp_async_options_init(mp_async_options *options);
+
+/*
+ * Has a function called once, in one worker.
+ *
+ * function: not NULL. user: handed to it, see mp_task_fn.
+ * data: its mp_task_input; may be NULL where len is 0. len: bytes.
+ * apply: how it shall run; NULL for the defaults. Its timeout counts from now: then the result is
+ *     MP_ERR_TIMEOUT, and what runs is stopped, as with time_limit.
+ * options: NULL for the defaults.
+ * result: where the handle goes, to be freed with mp_result_free; NULL: nobody asks for it, and
+ *     done and failed are told all the same.
+ *
+ * MP_ERR_INVALID: function is NULL.
+ * MP_ERR_UNSUPPORTED: the workers are not forked, and user is not NULL, or this is the 257th
+ *     function.
+ * MP_ERR_NO_MEMORY: there is none for the copy.
+ * MP_ERR_OS: no thread is to be had.
+ * MP_ERR_STATE: the pool was closed or ended, or belongs to another process.
+ * What the initializer came to: see mp_pool_options.
+ */
+mp_status mp_pool_apply_async(mp_pool *pool,
+                              mp_task_fn function,
+                              void *user,
+                              const void *data,
+                              size_t len,
+                              const mp_apply_options *apply,
+                              const mp_async_options *options,
+                              mp_result **result);
+
+/*
+ * Has a function called for each of n byte strings, as mp_pool_map does. The results come out of
+ * mp_result_get_each.
+ *
+ * function: not NULL. user: handed to it, see mp_task_fn.
+ * in: n items; may be NULL where n is 0.
+ * map: how it shall run; NULL for the defaults. Without progress and statuses. Its timeout counts
+ *     from now, as that of mp_pool_apply_async.
+ * options: NULL for the defaults.
+ * result: where the handle goes, to be freed with mp_result_free; NULL: nobody asks for it.
+ *
+ * MP_ERR_INVALID: function is NULL, or in, or progress or statuses is not.
+ * The rest as mp_pool_apply_async.
+ */
+mp_status mp_pool_map_async(mp_pool *pool,
+                            mp_task_fn function,
+                            void *user,
+                            const mp_bytes *in,
+                            size_t n,
+                            const mp_map_options *map,
+                            const mp_async_options *options,
+                            mp_result **result);
+
+/*
+ * Has a function called for each of n items that lie side by side, as mp_pool_map_array does.
+ * The results come out of mp_result_get, side by side.
+ *
+ * function: not NULL. user: handed to it, see mp_task_fn.
+ * in: n items of in_size bytes each; may be NULL where those are 0 bytes in all.
+ * out_size: bytes of a result.
+ * map: how it shall run; NULL for the defaults. Without progress and statuses. Its timeout counts
+ *     from now, as that of mp_pool_apply_async.
+ * options: NULL for the defaults.
+ * result: where the handle goes, to be freed with mp_result_free; NULL: nobody asks for it.
+ *
+ * MP_ERR_INVALID: function is NULL, the sizes overflow, or progress or statuses is not NULL.
+ * The rest as mp_pool_apply_async.
+ */
+mp_status mp_pool_map_array_async(mp_pool *pool,
+                                  mp_task_fn function,
+                                  void *user,
+                                  const void *in,
+                                  size_t in_size,
+                                  size_t n,
+                                  size_t out_size,
+                                  const mp_map_options *map,
+                                  const mp_async_options *options,
+                                  mp_result **result);
 
 /* ---- task ---------------------------------------------------------------------------------------
  *

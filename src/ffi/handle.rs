@@ -52,6 +52,7 @@ nouns! {
     super::process::mp_child, Child, Boxed: Object = super::child::Context;
     super::context::mp_context, Context, Boxed: Object = super::context::Chosen;
     super::pool::mp_pool, Pool, Boxed: Object = std::sync::Arc<crate::pool::Pool>;
+    super::result::mp_result, Result, Boxed: Object = std::sync::Arc<crate::pool::Answer>;
     super::imap::mp_imap, Imap, Boxed: Object = crate::pool::Imap;
     super::pool::mp_task, Task, Boxed: Object = super::task::Current;
 }

@@ -53,6 +53,7 @@ kinds! {
     PriorityQueue = 18, "a priority queue", Some(shm::Kind::Priority);
     Connection = 19, "a connection", None;
     Listener = 20, "a listener", None;
+    Result = 21, "a result", None;
     Imap = 22, "an mp_imap", None;
 }
 

@@ -44,6 +44,8 @@ pub mod child;
 pub mod pool;
 pub mod pool_map;
 pub mod imap;
+pub mod result;
+pub mod pool_async;
 pub mod task;
 pub mod log;
 pub mod stats;

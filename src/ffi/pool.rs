@@ -12,7 +12,6 @@ use crate::error::Status;
 use crate::pool::{Initializer, Pool, PoolOptions};
 use crate::time::Deadline;
 use core::ffi::{CStr, c_char, c_int, c_void};
-use std::sync::Arc;
 
 /// A pool.
 pub struct mp_pool {
@@ -61,12 +60,15 @@ pub struct mp_pool_options {
     /// What the workers' names begin with, see mp_process_name; NULL for ForkPoolWorker,
     /// SpawnPoolWorker or ForkServerPoolWorker. Copied.
     pub name: *const c_char,
+    /// A thread of the library's replaces workers that die while the pool has nothing to do; it
+    /// looks four times a second. Without it the next call does.
+    pub watch: bool,
 }
 
 // mp.h:
 // /* The defaults: mp_pool_options o = MP_POOL_OPTIONS; */
 // #define MP_POOL_OPTIONS { sizeof(mp_pool_options), 0, MP_START_DEFAULT, NULL, NULL, NULL, NULL, 0, \
-//     0, 0, NULL }
+//     0, 0, NULL, false }
 
 const DEFAULTS: mp_pool_options = mp_pool_options {
     size: size_of::<mp_pool_options>(),
@@ -80,6 +82,7 @@ const DEFAULTS: mp_pool_options = mp_pool_options {
     max_tasks: 0,
     max_memory: 0,
     name: std::ptr::null(),
+    watch: false,
 };
 
 /// MP_POOL_OPTIONS as a function.
@@ -139,10 +142,11 @@ pub unsafe extern "C" fn mp_pool_new(pool: *mut *mut mp_pool, options: *const mp
             most_tasks: options.max_tasks as u64,
             most_memory: options.max_memory as u64,
             prefix,
+            watch: options.watch,
         };
         let made = Pool::new(options, task::call);
         crate::process::note_starts(method);
-        place.write(handle::new_boxed(Arc::new(made?))?);
+        place.write(handle::new_boxed(made?)?);
         Ok(Status::Ok)
     })
 }
@@ -212,7 +216,7 @@ pub unsafe extern "C" fn mp_pool_join(pool: *mut mp_pool, timeout: mp_timeout) -
 pub unsafe extern "C" fn mp_pool_free(pool: *mut mp_pool) -> mp_status {
     guard("mp_pool_free", || {
         if !pool.is_null() {
-            handle::object(pool)?.end();
+            handle::object(pool)?.end_with_helper();
         }
         handle::free_boxed(pool)
     })

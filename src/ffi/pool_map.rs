@@ -7,7 +7,7 @@ use super::pool::{mp_pool, mp_task_fn};
 use super::status::mp_status;
 use super::time::mp_timeout;
 use crate::error::{Error, Result, Status, fail};
-use crate::pool::{self, MapOptions, Pool, Work};
+use crate::pool::{self, MapOptions, Plan, Pool, Work};
 use crate::shm::Data;
 use crate::time::{Deadline, FOREVER};
 use core::ffi::{c_int, c_uint, c_void};
@@ -201,25 +201,16 @@ pub unsafe extern "C" fn mp_pool_map(
         // SAFETY: C's promise for its arguments, as the header gives it.
         let options = unsafe { self::options(options, DEFAULTS) }?;
         let pool = handle::object(pool)?;
-        if n > 0 && (r#in.is_null() || out.is_null()) {
-            fail!(Invalid, "{} is NULL, and there are {n} items", if r#in.is_null() { "in" } else { "out" });
-        }
-        if n > isize::MAX as usize / size_of::<mp_bytes>() {
-            fail!(Invalid, "{n} items are more than memory can hold");
+        if n > 0 && out.is_null() {
+            fail!(Invalid, "out is NULL, and there are {n} items");
         }
         // SAFETY: as above; where n is 0 the pointers are not used.
-        let (input, output): (&[mp_bytes], &mut [*mut mp_buffer]) = unsafe {
-            match n {
-                0 => (&[], &mut []),
-                _ => (std::slice::from_raw_parts(r#in, n), std::slice::from_raw_parts_mut(out, n)),
-            }
+        let (input, output): (_, &mut [*mut mp_buffer]) = unsafe {
+            let input = items(r#in, n)?;
+            (input, if n == 0 { &mut [] } else { std::slice::from_raw_parts_mut(out, n) })
         };
         // Whatever happens, each place holds a handle or NULL.
         output.fill(std::ptr::null_mut());
-        for item in input {
-            // SAFETY: as above: each item's bytes are there.
-            unsafe { guard::bytes(item.data, item.len) }?;
-        }
         // SAFETY: as above.
         let statuses = unsafe { self::statuses(&options, n) };
         let mut work = Strings { input, output, statuses };
@@ -250,7 +241,7 @@ pub unsafe extern "C" fn mp_pool_apply(
 ) -> mp_status {
     guard("mp_pool_apply", || {
         // SAFETY: C's promise for its arguments, as the header gives it.
-        let options = unsafe { self::options(options, APPLY_DEFAULTS) }?;
+        let options = unsafe { apply_options(options) }?;
         let pool = handle::object(pool)?;
         // SAFETY: as above.
         unsafe { guard::bytes(data, len) }?;
@@ -258,14 +249,6 @@ pub unsafe extern "C" fn mp_pool_apply(
         let input = [mp_bytes { data, len }];
         let output = std::slice::from_mut(&mut answer);
         let mut work = Strings { input: &input, output, statuses: &mut [] };
-        let options = mp_map_options {
-            chunk: 1,
-            timeout: options.timeout,
-            retries: options.retries,
-            time_limit: options.time_limit,
-            grace: options.grace,
-            ..DEFAULTS
-        };
         map(&pool, function, user, &options, 1, &mut work)?;
         if result.is_null() {
             return handle::free_boxed(answer);
@@ -284,20 +267,80 @@ fn map(
     n: usize,
     work: &mut dyn Work,
 ) -> Result<Status> {
-    let Some(function) = function else { fail!(Invalid, "function is NULL") };
-    let apart = options.run_all || options.retries > 0 || options.time_limit != FOREVER;
-    let plan = pool::plan(
-        (function as usize as u64, user as usize as u64),
-        pool.chunk(options.chunk, n, apart),
-        options.run_all,
-        options.retries,
-        (options.time_limit, options.grace),
-    );
+    let plan = plan(pool, function, user, options, n)?;
     // SAFETY: the function is the caller's, called in its own thread with what its type promises.
     let tell = |done| options.progress.is_none_or(|f| unsafe { f(done, n, options.progress_user) } == 0);
     let options = MapOptions { plan, deadline: Deadline::after(options.timeout), progress: &tell };
     pool.map(n, work, &options)?;
     Ok(Status::Ok)
+}
+
+/// What is to be done with each of n items.
+pub(super) fn plan(
+    pool: &Pool,
+    function: mp_task_fn,
+    user: *mut c_void,
+    options: &mp_map_options,
+    n: usize,
+) -> Result<Plan> {
+    let Some(function) = function else { fail!(Invalid, "function is NULL") };
+    let apart = options.run_all || options.retries > 0 || options.time_limit != FOREVER;
+    Ok(pool::plan(
+        (function as usize as u64, user as usize as u64),
+        pool.chunk(options.chunk, n, apart),
+        options.run_all,
+        options.retries,
+        (options.time_limit, options.grace),
+    ))
+}
+
+/// The caller's options, or the defaults.
+///
+/// # Safety
+/// As the header says.
+pub(super) unsafe fn map_options(options: *const mp_map_options) -> Result<mp_map_options> {
+    // SAFETY: the caller's promise.
+    unsafe { self::options(options, DEFAULTS) }
+}
+
+/// Those of a single call, as a map's.
+///
+/// # Safety
+/// As the header says.
+pub(super) unsafe fn apply_options(options: *const mp_apply_options) -> Result<mp_map_options> {
+    // SAFETY: the caller's promise.
+    let options = unsafe { self::options(options, APPLY_DEFAULTS) }?;
+    Ok(mp_map_options {
+        chunk: 1,
+        timeout: options.timeout,
+        retries: options.retries,
+        time_limit: options.time_limit,
+        grace: options.grace,
+        ..DEFAULTS
+    })
+}
+
+/// The items of a map over byte strings, each of which has its bytes.
+///
+/// # Safety
+/// There are n of them, each with its bytes, or the pointer is NULL.
+pub(super) unsafe fn items<'a>(items: *const mp_bytes, n: usize) -> Result<&'a [mp_bytes]> {
+    if n == 0 {
+        return Ok(&[]);
+    }
+    if items.is_null() {
+        fail!(Invalid, "in is NULL, and there are {n} items");
+    }
+    if n > isize::MAX as usize / size_of::<mp_bytes>() {
+        fail!(Invalid, "{n} items are more than memory can hold");
+    }
+    // SAFETY: the caller's promise.
+    let items = unsafe { std::slice::from_raw_parts(items, n) };
+    for item in items {
+        // SAFETY: as above.
+        unsafe { guard::bytes(item.data, item.len) }?;
+    }
+    Ok(items)
 }
 
 /// The places for the items' statuses. What is not done is cancelled.

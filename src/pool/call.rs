@@ -85,7 +85,6 @@ impl Call {
     }
 
     /// What has not gone out never does.
-    #[allow(dead_code)]
     pub(super) fn give_up(&mut self) {
         self.left.clear();
     }

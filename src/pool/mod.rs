@@ -11,20 +11,27 @@
 //! | [`call`]            | items that go out as tasks and come back as results                      |
 //! | [`client`]          | a thread of the owner that waits for tasks                               |
 //! | [`map`], [`imap`]   | calls that their callers' threads drive                                  |
+//! | [`helper`]          | the thread that drives the others, with [`batch`] and [`answer`]         |
 #![forbid(unsafe_code)]
 
+mod answer;
+mod batch;
 mod call;
 mod client;
 mod crew;
 mod dispatch;
+mod helper;
 mod imap;
 mod map;
 mod running;
 mod task;
 mod worker;
 
+pub(crate) use answer::{Answer, Settled, Until, Value, earliest, wait_for};
+pub(crate) use batch::Batch;
 pub(crate) use call::{Plan, Work};
 pub(crate) use crew::serve;
+pub(crate) use helper::{Callback, Request};
 pub(crate) use imap::{Imap, Source};
 pub(crate) use map::MapOptions;
 pub(crate) use running::Running;
@@ -33,12 +40,13 @@ pub(crate) use worker::Call;
 use crate::error::{Result, fail};
 use crate::process::Method;
 use crate::shm::{self, AHEAD, BytesBlock, Entry, Kind, PoolArea, PoolBlock};
-use crate::sys::cpu;
+use crate::sys::{cpu, signals};
 use crate::time::Deadline;
 use crew::Agency;
 use dispatch::{Dispatcher, Limit};
+use helper::Helper;
 use std::sync::atomic::{AtomicU8, AtomicUsize, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 /// More workers than this are taken for a mistake.
@@ -66,6 +74,8 @@ pub(crate) struct PoolOptions<'a> {
     pub(crate) most_memory: u64,
     /// What the workers' names begin with.
     pub(crate) prefix: Option<String>,
+    /// Dead workers are replaced also while there is nothing to do.
+    pub(crate) watch: bool,
 }
 
 /// What a pool still does.
@@ -92,12 +102,15 @@ pub(crate) struct Pool {
     state: AtomicU8,
     /// Iterators that are not at their end.
     imaps: AtomicUsize,
+    helper: Helper,
+    /// The helper looks after the pool also while it has nothing to do.
+    is_watched: bool,
     entry: Entry,
 }
 
 impl Pool {
     /// Starts the workers.
-    pub(crate) fn new(options: PoolOptions<'_>, call: Call) -> Result<Self> {
+    pub(crate) fn new(options: PoolOptions<'_>, call: Call) -> Result<Arc<Self>> {
         let workers = match options.workers {
             0 => cpu::usable().min(MOST_WORKERS),
             workers => workers,
@@ -124,10 +137,13 @@ impl Pool {
             dispatcher: Mutex::new(Dispatcher::new(agency, tasks)),
             state: AtomicU8::new(State::Runs as u8),
             imaps: AtomicUsize::new(0),
+            helper: Helper::default(),
+            is_watched: options.watch,
             entry: object.entry,
         };
         // Where one cannot be started, dropping the pool ends those that were.
         let shared = area.shared();
+        shared.mask.store(signals::mask(), Ordering::Relaxed);
         shared.most_tasks.store(options.most_tasks, Ordering::Relaxed);
         shared.most_memory.store(options.most_memory, Ordering::Relaxed);
         let mut dispatcher = pool.dispatcher();
@@ -144,6 +160,10 @@ impl Pool {
         }
         dispatcher.hire_all(workers)?;
         drop(dispatcher);
+        let pool = Arc::new(pool);
+        if pool.is_watched {
+            pool.watch()?;
+        }
         Ok(pool)
     }
 
@@ -192,6 +212,7 @@ impl Pool {
     /// Waits until the workers of a closed pool are gone.
     pub(crate) fn join(&self, deadline: Deadline) -> Result<()> {
         const SLICE: Duration = Duration::from_millis(20);
+        let shared = self.area.shared();
         if !self.is_closed() {
             fail!(State, "the pool still takes calls: close it, or terminate it, first");
         }
@@ -199,22 +220,21 @@ impl Pool {
             fail!(State, "an iterator of the pool is not at its end: take what it has, or free it, first");
         }
         loop {
-            let mut dispatcher = self.dispatcher();
-            if dispatcher.are_gone() {
+            let must_leave = || (shared.stop.load(Ordering::Acquire) != 0).then_some(());
+            // Only then a worker that is gone is not replaced.
+            if must_leave().is_some() && self.dispatcher().are_gone() {
                 return Ok(());
             }
             if deadline.is_over() {
                 fail!(Timeout, "the pool's workers were not gone in time");
             }
             let slice = SLICE.min(deadline.remaining());
-            if self.area.shared().stop.load(Ordering::Acquire) != 0 {
-                dispatcher.await_an_end(slice);
-                continue;
+            if must_leave().is_some() {
+                self.dispatcher().await_an_end(slice);
+            } else {
+                let until = Deadline::At(Instant::now() + slice);
+                let _ = shared.bell.wait(&shm::ThisTree, until, true, must_leave, || Ok::<(), ()>(()));
             }
-            drop(dispatcher);
-            let look = || (self.area.shared().stop.load(Ordering::Acquire) != 0).then_some(());
-            let until = Deadline::At(Instant::now() + slice);
-            let _ = self.area.shared().bell.wait(&shm::ThisTree, until, true, look, || Ok::<(), ()>(()));
         }
     }
 
@@ -228,6 +248,14 @@ impl Pool {
         shared.stop.store(1, Ordering::Release);
         self.dispatcher().dismiss_all();
         shared.bell.notify::<shm::ThisTree>(i32::MAX);
+    }
+}
+
+impl Pool {
+    /// The same, and waits for the callback that may be running.
+    pub(crate) fn end_with_helper(&self) {
+        self.end();
+        self.helper.join();
     }
 }
 

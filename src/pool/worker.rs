@@ -13,7 +13,7 @@ use super::task::{self, Frames, Outcome, Phase, Stage, TaskState};
 use crate::park::{Owner, Tree, Wait};
 use crate::process::{self, Target};
 use crate::shm::{self, AHEAD, Data, PoolArea, TARGETS, TaskSlot, ThisTree};
-use crate::sys::{clock, code, memory};
+use crate::sys::{clock, code, memory, signals};
 use crate::time::Deadline;
 use std::collections::HashMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -108,6 +108,7 @@ impl Worker {
     fn initialize(&mut self) -> Result<(), Leave> {
         let me = self.area.worker(self.number.into());
         let shared = self.area.shared();
+        signals::take_mask(shared.mask.load(Ordering::Relaxed));
         let word = shared.initializer.load(Ordering::Relaxed);
         if word != 0 {
             Phase::Initializing.put(me);

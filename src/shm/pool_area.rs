@@ -34,6 +34,8 @@ pub(crate) struct Shared {
     /// After so many tasks, or once it has grown by so many bytes, a worker leaves; 0 for never.
     pub(crate) most_tasks: AtomicU64,
     pub(crate) most_memory: AtomicU64,
+    /// The signals that a worker has blocked: whichever thread starts it, it is as if the pool's maker had.
+    pub(crate) mask: AtomicU64,
 }
 
 /// A worker's private pair of rings. Each is written by one process: `tail` by who puts, `head` by who takes.

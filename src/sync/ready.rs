@@ -160,7 +160,8 @@ fn help() -> Result<()> {
         bells.shake(number);
         return Ok(());
     }
-    thread::start_helper("mp-watch", serve).inspect_err(|_| KNOWN.with(|known| known.helped = false))
+    let started = thread::spawn_quietly(c"libmp-watch", serve);
+    started.map(drop).inspect_err(|_| KNOWN.with(|known| known.helped = false))
 }
 
 /// The helper's life.

@@ -79,6 +79,30 @@ pub(crate) fn unblock_for_worker() -> Result<()> {
     pthread_sigmask(SigmaskHow::SIG_UNBLOCK, Some(&mask), None).map_err(os("cannot unblock SIGTERM"))
 }
 
+/// The calling thread's mask: a bit for each signal that is blocked.
+pub(crate) fn mask() -> u64 {
+    // SAFETY: all zero is a valid set; it is only asked for.
+    unsafe {
+        let mut set: libc::sigset_t = std::mem::zeroed();
+        libc::pthread_sigmask(libc::SIG_BLOCK, std::ptr::null(), &raw mut set);
+        (1..=64).filter(|&s| libc::sigismember(&raw const set, s) == 1).fold(0, |m, s| m | 1 << (s - 1))
+    }
+}
+
+/// In a worker: the mask of the thread that made its pool, but for what ends a worker, and what must not wait to be
+/// ignored.
+pub(crate) fn take_mask(mask: u64) {
+    let mask = mask & !(1 << (SIGTERM - 1)) & !(1 << (SIGINT - 1));
+    // SAFETY: all zero is a valid set, and the numbers are ones that it has room for.
+    unsafe {
+        let mut set: libc::sigset_t = std::mem::zeroed();
+        for signal in (1..=64).filter(|s| mask >> (s - 1) & 1 != 0) {
+            libc::sigaddset(&raw mut set, signal);
+        }
+        libc::pthread_sigmask(libc::SIG_SETMASK, &raw const set, std::ptr::null_mut());
+    }
+}
+
 /// "SIGKILL" for 9; the number where the name is unknown.
 pub(crate) fn name(signal: i32) -> String {
     Signal::try_from(signal).map_or_else(|_| format!("signal {signal}"), |s| s.as_str().to_owned())

@@ -1,8 +1,11 @@
-//! A number for each thread, and how many there are.
+//! A number for each thread, how many there are, and threads of the library's own.
 
+use super::signals;
 use crate::error::{Error, Result};
 use std::cell::Cell;
+use std::ffi::CStr;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::thread::{Builder, JoinHandle};
 
 static LAST: AtomicU32 = AtomicU32::new(0);
 
@@ -48,26 +51,12 @@ fn first(number: &Cell<u32>) -> u32 {
     }
 }
 
-/// Helper threads of libmp's that run in this process.
-static HELPERS: AtomicU32 = AtomicU32::new(0);
-
-/// How many of this process's threads are libmp's own. A fork leaves them out.
-#[allow(dead_code, reason = "for the warning about threads at a fork")]
-pub(crate) fn helpers() -> u32 {
-    HELPERS.load(Ordering::Relaxed)
-}
-
-/// Runs something in a thread of libmp's own, which no signal handler of the host's runs in.
-pub(crate) fn start_helper(name: &str, work: impl FnOnce() + Send + 'static) -> Result<()> {
-    let held = super::signals::hold()?;
-    let began = std::thread::Builder::new().name(name.to_owned()).spawn(move || {
-        HELPERS.fetch_add(1, Ordering::Relaxed);
-        work();
-        HELPERS.fetch_sub(1, Ordering::Relaxed);
-    });
-    drop(held);
-    match began {
-        Ok(_) => Ok(()),
-        Err(e) => Err(Error::os(e.raw_os_error().unwrap_or(0), "cannot start a thread")),
-    }
+/// Runs something in a thread that takes no signals of the host's. Its name begins as all of them do.
+pub(crate) fn spawn_quietly(name: &CStr, body: impl FnOnce() + Send + 'static) -> Result<JoinHandle<()>> {
+    // Held back here, they are held back in a thread that begins meanwhile, for ever.
+    let _held = signals::hold()?;
+    Builder::new()
+        .name(name.to_string_lossy().into_owned())
+        .spawn(body)
+        .map_err(|e| Error::os(e.raw_os_error().unwrap_or(0), "no thread is to be had"))
 }

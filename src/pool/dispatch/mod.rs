@@ -75,7 +75,6 @@ pub(super) enum Back {
 
 /// A task that came back.
 pub(super) struct Arrival {
-    #[allow(dead_code)]
     pub(super) call: u64,
     pub(super) number: u32,
     pub(super) back: Back,
@@ -232,6 +231,16 @@ impl Dispatcher {
         }
         for number in 0..self.tasks.len() {
             let of_it = |a: &&mut Assigned| a.caller.is_some_and(|c| c.client == client);
+            let Some(assigned) = self.tasks[number].as_mut().filter(of_it) else { continue };
+            assigned.caller = None;
+            self.take_back(number);
+        }
+    }
+
+    /// Nobody waits for this call any more: what runs is left to run.
+    pub(super) fn abandon(&mut self, caller: Caller) {
+        for number in 0..self.tasks.len() {
+            let of_it = |a: &&mut Assigned| a.caller == Some(caller) && !a.back;
             let Some(assigned) = self.tasks[number].as_mut().filter(of_it) else { continue };
             assigned.caller = None;
             self.take_back(number);
@@ -406,6 +415,17 @@ impl Dispatcher {
     /// Whether other clients have mail, so that their threads must be woken.
     pub(super) fn others_have_mail(&self, client: u64) -> bool {
         self.clients.iter().any(|(&c, m)| c != client && !m.back.is_empty())
+    }
+
+    /// Whether anything is out that will come back.
+    pub(super) fn is_busy(&self) -> bool {
+        self.load.iter().any(|&load| load > 0)
+    }
+
+    /// Replaces who has died, while there is nothing to do.
+    pub(super) fn look_after(&mut self) {
+        self.stillborn = 0;
+        self.collect();
     }
 
     /// Whether anybody waits for anything.

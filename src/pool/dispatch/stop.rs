@@ -12,7 +12,6 @@ pub(in crate::pool) enum Why {
     /// It has run for as long as it may.
     Late,
     /// Its caller does not want it any more.
-    #[allow(dead_code)]
     Cancelled,
 }
 
@@ -119,7 +118,6 @@ impl Dispatcher {
     }
 
     /// Takes back what was not begun of a call, and asks the rest to stop. Gives the tasks that do not come back.
-    #[allow(dead_code)]
     pub(in crate::pool) fn cancel(&mut self, caller: Caller, grace: Duration) -> usize {
         let mut taken = 0;
         for number in 0..self.tasks.len() {
