@@ -198,6 +198,9 @@ static int no_source(mp_bytes *source_item, void *user)
     X(RESULT, mp_result_progress, (h, &out.size, NULL))                                            \
     X(RESULT, mp_result_cancel, (h, MP_NO_WAIT))                                                   \
     X(RESULT, mp_result_free, (h))                                                                 \
+    X(POOL, mp_pool_stats_get, (h, &pool_numbers))                                                 \
+    X(POOL, mp_pool_worker_stats, (h, 0, &worker_numbers))                                         \
+    X(POOL, mp_pool_describe, (h, text, sizeof text, &out.size))                                   \
     X(POOL, mp_pool_close, (h))                                                                    \
     X(POOL, mp_pool_terminate, (h))                                                                \
     X(POOL, mp_pool_join, (h, MP_NO_WAIT))                                                         \
@@ -215,6 +218,8 @@ static size_t size;
 static const mp_bytes bytes = {&in, sizeof in};
 static mp_buffer *result;
 static mp_imap *some_imap;
+static mp_pool_stats pool_numbers = MP_POOL_STATS;
+static mp_worker_stats worker_numbers = MP_WORKER_STATS;
 static mp_result *some_result;
 
 #define DEFINE(kind_, name, args)                                                                  \

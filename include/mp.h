@@ -4310,6 +4310,93 @@ mp_status mp_pool_map_array_async(mp_pool *pool,
                                   const mp_async_options *options,
                                   mp_result **result);
 
+/* ---- pool_stats ---------------------------------------------------------------------------------
+ *
+ * What a pool has done so far, and what it is at.
+ */
+
+/* What a pool has done, and does. */
+typedef struct mp_pool_stats {
+    /* sizeof(mp_pool_stats), set before the call. */
+    size_t size;
+    /* Workers that are there. */
+    uint64_t workers;
+    /* Tasks that were handed out and that no worker has begun. */
+    uint64_t queued;
+    /* Tasks that run. */
+    uint64_t running;
+    /* Tasks that came back, whatever of them. */
+    uint64_t done;
+    /* Those of them in which an item failed. */
+    uint64_t failed;
+    /* Tasks whose worker died. */
+    uint64_t died;
+    /* Tasks that were asked to stop, because of a limit, a timeout or mp_result_cancel. */
+    uint64_t stopped;
+    /* Workers that came in the place of others. */
+    uint64_t replaced;
+    /* Nanoseconds that all workers together have worked. */
+    uint64_t busy;
+} mp_pool_stats;
+
+/* What is in one worker's place. */
+typedef struct mp_worker_stats {
+    /* sizeof(mp_worker_stats), set before the call. */
+    size_t size;
+    /* The worker that is there; 0 where none is. */
+    int pid;
+    /* It runs a task. */
+    bool running;
+    /* Tasks that were done here, by it and by those before it. */
+    uint64_t tasks;
+    /* Nanoseconds that they took. */
+    uint64_t busy;
+} mp_worker_stats;
+
+/* mp_pool_stats s = MP_POOL_STATS; mp_worker_stats w = MP_WORKER_STATS; */
+#define MP_POOL_STATS { sizeof(mp_pool_stats), 0, 0, 0, 0, 0, 0, 0, 0, 0 }
+#define MP_WORKER_STATS { sizeof(mp_worker_stats), 0, false, 0, 0 }
+
+/* MP_POOL_STATS as a function. */
+mp_status mp_pool_stats_init(mp_pool_stats *stats);
+
+/* MP_WORKER_STATS as a function. */
+mp_status mp_worker_stats_init(mp_worker_stats *stats);
+
+/*
+ * What a pool has done and does, at any moment. Of what came back it knows what a call has looked
+ * at.
+ *
+ * stats: where the numbers go, as far as its size says; begun with MP_POOL_STATS.
+ *
+ * MP_ERR_INVALID: stats is NULL, or its size makes no sense.
+ * MP_ERR_STATE: the pool belongs to another process.
+ */
+mp_status mp_pool_stats_get(const mp_pool *pool, mp_pool_stats *stats);
+
+/*
+ * What is in one worker's place.
+ *
+ * worker: a number below that of mp_pool_workers.
+ * stats: where the numbers go, as far as its size says; begun with MP_WORKER_STATS.
+ *
+ * MP_ERR_INVALID: stats is NULL, or its size makes no sense, or the pool has no such place.
+ * MP_ERR_STATE: the pool belongs to another process.
+ */
+mp_status mp_pool_worker_stats(const mp_pool *pool, size_t worker, mp_worker_stats *stats);
+
+/*
+ * Describes the pool as "<Pool state=RUN pool_size=4>"; the other states are CLOSE and TERMINATE.
+ *
+ * text: room for size bytes; may be NULL where size is 0.
+ * needed: how many bytes the text takes, its zero included, goes here; may be NULL.
+ *
+ * MP_ERR_TOO_SMALL: it takes more than size bytes; text is as it was.
+ * MP_ERR_INVALID: text is NULL, and size is not 0.
+ * MP_ERR_STATE: the pool belongs to another process.
+ */
+mp_status mp_pool_describe(const mp_pool *pool, char *text, size_t size, size_t *needed);
+
 /* ---- task ---------------------------------------------------------------------------------------
  *
  * In a worker: the item that the task's function is called for.

@@ -195,3 +195,30 @@ pub(super) unsafe fn write_to<T>(place: *mut T, value: T) {
         unsafe { place.write(value) };
     }
 }
+
+/// Fills a struct whose first member is its size, as far as the caller's version of it goes.
+///
+/// # Safety
+/// `place` is NULL, or its first member is there and says how much else is.
+pub(super) unsafe fn fill<T: Copy>(
+    place: *mut T,
+    name: &str,
+    make: impl FnOnce(usize) -> Result<T>,
+) -> Result<()> {
+    // SAFETY: the caller's promise.
+    let size = *unsafe { inout(place.cast::<usize>(), name) }?;
+    if size < size_of::<usize>() || size > 4096 {
+        let text = format!("the size in {name} is {size}: begin it with its initialiser");
+        return Err(Error::new(Status::Invalid, text));
+    }
+    let full = make(size)?;
+    // SAFETY: as above; what the caller's version does not have is not written.
+    unsafe {
+        std::ptr::copy_nonoverlapping(
+            (&raw const full).cast::<u8>(),
+            place.cast::<u8>(),
+            size.min(size_of::<T>()),
+        );
+    }
+    Ok(())
+}

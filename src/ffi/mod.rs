@@ -46,6 +46,7 @@ pub mod pool_map;
 pub mod imap;
 pub mod result;
 pub mod pool_async;
+pub mod pool_stats;
 pub mod task;
 pub mod log;
 pub mod stats;

@@ -2,7 +2,7 @@
 
 use super::guard::{guard, joined};
 use super::status::mp_status;
-use crate::error::{Error, Status};
+use crate::error::Status;
 use crate::shm;
 
 /// Exact at some moment during the call.
@@ -64,35 +64,22 @@ const EMPTY: mp_stats = mp_stats {
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn mp_stats_get(stats: *mut mp_stats) -> mp_status {
     guard("mp_stats_get", || {
-        // SAFETY: C's promise: stats is NULL, or its first member is there and says how much else is.
-        let size = unsafe { super::guard::inout(stats.cast::<usize>(), "stats") }?;
-        let size = *size;
-        if size < size_of::<usize>() || size > 4096 {
-            return Err(Error::new(
-                Status::Invalid,
-                format!("the size in stats is {size}: begin it with MP_STATS"),
-            ));
-        }
-        joined()?;
-        let now = shm::stats();
-        let full = mp_stats {
-            size,
-            processes: now.processes,
-            blocks: now.blocks,
-            bytes_reserved: now.reserved,
-            bytes_used: now.used,
-            rescued: now.rescued,
-            owner_deaths: now.owner_deaths,
-            sweeps: now.sweeps,
+        let look = |size| {
+            joined()?;
+            let now = shm::stats();
+            Ok(mp_stats {
+                size,
+                processes: now.processes,
+                blocks: now.blocks,
+                bytes_reserved: now.reserved,
+                bytes_used: now.used,
+                rescued: now.rescued,
+                owner_deaths: now.owner_deaths,
+                sweeps: now.sweeps,
+            })
         };
-        // SAFETY: as above; what the caller's version does not have is not written.
-        unsafe {
-            std::ptr::copy_nonoverlapping(
-                (&raw const full).cast::<u8>(),
-                stats.cast::<u8>(),
-                size.min(size_of::<mp_stats>()),
-            );
-        }
+        // SAFETY: C's promise: stats is NULL, or its first member is there and says how much else is.
+        unsafe { super::guard::fill(stats, "stats", look) }?;
         Ok(Status::Ok)
     })
 }

@@ -72,6 +72,10 @@ impl Hired {
         confirm_worker(self.method, &self.process)
     }
 
+    pub(super) fn pid(&self) -> u32 {
+        self.process.pid
+    }
+
     /// Waits for its end, or for a signal, that long.
     pub(super) fn wait(&self, limit: Duration) {
         self.process.wait(limit);

@@ -24,6 +24,7 @@ mod helper;
 mod imap;
 mod map;
 mod running;
+mod stats;
 mod task;
 mod worker;
 

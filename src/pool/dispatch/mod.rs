@@ -4,7 +4,7 @@ mod roll;
 mod stop;
 
 use super::crew::{self, Agency, Hired};
-use super::task::{self, Phase, Stage, TaskState, ticket};
+use super::task::{self, Outcome, Phase, Stage, TaskState, ticket};
 use super::worker::DESCRIBED;
 use crate::error::{Error, Result, fail};
 use crate::process::{self, Method, Target};
@@ -92,12 +92,16 @@ struct Mail {
 
 /// Counters since the pool was made.
 #[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Counts {
-    pub(super) sent: u64,
-    pub(super) done: u64,
-    pub(super) died: u64,
-    pub(super) stopped: u64,
-    pub(super) hired: u64,
+pub(crate) struct Counts {
+    /// Tasks that came back, and those of them in which an item failed.
+    pub(crate) done: u64,
+    pub(crate) failed: u64,
+    /// Tasks whose worker died.
+    pub(crate) died: u64,
+    /// Tasks that were asked to stop.
+    pub(crate) stopped: u64,
+    /// Workers that came in the place of others.
+    pub(crate) replaced: u64,
 }
 
 /// Everything that is private to the owner.
@@ -298,7 +302,6 @@ impl Dispatcher {
             self.watch(number);
         }
         self.load[usize::from(worker)] += 1;
-        self.counts.sent += 1;
         slot.begun.store(0, Ordering::Relaxed);
         TaskState { turn, worker: 0, stage: Stage::Queued }.put(slot);
         let to = self.area.worker(worker.into());
@@ -386,8 +389,10 @@ impl Dispatcher {
         match back {
             Back::Done => {
                 self.stillborn = 0;
+                let slot = self.area.task(number as usize);
                 self.counts.done += 1;
-                let spent = self.area.task(number as usize).spent.load(Ordering::Relaxed).max(1);
+                self.counts.failed += u64::from(Outcome::of(slot) != Outcome::Ok);
+                let spent = slot.spent.load(Ordering::Relaxed).max(1);
                 self.pace = if self.pace == 0 { spent } else { (self.pace * 7 + spent) / 8 };
             }
             Back::Died(_) => self.counts.died += 1,
@@ -455,9 +460,18 @@ impl Dispatcher {
         if self.watched.is_empty() { round } else { round.min(self.next_look) }
     }
 
-    #[allow(dead_code)]
     pub(super) fn counts(&self) -> Counts {
         self.counts
+    }
+
+    /// Of the tasks that are out.
+    pub(super) fn numbers(&self) -> impl Iterator<Item = usize> + '_ {
+        (0..self.tasks.len()).filter(|&number| self.tasks[number].is_some_and(|a| !a.back))
+    }
+
+    /// Of the worker in this place; 0: none is there.
+    pub(super) fn pid(&self, worker: usize) -> u32 {
+        self.crew.get(worker).and_then(Option::as_ref).map_or(0, Hired::pid)
     }
 
     /// Why nothing will come back any more, if that is so.

@@ -67,7 +67,7 @@ impl Dispatcher {
         match self.agency.hire(worker) {
             Ok(hired) => match hired.confirm() {
                 Ok(()) => {
-                    self.counts.hired += 1;
+                    self.counts.replaced += 1;
                     return Some(hired);
                 }
                 Err(e) => {
