@@ -201,6 +201,7 @@ static int no_source(mp_bytes *source_item, void *user)
     X(POOL, mp_pool_stats_get, (h, &pool_numbers))                                                 \
     X(POOL, mp_pool_worker_stats, (h, 0, &worker_numbers))                                         \
     X(POOL, mp_pool_describe, (h, text, sizeof text, &out.size))                                   \
+    X(POOL, mp_pool_shutdown, (h, true, MP_NO_WAIT))                                               \
     X(POOL, mp_pool_close, (h))                                                                    \
     X(POOL, mp_pool_terminate, (h))                                                                \
     X(POOL, mp_pool_join, (h, MP_NO_WAIT))                                                         \

@@ -442,6 +442,54 @@ TEST(stop, priorities)
     CHECK_OK(mp_pool_free(pool));
 }
 
+/* ---- as an executor ---- */
+
+TEST(stop, shutdown_does_what_is_pending)
+{
+    mp_pool *pool = pool_new(2);
+    mp_result *results[20];
+    size_t i;
+
+    for (i = 0; i < COUNT(results); i++)
+        results[i] = begin(pool, NAP, 10, NULL);
+    CHECK_OK(mp_pool_shutdown(pool, false, MP_FOREVER));
+    for (i = 0; i < COUNT(results); i++) {
+        CHECK_OK(mp_result_get(results[i], MP_NO_WAIT, NULL));
+        CHECK_OK(mp_result_free(results[i]));
+    }
+    CHECK_STATUS(mp_pool_apply(pool, square, NULL, &i, sizeof i, NULL, NULL), MP_ERR_STATE);
+    CHECK_OK(mp_pool_free(pool));
+}
+
+/* What runs goes on to its end; what waits never begins. */
+TEST(stop, shutdown_cancels_what_is_pending)
+{
+    mp_map_options o = MP_MAP_OPTIONS;
+    mp_pool *pool = pool_new(1);
+    mp_result *running = begin(pool, NAP, 200, NULL), *results[20], *map;
+    order in[50];
+    size_t i;
+
+    CHECK(wait_until(runs_one, pool));
+    for (i = 0; i < COUNT(results); i++)
+        results[i] = begin(pool, QUICK, 10, NULL);
+    memset(in, 0, sizeof in);
+    o.chunk = 1;
+    CHECK_OK(mp_pool_map_array_async(pool, obeys, NULL, in, sizeof *in, COUNT(in), 8, &o, NULL, &map));
+    CHECK_STATUS(mp_pool_shutdown(pool, true, MP_NO_WAIT), MP_ERR_TIMEOUT);
+    CHECK_OK(mp_pool_shutdown(pool, true, MP_FOREVER));
+    CHECK_OK(mp_result_get(running, MP_NO_WAIT, NULL));
+    for (i = 0; i < COUNT(results); i++) {
+        CHECK_SENTENCE(mp_result_get(results[i], MP_FOREVER, NULL), MP_ERR_CANCELLED, "shut down");
+        CHECK_OK(mp_result_free(results[i]));
+    }
+    CHECK_STATUS(mp_result_get(map, MP_FOREVER, NULL), MP_ERR_CANCELLED);
+    CHECK_INT(stats_of(pool).done, 1);
+    CHECK_OK(mp_result_free(map));
+    CHECK_OK(mp_result_free(running));
+    CHECK_OK(mp_pool_free(pool));
+}
+
 /* ---- numbers ---- */
 
 TEST(stop, statistics)

@@ -3801,6 +3801,18 @@ mp_status mp_pool_terminate(mp_pool *pool);
 mp_status mp_pool_join(mp_pool *pool, mp_timeout timeout);
 
 /*
+ * Closes the pool and waits until all calls are over and the workers are gone: how a pool that is
+ * used as an executor comes to its end.
+ *
+ * cancel_pending: asynchronous calls of which no worker has begun anything come back as
+ *     MP_ERR_CANCELLED. Without it they are done, too.
+ * timeout: nanoseconds to wait.
+ *
+ * Returns what mp_pool_join returns; MP_ERR_TIMEOUT leaves the pool closed.
+ */
+mp_status mp_pool_shutdown(mp_pool *pool, bool cancel_pending, mp_timeout timeout);
+
+/*
  * Terminates the pool, see mp_pool_terminate, and frees it. NULL is fine.
  *
  * MP_ERR_STATE: the pool belongs to another process.

@@ -209,6 +209,26 @@ pub unsafe extern "C" fn mp_pool_join(pool: *mut mp_pool, timeout: mp_timeout) -
     })
 }
 
+/// Closes the pool and waits until all calls are over and the workers are gone: how a pool that is
+/// used as an executor comes to its end.
+///
+/// cancel_pending: asynchronous calls of which no worker has begun anything come back as
+///     MP_ERR_CANCELLED. Without it they are done, too.
+/// timeout: nanoseconds to wait.
+///
+/// Returns what mp_pool_join returns; MP_ERR_TIMEOUT leaves the pool closed.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn mp_pool_shutdown(
+    pool: *mut mp_pool,
+    cancel_pending: bool,
+    timeout: mp_timeout,
+) -> mp_status {
+    guard("mp_pool_shutdown", || {
+        handle::object(pool)?.shut_down(cancel_pending, Deadline::after(timeout))?;
+        Ok(Status::Ok)
+    })
+}
+
 /// Terminates the pool, see mp_pool_terminate, and frees it. NULL is fine.
 ///
 /// MP_ERR_STATE: the pool belongs to another process.

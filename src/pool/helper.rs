@@ -58,6 +58,8 @@ struct Inbox {
     client: Option<Arc<Client>>,
     fresh: Vec<Job>,
     cancels: Vec<(u64, Duration)>,
+    /// Calls of which nothing was begun shall never be.
+    drop_pending: bool,
     last: u64,
     thread: Option<JoinHandle<()>>,
     /// The thread has ended, and nobody looks here any more.
@@ -134,6 +136,12 @@ impl Pool {
         Ok(())
     }
 
+    /// Cancels every asynchronous call of which nothing was begun.
+    pub(super) fn cancel_pending(&self) {
+        self.helper.inbox().drop_pending = true;
+        self.wake_helper();
+    }
+
     fn wake_helper(&self) {
         self.helper.flag.store(true, Ordering::Release);
         self.area.shared().bell.notify::<crate::shm::ThisTree>(i32::MAX);
@@ -173,6 +181,7 @@ fn run(pool: &Arc<Pool>) {
         helper.flag.store(false, Ordering::SeqCst);
         let mut inbox = helper.inbox();
         let (fresh, cancels) = (std::mem::take(&mut inbox.fresh), std::mem::take(&mut inbox.cancels));
+        let drop_pending = std::mem::take(&mut inbox.drop_pending);
         if fresh.is_empty() && desk.jobs.is_empty() {
             let client = inbox.client.take();
             inbox.over = pool.has_ended();
@@ -195,6 +204,9 @@ fn run(pool: &Arc<Pool>) {
         let heard = client.heard();
         let until = match client.dispatcher() {
             Ok(mut dispatcher) => {
+                if drop_pending {
+                    desk.drop_pending(&mut dispatcher);
+                }
                 desk.work(pool, &client, &mut dispatcher, &cancels);
                 let until = dispatcher.next_look();
                 client.leave(dispatcher);
@@ -319,6 +331,20 @@ impl Desk {
         self.queue.remove(&(Reverse(job.priority), key));
         if job.call.is_over() {
             self.over.push(key);
+        }
+    }
+
+    /// Calls of which no worker has begun anything are over.
+    fn drop_pending(&mut self, dispatcher: &mut Dispatcher) {
+        for (&key, job) in &mut self.jobs {
+            let begun = job.call.done > 0 || job.call.is_over() || !dispatcher.take_all_back(job.call.caller);
+            if !begun {
+                job.error.get_or_insert_with(|| Error::new(Status::Cancelled, "the pool was shut down"));
+                job.call.give_up();
+                job.call.open = 0;
+                self.queue.remove(&(Reverse(job.priority), key));
+                self.over.push(key);
+            }
         }
     }
 

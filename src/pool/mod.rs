@@ -239,6 +239,15 @@ impl Pool {
         }
     }
 
+    /// Closes, cancels what was not begun if that is wanted, and joins.
+    pub(crate) fn shut_down(&self, cancel_pending: bool, deadline: Deadline) -> Result<()> {
+        self.close();
+        if cancel_pending {
+            self.cancel_pending();
+        }
+        self.join(deadline)
+    }
+
     /// Ends the workers at once: idle ones leave, busy ones are terminated. Calls that other threads wait for
     /// are cancelled.
     pub(crate) fn end(&self) {

@@ -251,6 +251,18 @@ impl Dispatcher {
         }
     }
 
+    /// Takes a call back of which at most one task is out; false if that was begun, or if there are more.
+    pub(super) fn take_all_back(&mut self, caller: Caller) -> bool {
+        let mut out = self.numbers().filter(|&n| self.tasks[n].is_some_and(|a| a.caller == Some(caller)));
+        let (first, second) = (out.next(), out.next());
+        drop(out);
+        match (first, second) {
+            (None, _) => true,
+            (Some(number), None) => self.take_back(number),
+            (Some(_), Some(_)) => false,
+        }
+    }
+
     /// Takes back a task that nobody has begun; false if somebody has.
     fn take_back(&mut self, number: usize) -> bool {
         let slot = self.area.task(number);
