@@ -235,7 +235,7 @@ static void kill_200(mix m)
     mp_array *a;
     board *b;
 
-    o.bytes = m.ring;
+    o.ring = m.ring;
     o.maxsize = m.maxsize;
     CHECK_OK(mp_queue_new(&q, &o));
     CHECK_OK(mp_array_new(&a, MP_UINT8, sizeof *b, NULL, NULL));

@@ -309,6 +309,121 @@ static int get_too_small(void)
 OPERATION_WITH(queue_get_too_small, two_are_in, first_use, get_too_small, got_nothing,
                .want = MP_ERR_TOO_SMALL)
 
+/* ---- rings that hang on each other ---- */
+
+enum { ENDS = 2048 };
+
+/* The next message needs another ring. */
+static void ring_is_full(void)
+{
+    CHECK_OK(mp_queue_new(&q, NULL));
+    first = last = 0;
+    while ((last + 1) * 200 < ENDS - 16)
+        put_now(192);
+    victims_length = 100;
+}
+
+OPERATION(queue_put_into_another_ring, ring_is_full, fill, put_it, put_or_not)
+
+/* The spare one. */
+static void ring_is_spare(void)
+{
+    int i;
+
+    CHECK_OK(mp_queue_new(&q, NULL));
+    first = last = 0;
+    for (i = 0; i < 60; i++)
+        put_now(15000);
+    while (first < last)
+        get_now();
+    first = last = 0;
+    while (last < 60 && (last < 30 || queue_size(q) < 43))
+        put_now(15000);
+    victims_length = 15000;
+}
+
+OPERATION(queue_put_into_a_ring_again, ring_is_spare, fill, put_it, put_or_not)
+
+/* The oldest message is in the next ring. */
+static void behind_a_link(void)
+{
+    ring_is_full();
+    put_now(100);
+    put_now(5);
+    while (lengths[first] == 192)
+        get_now();
+}
+
+OPERATION(queue_get_from_the_next_ring, behind_a_link, first_use, get_it, got_or_not)
+
+/* ---- the end ---- */
+
+static int shut_down(void)
+{
+    return CHECK_CLEAN(mp_queue_shutdown(q, false));
+}
+
+static int cut_short(void)
+{
+    return CHECK_CLEAN(mp_queue_shutdown(q, true));
+}
+
+static bool is_shut(void)
+{
+    int s = mp_queue_put(q, "", 0, MP_NO_WAIT);
+
+    CHECK(s == MP_OK || s == MP_ERR_CLOSED);
+    if (s == MP_OK)
+        lengths[last++] = 0;
+    return s != MP_OK;
+}
+
+static void shut_or_not(outcome_of how)
+{
+    bool shut = is_shut();
+    size_t len;
+
+    CHECK(how == PERHAPS || shut == (how == DONE));
+    while (first < last && lengths[first] > 0)
+        get_now();
+    if (!shut) {
+        first = last - 1;
+        works();
+        return;
+    }
+    CHECK_STATUS(mp_queue_get(q, bytes, sizeof bytes, &len, NULL, MP_FOREVER), MP_ERR_CLOSED);
+    CHECK_OK(mp_queue_free(q));
+}
+
+/* Nothing is left, or all of it is. */
+static void cut_or_not(outcome_of how)
+{
+    bool shut = is_shut();
+    size_t len;
+
+    CHECK(how == PERHAPS || shut == (how == DONE));
+    if (!shut) {
+        while (first < last && lengths[first] > 0)
+            get_now();
+        works();
+        return;
+    }
+    CHECK_STATUS(mp_queue_get(q, bytes, sizeof bytes, &len, NULL, MP_FOREVER), MP_ERR_CLOSED);
+    CHECK_INT(queue_size(q), 0);
+    CHECK_OK(mp_queue_free(q));
+}
+
+static void in_two_rings(void)
+{
+    ring_is_full();
+    put_now(100);
+    put_now(20000);
+}
+
+OPERATION(queue_shutdown, in_two_rings, first_use, shut_down, shut_or_not)
+OPERATION(queue_shutdown_at_once, in_two_rings, first_use, cut_short, cut_or_not)
+OPERATION(queue_shutdown_at_once_of_a_ring, large_is_oldest, first_use, cut_short, cut_or_not)
+
 /* ---- somebody sleeps ---- */
 
 static pthread_t sleeper;

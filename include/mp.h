@@ -2474,34 +2474,42 @@ mp_status mp_shareable_list_free(mp_shareable_list *list);
  * queue, whatever becomes of who put it.
  */
 
-/* A queue of a fixed size. */
+/* A queue. */
 typedef struct mp_queue mp_queue;
 
 /* How a queue shall be. */
 typedef struct mp_queue_options {
     /* sizeof(mp_queue_options). */
     size_t size;
-    /*
-     * Bytes of its ring, 0 for 64 KiB; rounded up to a power of two, 256 at least and 1 GiB at
-     * most. A message takes its own length and 8 bytes, in steps of 8.
-     */
-    size_t bytes;
-    /* The most messages at a time; 0: as many as the ring holds, which always is a limit too. */
+    /* The most messages at a time; 0: no limit, that is 268435455. */
     size_t maxsize;
+    /* The most bytes of messages at a time, 0: no limit. */
+    size_t maxbytes;
+    /*
+     * 0: its memory grows with what is in it, and goes back to the kernel when that was got, but
+     * for 2 MiB. Otherwise the bytes of a ring of fixed size, which is a limit, too; rounded up
+     * to a power of two, 256 at least and 1 GiB at most. A message takes its own length and 8
+     * bytes there, in steps of 8. One of more than a quarter of the ring lies outside it; there
+     * are at most 16 such at a time, of together at most a MiB or the ring's bytes, whichever
+     * is more, and a longer one only by itself.
+     */
+    size_t ring;
 } mp_queue_options;
 
 /* The defaults: mp_queue_options o = MP_QUEUE_OPTIONS; */
-#define MP_QUEUE_OPTIONS { sizeof(mp_queue_options), 0, 0 }
+#define MP_QUEUE_OPTIONS { sizeof(mp_queue_options), 0, 0, 0 }
 
 /* MP_QUEUE_OPTIONS as a function. */
 mp_status mp_queue_options_init(mp_queue_options *options);
 
 /*
- * Makes an empty queue. It costs a KiB of shared memory and its ring, and no descriptor.
+ * Makes an empty queue, by default one without limits: where CPython has Queue and SimpleQueue,
+ * this is both. It costs 4.5 KiB of shared memory, or 1 KiB and its fixed ring, and no
+ * descriptor.
  *
  * queue: where the handle goes. options: NULL for the defaults.
  *
- * MP_ERR_INVALID: bytes is more than 1 GiB.
+ * MP_ERR_INVALID: ring is more than 1 GiB.
  * MP_ERR_NO_MEMORY: the shared segment, or the machine, has no room for so much.
  *
  * Fork: a child, also one that libmp did not make, uses the same queue through the same
@@ -2513,14 +2521,13 @@ mp_status mp_queue_new(mp_queue **queue, const mp_queue_options *options);
  * Copies a message into the queue, waiting for room for up to timeout. When this returns MP_OK
  * the message is there for consumers, and the caller may exit at once.
  *
- * data: may be NULL where len is 0. len: bytes. A message of more than a quarter of the ring
- *     lies outside it; there are at most 16 such at a time, of together at most a MiB or the
- *     ring's bytes, whichever is more, and a longer one only by itself.
+ * data: may be NULL where len is 0. len: bytes.
  * timeout: nanoseconds.
  *
  * MP_ERR_FULL: there was no room all the time.
- * MP_ERR_NO_MEMORY: the message does not fit into the ring, and the shared segment, or the
- *     machine, has no room for it.
+ * MP_ERR_CLOSED: the queue was shut down, or this handle closed, before or meanwhile.
+ * MP_ERR_INVALID: the message has more bytes than the queue's maxbytes.
+ * MP_ERR_NO_MEMORY: the shared segment, or the machine, has no room for the message.
  * MP_ERR_STATE: the queue's block was overwritten by a stray pointer.
  *
  * Threads: the messages of one thread come out in the order in which it put them. A call that
@@ -2536,8 +2543,7 @@ mp_status mp_queue_put(mp_queue *queue, const void *data, size_t len, mp_timeout
  *
  * timeout: nanoseconds.
  *
- * MP_ERR_FULL: there was no room all the time.
- * MP_ERR_STATE: the queue's block was overwritten by a stray pointer.
+ * MP_ERR_FULL, MP_ERR_CLOSED, MP_ERR_NO_MEMORY, MP_ERR_STATE: as mp_queue_put.
  */
 mp_status mp_queue_put_none(mp_queue *queue, mp_timeout timeout);
 
@@ -2551,6 +2557,8 @@ mp_status mp_queue_put_none(mp_queue *queue, mp_timeout timeout);
  * timeout: nanoseconds.
  *
  * MP_ERR_EMPTY: there was no message all the time.
+ * MP_ERR_CLOSED: the queue was shut down and has no more messages, or this handle was closed,
+ *     before or meanwhile.
  * MP_ERR_TOO_SMALL: the message does not fit into the buffer. It stays the oldest, and its
  *     length is in len.
  * MP_ERR_INVALID: the message is "none", and the pointer none is NULL. It stays the oldest.
@@ -2575,7 +2583,7 @@ mp_status mp_queue_get(mp_queue *queue,
  *     message "none".
  * timeout: nanoseconds.
  *
- * MP_ERR_EMPTY: there was no message all the time.
+ * MP_ERR_EMPTY, MP_ERR_CLOSED: as mp_queue_get.
  * MP_ERR_NO_MEMORY: there is no memory for the buffer. The message stays the oldest.
  * MP_ERR_STATE: the queue's block was overwritten by a stray pointer.
  */
@@ -2597,8 +2605,8 @@ mp_status mp_queue_size(const mp_queue *queue, size_t *size);
 mp_status mp_queue_empty(const mp_queue *queue, bool *empty);
 
 /*
- * Whether the queue has no room even for an empty message, as mp_queue_size. Where it has,
- * there may still be none for a longer one.
+ * Whether the queue has no room even for an empty message, or as many bytes as its maxbytes; at
+ * some moment, as mp_queue_size. Where it has, there may still be none for a longer one.
  *
  * full: where the answer goes.
  *
@@ -2607,9 +2615,36 @@ mp_status mp_queue_empty(const mp_queue *queue, bool *empty);
 mp_status mp_queue_full(const mp_queue *queue, bool *full);
 
 /*
+ * Ends the queue for all processes: nothing is put any more. What is in it can still be got;
+ * then gets are MP_ERR_CLOSED. Who waits in a put, or in a get with nothing left, wakes up and
+ * is told the same. There is no way back; once more does no harm.
+ *
+ * immediate: nor can what is in it be got: it is dropped, and counts as done for mp_queue_join.
+ *
+ * MP_ERR_STATE: the queue's block was overwritten by a stray pointer.
+ *
+ * Threads: a put that has returned before is in the queue, one that begins after this has
+ * returned is not.
+ * Kill: a process killed in here has shut the queue down or not. If it had, whoever comes next
+ * drops what is to be dropped, and who sleeps wakes up within 750 ms.
+ */
+mp_status mp_queue_shutdown(mp_queue *queue, bool immediate);
+
+/*
+ * Closes this handle: whatever is done with it from now on, other than freeing it, is
+ * MP_ERR_CLOSED, and who waits by it in a put or get wakes up to that. Other handles to the
+ * queue, also those of other processes, stay as they are. What was put by it is in the queue.
+ * Once more does no harm.
+ *
+ * Fork: of a handle that its parent has closed a child has a closed one.
+ */
+mp_status mp_queue_close(mp_queue *queue);
+
+/*
  * Frees this handle. NULL is fine. The queue, and what is in it, goes with the last handle to
  * it in any process. Whoever has got a message may free the queue through which it came: the
- * put of it may still be returning.
+ * put of it may still be returning. Who waits by this handle in a put or get wakes up to
+ * MP_ERR_BAD_HANDLE.
  */
 mp_status mp_queue_free(mp_queue *queue);
 

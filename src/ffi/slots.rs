@@ -8,6 +8,7 @@
 //! | generation only         | is free                                              |
 //! | handle, this epoch      | is good                                              |
 //! | handle, another epoch   | is a parent's: it is taken over at its first use, or answers STATE |
+//! | handle, no epoch        | is closed: its object is given up, and all it is good for is being freed |
 
 use super::kind::Kind;
 use crate::error::{Error, Result, Status, fail};
@@ -135,6 +136,12 @@ fn free_list<'a>() -> Result<(MutexGuard<'a>, &'a mut Free)> {
         free.queue.extend((0..free.high).filter(|i| !used(i)).map(|i| i as u32));
         // Those who were inside in the parent are not here.
         free.queue.iter().filter_map(|&i| slot(i as usize)).for_each(|s| s.pins.store(0, Ordering::Relaxed));
+        // What closed handles still have is the parent's.
+        for s in (0..free.high).filter_map(slot).filter(|s| is_closed(s.tag.load(Ordering::Relaxed))) {
+            s.pins.store(0, Ordering::Relaxed);
+            s.data.store(0, Ordering::Relaxed);
+            s.entry.store(0, Ordering::Relaxed);
+        }
         free.epoch = epoch;
     }
     Ok((guard, free))
@@ -159,6 +166,11 @@ fn reserve() -> Result<()> {
 
 fn kind_of(tag: u64) -> Option<Kind> {
     Kind::from_bits(tag >> KIND_AT & (NAMED - 1))
+}
+
+/// Whether a slot's handle was closed and not freed yet.
+fn is_closed(tag: u64) -> bool {
+    tag >> EPOCH_AT == 0 && kind_of(tag).is_some()
 }
 
 fn tag_of(handle: u64) -> u64 {
@@ -206,11 +218,19 @@ pub(super) fn slow(handle: u64, kind: Kind) -> Result<&'static Slot> {
     if found != kind {
         fail!(BadHandle, "{} is expected, and this is {}", kind.name(), found.name());
     }
+    if tag == handle {
+        return Err(closed(kind));
+    }
     super::guard::joined()?;
     if tag != tag_of(handle) {
         take_over(slot, handle, kind)?;
     }
     Ok(slot)
+}
+
+#[cold]
+fn closed(kind: Kind) -> Error {
+    Error::new(Status::Closed, format!("this handle of {} was closed", kind.name()))
 }
 
 /// A handle from before the fork that made this process: it holds the block from now on, too.
@@ -277,20 +297,39 @@ pub(super) fn put_boxed<T: Send + Sync>(kind: Kind, object: T) -> Result<u64> {
 }
 
 /// Keeps a handle's object alive while a caller uses it.
-pub(super) struct Pin(&'static Slot);
+pub(super) struct Pin(&'static Slot, u64, Kind);
 
 /// Pins the object behind a handle.
 pub(super) fn pin(handle: u64, kind: Kind) -> Result<Pin> {
     let slot = slow(handle, kind)?;
     slot.pins.fetch_add(1, Ordering::AcqRel);
-    let pin = Pin(slot);
-    if slot.tag.load(Ordering::Acquire) != tag_of(handle) {
-        fail!(BadHandle, "{} is expected, and this handle was freed", kind.name());
-    }
+    let pin = Pin(slot, handle, kind);
+    pin.check()?;
     Ok(pin)
 }
 
+/// Closes the handle of a block: whatever is done with it but free fails from now on. What it stood for goes with
+/// the last caller inside.
+pub(super) fn close(pin: &Pin) -> Result<()> {
+    let &Pin(slot, handle, _) = pin;
+    if slot.tag.compare_exchange(tag_of(handle), handle, Ordering::AcqRel, Ordering::Relaxed).is_err() {
+        return pin.check();
+    }
+    slot.pins.fetch_or(CLOSED, Ordering::AcqRel);
+    Ok(())
+}
+
 impl Pin {
+    /// Whether the handle is still good.
+    pub(super) fn check(&self) -> Result<()> {
+        let &Pin(slot, handle, kind) = self;
+        match slot.tag.load(Ordering::Acquire) {
+            tag if tag == tag_of(handle) => Ok(()),
+            tag if tag == handle => Err(closed(kind)),
+            _ => fail!(BadHandle, "{} is expected, and this handle was freed", kind.name()),
+        }
+    }
+
     pub(super) fn data(&self) -> usize {
         self.0.data.load(Ordering::Relaxed)
     }
@@ -314,9 +353,12 @@ pub(super) fn free(handle: u64, kind: Kind) -> Result<Status> {
     if handle == 0 {
         return Ok(Status::Ok);
     }
-    let slot = slow(handle, kind)?;
-    // Without kind and epoch nobody finds it any more. Of two that free at once, one gets here.
-    let freed = handle & (GENERATION_MASK << (3 + INDEX_BITS));
+    let slot = match slow(handle, kind) {
+        Err(e) if e.status == Status::Closed => return free_closed(handle, kind),
+        found => found?,
+    };
+    let freed = freed(handle);
+    // Of two that free at once, one gets here.
     if slot.tag.compare_exchange(tag_of(handle), freed, Ordering::AcqRel, Ordering::Relaxed).is_err() {
         fail!(BadHandle, "{} is expected, and this handle was freed", kind.name());
     }
@@ -324,6 +366,35 @@ pub(super) fn free(handle: u64, kind: Kind) -> Result<Status> {
         clean_up(slot);
     }
     Ok(Status::Ok)
+}
+
+/// Without kind and epoch nobody finds it any more.
+fn freed(handle: u64) -> u64 {
+    handle & (GENERATION_MASK << (3 + INDEX_BITS))
+}
+
+/// The same of a closed one, whose object may have gone already. The mutex is held so that exactly one of this and
+/// of who cleans up hands the slot on.
+fn free_closed(handle: u64, kind: Kind) -> Result<Status> {
+    let (_guard, free) = free_list()?;
+    let slot = slot((handle >> 3 & INDEX_MASK) as usize);
+    let change =
+        |s: &Slot| s.tag.compare_exchange(handle, freed(handle), Ordering::AcqRel, Ordering::Relaxed);
+    let Some(slot) = slot.filter(|s| change(s).is_ok()) else {
+        fail!(BadHandle, "{} is expected, and this handle was freed", kind.name());
+    };
+    if slot.pins.fetch_or(CLOSED, Ordering::AcqRel) == 0 {
+        slot.pins.store(0, Ordering::Release);
+        hand_on(free, slot);
+    }
+    Ok(Status::Ok)
+}
+
+/// The slot may be used again.
+fn hand_on(free: &mut Free, slot: &'static Slot) {
+    // SAFETY: both lie in the table.
+    let index = unsafe { (&raw const *slot).offset_from(TABLE.load(Ordering::Relaxed)) };
+    free.queue.push_back(index as u32);
 }
 
 /// By whoever leaves a freed slot last. That may be somebody who came for an earlier tenant and found it gone,
@@ -334,19 +405,20 @@ fn clean_up(slot: &'static Slot) {
         return;
     }
     let data = slot.data.swap(0, Ordering::AcqRel);
-    let entry = slot.entry.load(Ordering::Relaxed);
+    let entry = slot.entry.swap(0, Ordering::Relaxed);
     if slot.generation.load(Ordering::Relaxed) == BOXED {
         // SAFETY: put_boxed stored this function with the object that it is for.
         let discard: fn(usize) = unsafe { std::mem::transmute(entry as usize) };
         discard(data);
-    } else {
+    } else if entry != 0 {
         shm::let_go(Entry::from_bits(entry));
     }
+    let listed = free_list();
     slot.pins.fetch_and(!(CLOSED | CLEANING), Ordering::Release);
-    if let Ok((_guard, free)) = free_list() {
-        // SAFETY: both lie in the table.
-        let index = unsafe { (&raw const *slot).offset_from(TABLE.load(Ordering::Relaxed)) };
-        free.queue.push_back(index as u32);
+    if let Ok((_guard, free)) = listed
+        && !is_closed(slot.tag.load(Ordering::Relaxed))
+    {
+        hand_on(free, slot);
     }
 }
 

@@ -1,5 +1,5 @@
-//! The bounded queue: a ring of bytes with a lock for producers, another for consumers, and one word a side that
-//! says how far it is.
+//! Queues: a ring of bytes, or a chain of them, with a lock for producers, another for consumers, and one word a
+//! side that says how far it is.
 //!
 //! | step of a put or get                  | a process killed right after it                          |
 //! |---------------------------------------|----------------------------------------------------------|
@@ -11,14 +11,20 @@
 //! So there is no state in between, and nothing to repair.
 #![forbid(unsafe_code)]
 
-mod bounded;
+mod chain;
+mod end;
+mod get;
 mod large;
 mod position;
+mod put;
 mod ring;
 mod side;
+mod state;
+mod tally;
 mod wake;
 
-pub(crate) use bounded::{Message, create};
+pub(crate) use put::Message;
+pub(crate) use state::{Limits, create};
 
 #[cfg(test)]
 mod tests;

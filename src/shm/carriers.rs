@@ -8,9 +8,9 @@
 use super::books;
 use super::layout::{ArrayBlock, BytesBlock, Kind, LockBlock, PoolBlock, Ref, ValueBlock};
 use super::ledger::{self, Entry, private};
-use super::objects::{self, Object, drop_ref, resolve, resolve_in};
-use super::queue_block::QueueBlock;
-use super::segment::{Segment, TREE};
+use super::objects::{self, Object, drop_ref, resolve_in};
+use super::queue_block::{QueueBlock, RingBlock};
+use super::segment::Segment;
 use super::tree::tree_of;
 use super::wait_blocks::ConditionBlock;
 use crate::error::Result;
@@ -35,30 +35,31 @@ pub(crate) fn carry(object: Object, carrier: &AtomicU64) {
 /// may say so only once the books were opened again, see [`settle`]. None when nothing was carried; then the
 /// word is as it was.
 pub(crate) fn take_carried(carrier: &AtomicU64, word: &AtomicU64, value: u64) -> Result<Option<Entry>> {
-    let open = private(&TREE);
-    let entry = open.private.reserve(&TREE)?;
-    let mut books = books::open(&TREE);
+    let s = tree_of(carrier).0;
+    let open = private(s);
+    let entry = open.private.reserve(s)?;
+    let mut books = books::open(s);
     let ledger::Line::Held(r) = ledger::read(carrier) else { return Ok(None) };
     let mut tx = books.begin();
     tx.set(entry, ledger::held(r));
     tx.set(carrier, 0);
     tx.set(word, value);
     tx.commit();
-    open.private.note_used(&TREE, entry);
-    Ok(Some(Entry::of(&TREE, entry)))
+    open.private.note_used(s, entry);
+    Ok(Some(Entry::of(s, entry)))
 }
 
 /// Completes whatever a dead process had entered and not applied. For who takes a lock from the dead and is
-/// about to look at words that [`take_carried`] stores.
-pub(crate) fn settle() {
-    drop(books::open(&TREE));
+/// about to look at words that transactions of others store, in the segment that `shared` lies in.
+pub(crate) fn settle<T>(shared: &T) {
+    drop(books::open(tree_of(shared).0));
 }
 
 /// The same for who only looks at such words, and has to see no change that nobody alive makes.
-pub(crate) fn settle_pending() {
+pub(crate) fn settle_pending<T>(shared: &T) {
     // Relaxed: who was killed before this look has stored what it stored; of who lives it is no matter.
-    if TREE.header().redo.is_pending() {
-        settle();
+    if tree_of(shared).0.header().redo.is_pending() {
+        settle(shared);
     }
 }
 
@@ -76,7 +77,7 @@ pub(crate) fn drop_carried(carrier: &AtomicU64) {
 /// The block that a carrier holds.
 pub(crate) fn carried(carrier: &AtomicU64) -> Option<&'static BytesBlock> {
     match ledger::read(carrier) {
-        ledger::Line::Held(r) => resolve(r, Kind::Bytes),
+        ledger::Line::Held(r) => resolve_in(tree_of(carrier).0, r, Kind::Bytes),
         _ => None,
     }
 }
@@ -93,12 +94,19 @@ pub(crate) fn carried_ref(carrier: &AtomicU64) -> Option<Ref> {
 pub(super) fn of(s: &'static Segment, kind: Kind, r: Ref) -> &'static [AtomicU64] {
     match kind {
         Kind::Pool => carriers(s.at(r.offset())),
-        Kind::Queue => &s.at::<QueueBlock>(r.offset()).carriers,
+        Kind::Queue => s.at::<QueueBlock>(r.offset()).carriers(),
+        Kind::Ring => &s.at::<RingBlock>(r.offset()).carriers,
         Kind::Condition => &s.at::<ConditionBlock>(r.offset()).carriers,
         Kind::Value => lock(s, &s.at::<ValueBlock>(r.offset()).lock),
         Kind::Array => lock(s, &s.at::<ArrayBlock>(r.offset()).lock),
         _ => &[],
     }
+}
+
+/// The ring that hangs on a ring.
+pub(super) fn next_of(s: &'static Segment, kind: Kind, r: Ref) -> Option<Ref> {
+    let next = |ring: &RingBlock| carried_ref(&ring.next);
+    (kind == Kind::Ring).then(|| next(s.at(r.offset()))).flatten()
 }
 
 /// A carrier that holds a lock, which carries nothing itself. A word that was overwritten holds anything, and a

@@ -166,14 +166,18 @@ pub(crate) enum Kind {
     Barrier,
     Condition,
     Memory,
+    Ring,
 }
 
 impl Kind {
     pub(crate) fn from_bits(bits: u8) -> Option<Self> {
         use Kind::*;
-        [Ledger, Lock, Value, Array, Pool, Bytes, Queue, RLock, Semaphore, Event, Barrier, Condition, Memory]
-            .into_iter()
-            .find(|&k| k as u8 == bits)
+        [
+            Ledger, Lock, Value, Array, Pool, Bytes, Queue, RLock, Semaphore, Event, Barrier, Condition,
+            Memory, Ring,
+        ]
+        .into_iter()
+        .find(|&k| k as u8 == bits)
     }
 }
 
@@ -397,6 +401,8 @@ pub(crate) fn hash() -> u64 {
         size_of::<super::pool_area::WorkerSlot>(),
         size_of::<super::pool_area::TaskSlot>(),
         size_of::<super::queue_block::QueueBlock>(),
+        size_of::<super::queue_block::RingBlock>(),
+        Kind::Ring as usize,
         LedgerChunk::ENTRIES,
         UNIT,
         GRAIN,
