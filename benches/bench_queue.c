@@ -5,8 +5,7 @@
  *
  * "1 to 1": a child puts messages of one size as fast as it can, and the parent gets them. Each is
  * written anew before it is put, and read, every byte, after it was got; the sums have to agree. Both
- * block when there is no room or no message. The ring has its usual 64 KiB, which is a pipe's size
- * too. "round trip": the parent puts 8 bytes, and a child gets them and puts them back into a second
+ * block when there is no room or no message. The ring has 64 KiB, which is a pipe's size too. "round trip": the parent puts 8 bytes, and a child gets them and puts them back into a second
  * queue or pipe, on which the parent waits; "at once" means one after the other, and "rested" that
  * both sleep for 100 us before each.
  */
@@ -155,6 +154,7 @@ static double run(int subject, size_t size, int count, int64_t rest, mp_array *a
     const struct timespec pause = {0, (long)rest};
     struct job job = {subject, count, size, {0, 0}, {0, 0}};
     static double trips[TRIPS];
+    mp_queue_options ring = MP_QUEUE_OPTIONS;
     mp_queue *there, *back;
     mp_process *process;
     uint64_t sum = 0;
@@ -163,7 +163,8 @@ static double run(int subject, size_t size, int count, int64_t rest, mp_array *a
     int i, code;
 
     page->ready = page->go = 0;
-    if (mp_queue_new(&there, NULL) < 0 || mp_queue_new(&back, NULL) < 0 || pipe(job.there) != 0 ||
+    ring.ring = 64 << 10;
+    if (mp_queue_new(&there, &ring) < 0 || mp_queue_new(&back, &ring) < 0 || pipe(job.there) != 0 ||
         pipe(job.back) != 0)
         bench_die("setup");
     if (mp_process_new(&process, other, NULL, NULL) < 0 ||

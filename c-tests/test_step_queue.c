@@ -309,6 +309,96 @@ static int get_too_small(void)
 OPERATION_WITH(queue_get_too_small, two_are_in, first_use, get_too_small, got_nothing,
                .want = MP_ERR_TOO_SMALL)
 
+/* ---- several at once ---- */
+
+static int put_three(void)
+{
+    const mp_message m[3] = {{bytes, 10}, {bytes, 40}, {bytes, 0}};
+    size_t n;
+    int s = CHECK_CLEAN(mp_queue_put_many(q, m, 3, &n, MP_NO_WAIT));
+
+    CHECK_INT(n, s == MP_OK ? 3 : 0);
+    return s;
+}
+
+static void fill_three(void)
+{
+    first_use();
+    pattern_fill(bytes, 40, 9);
+}
+
+/* All are in or none is. */
+static void three_or_none(outcome_of how)
+{
+    size_t size = queue_size(q), len, i;
+
+    CHECK(how == DONE ? size == 5 : how == NOT_DONE ? size == 2 : size == 2 || size == 5);
+    get_now();
+    get_now();
+    for (i = 0; i < size - 2; i++) {
+        CHECK_OK(mp_queue_get(q, bytes, sizeof bytes, &len, NULL, MP_NO_WAIT));
+        CHECK_INT(len, i == 0 ? 10 : i == 1 ? 40 : 0);
+        pattern_check(bytes, len, 9);
+    }
+    works();
+}
+
+OPERATION(queue_put_many, two_are_in, fill_three, put_three, three_or_none)
+
+static int get_all(void)
+{
+    size_t lens[4], n;
+    int s = CHECK_CLEAN(mp_queue_get_many(q, bytes, 100, lens, 4, &n, MP_NO_WAIT));
+
+    if (s == MP_OK)
+        CHECK(n == 2 && lens[0] == 10 && lens[1] == 0);
+    return s;
+}
+
+static void all_or_none(outcome_of how)
+{
+    size_t size = queue_size(q);
+
+    CHECK(how == DONE ? size == 0 : how == NOT_DONE ? size == 2 : size == 0 || size == 2);
+    if (size == 0)
+        first = last;
+    works();
+}
+
+OPERATION(queue_get_many, two_are_in, first_use, get_all, all_or_none)
+
+/* ---- tasks ---- */
+
+static int one_is_done(void)
+{
+    return CHECK_CLEAN(mp_queue_task_done(q));
+}
+
+static void done_or_not(outcome_of how)
+{
+    mp_queue_stats s = MP_QUEUE_STATS;
+
+    CHECK_OK(mp_queue_stats_get(q, &s));
+    CHECK(how == DONE       ? s.unfinished == 1
+          : how == NOT_DONE ? s.unfinished == 2
+                            : s.unfinished == 1 || s.unfinished == 2);
+    while (s.unfinished-- > 0)
+        CHECK_OK(mp_queue_task_done(q));
+    CHECK_OK(mp_queue_join(q, MP_FOREVER));
+    CHECK_STATUS(mp_queue_task_done(q), MP_ERR_OVER_RELEASE);
+    works();
+}
+
+OPERATION(queue_task_done, two_are_in, first_use, one_is_done, done_or_not)
+
+static int join_in_vain(void)
+{
+    return CHECK_CLEAN(mp_queue_join(q, MP_MS(100)));
+}
+
+OPERATION_WITH(queue_join_in_vain, two_are_in, first_use, join_in_vain, got_nothing,
+               .want = MP_ERR_TIMEOUT)
+
 /* ---- rings that hang on each other ---- */
 
 enum { ENDS = 2048 };

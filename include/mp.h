@@ -2589,6 +2589,76 @@ mp_status mp_queue_get(mp_queue *queue,
  */
 mp_status mp_queue_get_buffer(mp_queue *queue, mp_buffer **buffer, mp_timeout timeout);
 
+/* ---- queue_many ---------------------------------------------------------------------------------
+ *
+ * Several messages at once, which is much faster than one after the other where they are small.
+ */
+
+/* A message for mp_queue_put_many. */
+typedef struct mp_message {
+    /* May be NULL where len is 0 or MP_NONE. */
+    const void *data;
+    /* Bytes, or MP_NONE for the message "none". */
+    size_t len;
+} mp_message;
+
+/* In place of a length: the message is "none". */
+#define MP_NONE SIZE_MAX
+
+/*
+ * Puts messages as mp_queue_put does, in their order and as many at a time as there is room for:
+ * these appear all at once.
+ *
+ * messages: may be NULL where count is 0. count: how many.
+ * put: how many of them are in the queue, the first ones, goes here, also when this fails; may
+ *     be NULL.
+ * timeout: nanoseconds, for all of them together.
+ *
+ * MP_ERR_FULL: there was no room for the rest all the time.
+ * MP_ERR_INVALID: the next one's data is NULL or longer than the queue's maxbytes.
+ * MP_ERR_CLOSED, MP_ERR_NO_MEMORY, MP_ERR_STATE: as mp_queue_put, for the rest.
+ *
+ * Threads: others may put theirs in between where there was not room for all.
+ * Kill: a process killed in here has put the first few, all or none of them.
+ */
+mp_status mp_queue_put_many(mp_queue *queue,
+                            const mp_message *messages,
+                            size_t count,
+                            size_t *put,
+                            mp_timeout timeout);
+
+/*
+ * Takes messages as mp_queue_get does: waits for the first, and takes along what else is there
+ * already and fits, all in one step. The rest stays for the next call, which may be before count
+ * or the buffer is used up.
+ *
+ * buffer: where their bytes go, one message behind the other; may be NULL where size is 0.
+ * size: bytes of the buffer.
+ * lens: the messages' lengths go here, MP_NONE for a "none". count: how many it has room for, at
+ *     least 1.
+ * got: how many messages there were goes here.
+ * timeout: nanoseconds.
+ *
+ * MP_ERR_INVALID: a pointer is NULL, or count is 0.
+ * MP_ERR_TOO_SMALL: the first message does not fit into the buffer. It stays the oldest, and its
+ *     length is in lens.
+ * MP_ERR_EMPTY, MP_ERR_CLOSED, MP_ERR_STATE: as mp_queue_get. After any failure got is 0.
+ *
+ * Kill: a process killed in here has taken all of them or none.
+ */
+mp_status mp_queue_get_many(mp_queue *queue,
+                            void *buffer,
+                            size_t size,
+                            size_t *lens,
+                            size_t count,
+                            size_t *got,
+                            mp_timeout timeout);
+
+/* ---- queue_state --------------------------------------------------------------------------------
+ *
+ * Queues as a whole: how much is in them, whether all is done, and how they end.
+ */
+
 /*
  * How many messages are in the queue, at some moment during the call: others may put and get
  * at any time.
@@ -2613,6 +2683,84 @@ mp_status mp_queue_empty(const mp_queue *queue, bool *empty);
  * MP_ERR_STATE: the queue's block was overwritten by a stray pointer.
  */
 mp_status mp_queue_full(const mp_queue *queue, bool *full);
+
+/* What can be known of a queue, at some moment during the call. */
+typedef struct mp_queue_stats {
+    /* sizeof(mp_queue_stats), set before the call. */
+    size_t size;
+    /* Messages in the queue. */
+    uint64_t messages;
+    /* Their bytes. */
+    uint64_t bytes;
+    /*
+     * The most that consumers, whenever they looked for more, found in it; and not less than is
+     * in it now.
+     */
+    uint64_t most_messages;
+    /* The same of bytes. */
+    uint64_t most_bytes;
+    /* All that was ever put. */
+    uint64_t put_messages;
+    /* Their bytes. */
+    uint64_t put_bytes;
+    /* All that ever left it, dropped ones included. */
+    uint64_t got_messages;
+    /* Their bytes. */
+    uint64_t got_bytes;
+    /* How many of these were dropped by mp_queue_shutdown. */
+    uint64_t dropped;
+    /* See mp_queue_join. */
+    uint64_t unfinished;
+    /* How often a put had to sleep until there was room. */
+    uint64_t put_waits;
+    /* How often a get had to sleep until there was a message. */
+    uint64_t get_waits;
+    /* Bytes of shared memory that the queue takes. */
+    uint64_t memory;
+} mp_queue_stats;
+
+/* mp_queue_stats s = MP_QUEUE_STATS; */
+#define MP_QUEUE_STATS { sizeof(mp_queue_stats), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 }
+
+/* MP_QUEUE_STATS as a function. */
+mp_status mp_queue_stats_init(mp_queue_stats *stats);
+
+/*
+ * Tells what is to be known of a queue. The numbers of messages and bytes are exact, also where
+ * processes were killed in the middle of a put or get.
+ *
+ * stats: where the numbers go, as far as its size says; begun with MP_QUEUE_STATS.
+ *
+ * MP_ERR_INVALID: stats is NULL, or its size is less than that of a size.
+ * MP_ERR_CLOSED: this handle was closed.
+ */
+mp_status mp_queue_stats_get(const mp_queue *queue, mp_queue_stats *stats);
+
+/*
+ * Says that a message that was got is worked off: see mp_queue_join. Any queue is joinable in
+ * CPython's sense; who never joins it need not call this.
+ *
+ * MP_ERR_OVER_RELEASE: all that was put is done already.
+ * MP_ERR_CLOSED: this handle was closed.
+ *
+ * Threads: any thread of any process, for any message.
+ * Kill: a process killed in here has said so or not. What it had got and not said to be done
+ * stays unfinished.
+ */
+mp_status mp_queue_task_done(mp_queue *queue);
+
+/*
+ * Waits until as many messages are done (mp_queue_task_done) or dropped (mp_queue_shutdown) as
+ * were put, "none" included; at once where there are none. CPython's join takes no timeout.
+ *
+ * timeout: nanoseconds.
+ *
+ * MP_ERR_TIMEOUT: something was unfinished all the time.
+ * MP_ERR_CLOSED: this handle was closed, before or meanwhile.
+ *
+ * Kill: what a killed process had got and not said to be done stays unfinished.
+ */
+mp_status mp_queue_join(mp_queue *queue, mp_timeout timeout);
 
 /*
  * Ends the queue for all processes: nothing is put any more. What is in it can still be got;

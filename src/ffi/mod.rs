@@ -31,6 +31,8 @@ pub mod array_number;
 pub mod shared_memory;
 pub mod shareable_list;
 pub mod queue;
+pub mod queue_many;
+pub mod queue_state;
 pub mod process;
 pub mod control;
 pub mod family;

@@ -122,7 +122,7 @@ pub unsafe extern "C" fn mp_queue_put_none(queue: *mut mp_queue, timeout: mp_tim
 }
 
 #[inline(always)]
-fn put_message(queue: *mut mp_queue, message: Message<'_>, timeout: i64) -> Result<Status> {
+pub(super) fn put_message(queue: *mut mp_queue, message: Message<'_>, timeout: i64) -> Result<Status> {
     if let Some(block) = handle::block_quickly(queue)
         && block.put_quickly(&ThisTree, message)?
     {
@@ -227,108 +227,5 @@ pub unsafe extern "C" fn mp_queue_get_buffer(
             handle::new_boxed(bytes.into_boxed_slice())
         })?);
         Ok(Status::Ok)
-    })
-}
-
-/// How many messages are in the queue, at some moment during the call: others may put and get
-/// at any time.
-///
-/// size: where the number goes.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn mp_queue_size(queue: *const mp_queue, size: *mut usize) -> mp_status {
-    // SAFETY: C's promise for its argument, as the header gives it.
-    guard("mp_queue_size", || unsafe { put(size, "size", || handle::with(queue, |q| q.count())) })
-}
-
-/// Whether the queue has no message, as mp_queue_size.
-///
-/// empty: where the answer goes.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn mp_queue_empty(queue: *const mp_queue, empty: *mut bool) -> mp_status {
-    // SAFETY: C's promise for its argument, as the header gives it.
-    guard("mp_queue_empty", || unsafe { put(empty, "empty", || handle::with(queue, |q| q.count() == 0)) })
-}
-
-/// Whether the queue has no room even for an empty message, or as many bytes as its maxbytes; at
-/// some moment, as mp_queue_size. Where it has, there may still be none for a longer one.
-///
-/// full: where the answer goes.
-///
-/// MP_ERR_STATE: the queue's block was overwritten by a stray pointer.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn mp_queue_full(queue: *const mp_queue, full: *mut bool) -> mp_status {
-    // SAFETY: C's promise for its argument, as the header gives it.
-    guard("mp_queue_full", || unsafe { put(full, "full", || handle::with(queue, |q| q.is_full())?) })
-}
-
-/// Writes an answer to where the caller wants it.
-///
-/// # Safety `place` is NULL or points to memory that a `T` may be written to.
-unsafe fn put<T>(place: *mut T, name: &str, answer: impl FnOnce() -> Result<T>) -> Result<Status> {
-    // SAFETY: the caller's promise.
-    let place = unsafe { out(place, name) }?;
-    place.write(answer()?);
-    Ok(Status::Ok)
-}
-
-/// Ends the queue for all processes: nothing is put any more. What is in it can still be got;
-/// then gets are MP_ERR_CLOSED. Who waits in a put, or in a get with nothing left, wakes up and
-/// is told the same. There is no way back; once more does no harm.
-///
-/// immediate: nor can what is in it be got: it is dropped, and counts as done for mp_queue_join.
-///
-/// MP_ERR_STATE: the queue's block was overwritten by a stray pointer.
-///
-/// Threads: a put that has returned before is in the queue, one that begins after this has
-/// returned is not.
-/// Kill: a process killed in here has shut the queue down or not. If it had, whoever comes next
-/// drops what is to be dropped, and who sleeps wakes up within 750 ms.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn mp_queue_shutdown(queue: *mut mp_queue, immediate: bool) -> mp_status {
-    guard("mp_queue_shutdown", || {
-        let found = handle::find(queue)?;
-        found.block().shut_down(&found.tree(), immediate)?;
-        Ok(Status::Ok)
-    })
-}
-
-/// Closes this handle: whatever is done with it from now on, other than freeing it, is
-/// MP_ERR_CLOSED, and who waits by it in a put or get wakes up to that. Other handles to the
-/// queue, also those of other processes, stay as they are. What was put by it is in the queue.
-/// Once more does no harm.
-///
-/// Fork: of a handle that its parent has closed a child has a closed one.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn mp_queue_close(queue: *mut mp_queue) -> mp_status {
-    guard("mp_queue_close", || {
-        let found = match handle::find(queue) {
-            Err(e) if e.status == Status::Closed => return Ok(Status::Ok),
-            found => found?,
-        };
-        found.block().part(&found.tree());
-        found.close()?;
-        found.block().wake_all();
-        Ok(Status::Ok)
-    })
-}
-
-/// Frees this handle. NULL is fine. The queue, and what is in it, goes with the last handle to
-/// it in any process. Whoever has got a message may free the queue through which it came: the
-/// put of it may still be returning. Who waits by this handle in a put or get wakes up to
-/// MP_ERR_BAD_HANDLE.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn mp_queue_free(queue: *mut mp_queue) -> mp_status {
-    guard("mp_queue_free", || {
-        if queue.is_null() {
-            return Ok(Status::Ok);
-        }
-        let found = match handle::find(queue) {
-            Err(e) if e.status == Status::Closed => return handle::free_shared(queue),
-            found => found?,
-        };
-        found.block().part(&found.tree());
-        let freed = handle::free_shared(queue)?;
-        found.block().wake_all();
-        Ok(freed)
     })
 }

@@ -45,11 +45,12 @@ impl QueueBlock {
 
     /// The oldest message's record and its grains, None where there is none.
     #[inline(always)]
-    pub(super) fn oldest(&self, ring: &Ring, head: Position) -> Result<Option<(Record, u32)>> {
+    pub(super) fn oldest(&self, ring: &Ring, head: &Head) -> Result<Option<(Record, u32)>> {
+        let &Head { at: head, tally: got, .. } = head;
         let grows = self.grows();
         let mut tail = self.consumers.seen();
         if tail.is_level_with(head) || (!grows && tail.since(head).grains > ring.grains()) {
-            tail = self.look_at_producers(head);
+            tail = self.look_at_producers(head, got);
             if tail.is_level_with(head) {
                 return Ok(None);
             }
@@ -64,12 +65,14 @@ impl QueueBlock {
 
     /// Looks at the producers anew, and notes what it sees.
     #[inline(always)]
-    fn look_at_producers(&self, head: Position) -> Position {
-        let now = self.producers.position();
+    fn look_at_producers(&self, head: Position, got: Tally) -> Position {
+        let (now, put) = self.producers.position_and_tally();
+        let there = [now.since(head).messages.into(), put.bytes.wrapping_sub(got.bytes)];
         self.consumers.seen.store(now.bits(), Relaxed);
-        let messages = now.since(head).messages.into();
-        if messages > self.consumers.most.load(Relaxed) {
-            self.consumers.most.store(messages, Relaxed);
+        for (most, there) in [&self.consumers.most, &self.consumers.seen_bytes].into_iter().zip(there) {
+            if there > most.load(Relaxed) {
+                most.store(there, Relaxed);
+            }
         }
         now
     }
@@ -88,7 +91,7 @@ impl QueueBlock {
         }
         let ring = Ring::of(&self.consumers)?;
         let mut head = self.head();
-        let Some((record, grains)) = self.oldest(&ring, head.at)? else { return Ok(None) };
+        let Some((record, grains)) = self.oldest(&ring, &head)? else { return Ok(None) };
         let (taken, len) = match record {
             Record::Bytes { offset, len } => (take(Some(ring.part(offset, len))), len),
             Record::None => (take(None), 0),
@@ -140,7 +143,7 @@ impl QueueBlock {
         loop {
             let ring = Ring::of(&self.consumers)?;
             let mut head = self.head();
-            let Some((record, grains)) = self.oldest(&ring, head.at)? else { return Ok(None) };
+            let Some((record, grains)) = self.oldest(&ring, &head)? else { return Ok(None) };
             let (taken, len) = match record {
                 Record::Bytes { offset, len } => (take(Some(ring.part(offset, len))), len),
                 Record::None => (take(None), 0),

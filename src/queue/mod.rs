@@ -15,11 +15,13 @@ mod chain;
 mod end;
 mod get;
 mod large;
+mod many;
 mod position;
 mod put;
 mod ring;
 mod side;
 mod state;
+mod tasks;
 mod tally;
 mod wake;
 

@@ -4,6 +4,7 @@ use super::chain::FIRST;
 use super::position::{Between, LONGEST, MOST};
 use super::put::Message;
 use super::ring::{Ring, SHORTEST};
+use super::tally::Tally;
 use crate::error::{Result, fail};
 use crate::park::Tree;
 use crate::shm::{self, Kind, Object, QueueBlock, Segment};
@@ -42,7 +43,47 @@ pub(crate) fn create(s: &'static Segment, limits: Limits) -> Result<Object> {
     Ok(object)
 }
 
+/// What can be known of a queue.
+pub(crate) struct Stats {
+    /// What is in it now.
+    pub(crate) messages: u64,
+    pub(crate) bytes: u64,
+    /// The most that was seen in it.
+    pub(crate) most_messages: u64,
+    pub(crate) most_bytes: u64,
+    /// What ever was put and got.
+    pub(crate) put: Tally,
+    pub(crate) got: Tally,
+    pub(crate) dropped: u64,
+    pub(crate) unfinished: u64,
+    /// How often a put and a get had to sleep.
+    pub(crate) put_waits: u64,
+    pub(crate) get_waits: u64,
+    pub(crate) memory: u64,
+}
+
 impl QueueBlock {
+    pub(crate) fn stats(&self) -> Stats {
+        shm::settle_pending(self);
+        // What was got before what was put: there never seems to be less than nothing in the queue.
+        let got = self.consumers.position_and_tally().1;
+        let put = self.producers.position_and_tally().1;
+        let (messages, bytes) = (put.messages.wrapping_sub(got.messages), put.bytes.wrapping_sub(got.bytes));
+        Stats {
+            messages,
+            bytes,
+            most_messages: self.consumers.most.load(Relaxed).max(messages),
+            most_bytes: self.consumers.seen_bytes.load(Relaxed).max(bytes),
+            put,
+            got,
+            dropped: self.dropped.load(Relaxed),
+            unfinished: self.unfinished(),
+            put_waits: self.producers.waits.load(Relaxed),
+            get_waits: self.consumers.waits.load(Relaxed),
+            memory: shm::memory(self),
+        }
+    }
+
     /// What is in the queue, at some moment during the call.
     pub(super) fn used(&self) -> Between {
         let mut head = self.consumers.position();

@@ -13,9 +13,9 @@ use std::sync::atomic::Ordering;
 
 /// What passed a side.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Tally {
-    pub(super) messages: u64,
-    pub(super) bytes: u64,
+pub(crate) struct Tally {
+    pub(crate) messages: u64,
+    pub(crate) bytes: u64,
 }
 
 impl Side {

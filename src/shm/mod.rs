@@ -45,7 +45,7 @@ pub(crate) use own::{is_one as is_segment, ticket};
 pub(crate) use pool_area::{AHEAD, IN_BLOCK, INLINE, OUT_BLOCK, PoolArea, TARGETS, TaskSlot};
 pub(crate) use queue_block::{LARGE, QueueBlock, RingBlock, Side};
 pub(crate) use result::{leave_result, refuse_result, take_result};
-pub(crate) use rings::{begin_rings, link, pass, ring_data, ring_of, skip_all};
+pub(crate) use rings::{begin_rings, link, memory, pass, ring_data, ring_of, skip_all};
 pub(crate) use segment::{Segment, TREE};
 pub(crate) use stats::stats;
 pub(crate) use sweep::sweep;

@@ -49,7 +49,8 @@ pub(crate) struct Side {
     /// The other side's position as the lock's last holder saw it: at most too old.
     pub(crate) seen: AtomicU64,
     pub(crate) patience: Patience,
-    /// Of producers: how many bytes of messages had been got then.
+    /// Of producers: how many bytes of messages had been got then. Of consumers: the most bytes that they saw in the
+    /// queue.
     pub(crate) seen_bytes: AtomicU64,
     /// Offset and length of the bytes of the ring that this side is in.
     pub(crate) data: AtomicU64,
@@ -63,7 +64,7 @@ pub(crate) struct Side {
     pub(crate) messages: [AtomicU64; 2],
     /// How often somebody went to sleep on this side.
     pub(crate) waits: AtomicU64,
-    /// The most that this side saw in the queue: of producers, messages; of consumers, bytes.
+    /// Of consumers: the most messages that they saw in the queue.
     pub(crate) most: AtomicU64,
 }
 

@@ -12,7 +12,7 @@
 //! Rings are freed one after the other, the first first: each hands the word that held it to the next.
 
 use super::books::{self, Books};
-use super::layout::{Kind, Ref};
+use super::layout::{BlockHead, BytesBlock, Kind, Ref};
 use super::ledger::{self, private};
 use super::objects::{self, Data, create_in, drop_ref, resolve_in};
 use super::queue_block::{QueueBlock, RingBlock, Side};
@@ -191,6 +191,33 @@ pub(crate) fn skip_all(queue: &QueueBlock, position: u64, dropped: u64) -> Resul
         ring = next;
     }
     damaged()
+}
+
+/// Bytes of shared memory that the queue takes.
+pub(crate) fn memory(queue: &QueueBlock) -> u64 {
+    let s = home(queue);
+    // Nobody links, passes or frees meanwhile.
+    let _books = books::open(s);
+    let size = |head: &BlockHead| head.size.load(Relaxed);
+    let mut sum = size_of::<QueueBlock>() as u64;
+    let spare = held_ring(s, queue.spare()).into_iter();
+    let mut at = held_ring(s, queue.first());
+    let chain = std::iter::from_fn(|| {
+        let (r, ring) = at?;
+        at = held_ring(s, &ring.next).filter(|&(next, _)| next != r);
+        Some((r, ring))
+    });
+    for (_, ring) in chain.take(MOST_RINGS).chain(spare) {
+        sum += size_of::<RingBlock>() as u64 + size(&ring.head);
+        for carrier in &ring.carriers {
+            if let ledger::Line::Held(r) = ledger::read(carrier)
+                && let Some(block) = resolve_in::<BytesBlock>(s, r, Kind::Bytes)
+            {
+                sum += size_of::<BytesBlock>() as u64 + size(&block.head);
+            }
+        }
+    }
+    sum
 }
 
 #[cold]
