@@ -29,6 +29,7 @@ TEST(queue, many_arguments)
     size_t n = 9, len;
     char c[4];
 
+    CHECK(mp_none() == MP_NONE);
     CHECK_STATUS(mp_queue_put_many(NULL, m, 1, &n, MP_NO_WAIT), MP_ERR_BAD_HANDLE);
     CHECK_INT(n, 0);
     CHECK_STATUS(mp_queue_put_many(q, NULL, 1, &n, MP_NO_WAIT), MP_ERR_INVALID);

@@ -11,8 +11,8 @@
 
 /* Such a ring takes 2 KiB, which begin where a multiple of that is. */
 enum { RING = 1024, BLOCK = 2048, WORDS = BLOCK / 8, ROUNDS = 300 };
-/* The queue itself takes a block of 512 bytes, and says at two places 128 bytes apart where its ring is. */
-enum { SELF = 512, SELF_WORDS = SELF / 8, SIDE = 128 };
+/* The queue itself takes a block of a KiB, and says at two places 128 bytes apart where its ring is. */
+enum { SELF = 1024, SELF_WORDS = SELF / 8, SIDE = 128 };
 
 typedef struct blocks {
     volatile uint64_t *ring, *self;

@@ -6,6 +6,7 @@
 
 #include <pthread.h>
 #include <signal.h>
+#include <string.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
 
@@ -445,6 +446,157 @@ static void behind_a_link(void)
 }
 
 OPERATION(queue_get_from_the_next_ring, behind_a_link, first_use, get_it, got_or_not)
+
+/* ---- in place ---- */
+
+static int reserve_it(void)
+{
+    void *data;
+
+    return CHECK_CLEAN(mp_queue_reserve(q, LARGE, &data));
+}
+
+static void nothing_happened(outcome_of how)
+{
+    (void)how;
+    works();
+}
+
+OPERATION(queue_reserve, two_are_in, first_use, reserve_it, nothing_happened)
+
+static void *reserved;
+
+static void reserve_and_fill(void)
+{
+    fill();
+    CHECK_OK(mp_queue_reserve(q, LARGE, &reserved));
+    memcpy(reserved, bytes, LARGE);
+}
+
+static int commit_it(void)
+{
+    return CHECK_CLEAN(mp_queue_commit(q, reserved, LARGE, MP_NO_WAIT));
+}
+
+static void large_has_spares(void)
+{
+    large_has_a_spare();
+    victims_length = LARGE;
+}
+
+OPERATION(queue_commit, large_is_next, reserve_and_fill, commit_it, put_or_not)
+OPERATION(queue_commit_beside_spares, large_has_spares, reserve_and_fill, commit_it, put_or_not)
+
+static int cancel_it(void)
+{
+    return CHECK_CLEAN(mp_queue_cancel(q, reserved));
+}
+
+OPERATION(queue_cancel, two_are_in, reserve_and_fill, cancel_it, nothing_happened)
+
+/* The victim's messages are here again, once, when its death was found out. */
+static int peek_it(void)
+{
+    const unsigned char *data;
+    size_t len;
+    int s = CHECK_CLEAN(
+        mp_queue_peek(q, (const void **)&data, &len, NULL, MP_NO_WAIT));
+
+    if (s == MP_OK) {
+        CHECK_INT(len, lengths[first]);
+        CHECK(len == 0 || data[len - 1] == last_byte_of(first));
+    }
+    return s;
+}
+
+static void all_are_there(outcome_of how)
+{
+    bool seen[64] = {false};
+    size_t len;
+    int n, i;
+
+    (void)how;
+    for (n = first; n < last; n++) {
+        CHECK_OK(mp_queue_get(q, bytes, sizeof bytes, &len, NULL, MP_SEC(30)));
+        for (i = first; i < last && (seen[i] || lengths[i] != len); i++)
+            continue;
+        CHECK(i < last);
+        seen[i] = true;
+        pattern_check(bytes, len, (unsigned)i);
+    }
+    first = last;
+    works();
+}
+
+OPERATION(queue_peek, two_are_in, first_use, peek_it, all_are_there)
+OPERATION(queue_peek_large, large_is_oldest, first_use, peek_it, all_are_there)
+OPERATION(queue_peek_behind_a_link, behind_a_link, first_use, peek_it, all_are_there)
+
+static const void *peeked;
+
+static void peek_first(void)
+{
+    size_t len;
+
+    CHECK_OK(mp_queue_peek(q, &peeked, &len, NULL, MP_NO_WAIT));
+}
+
+static int release_it(void)
+{
+    return CHECK_CLEAN(mp_queue_release(q, peeked));
+}
+
+/* It is here again, or it is not. */
+static void released_or_not(outcome_of how)
+{
+    size_t len;
+    int s;
+
+    CHECK_OK(mp_queue_get(q, bytes, sizeof bytes, &len, NULL, MP_NO_WAIT));
+    CHECK_INT(len, lengths[first + 1]);
+    s = CHECK_CLEAN(mp_queue_get(q, bytes, sizeof bytes, &len, NULL, MP_NO_WAIT));
+    CHECK(s == (how == DONE ? MP_ERR_EMPTY : how == NOT_DONE ? MP_OK : s));
+    if (s == MP_OK)
+        CHECK_INT(len, lengths[first]);
+    first = last;
+    works();
+}
+
+OPERATION(queue_release, two_are_in, peek_first, release_it, released_or_not)
+
+static int peeks_and_leaves(void *arg)
+{
+    peek_first();
+    return arg != NULL;
+}
+
+/* What it had is an orphan, which is found out where there is nothing else. */
+static void a_borrower_died(void)
+{
+    make_queue(0);
+    put_now(10);
+    CHECK_INT(in_fork(peeks_and_leaves, NULL), 0);
+    CHECK_STATUS(mp_queue_get(q, NULL, 0, NULL, NULL, MP_NO_WAIT), MP_ERR_TOO_SMALL);
+    put_now(0);
+}
+
+OPERATION(queue_peek_of_an_orphan, a_borrower_died, first_use, peek_it, all_are_there)
+
+/* Killed in here, it may be handed out once more. */
+static void got_or_not_or_again(outcome_of how)
+{
+    size_t len;
+
+    CHECK_OK(mp_queue_get(q, bytes, sizeof bytes, &len, NULL, MP_NO_WAIT));
+    CHECK(how == DONE ? len == 0 : how == NOT_DONE ? len == 10 : len == 0 || len == 10);
+    if (len == 10)
+        CHECK_OK(mp_queue_get(q, bytes, sizeof bytes, &len, NULL, MP_NO_WAIT));
+    CHECK_INT(len, 0);
+    first = last;
+    works();
+}
+
+OPERATION(queue_get_of_an_orphan, a_borrower_died, first_use, get_it, got_or_not_or_again)
 
 /* ---- the end ---- */
 

@@ -2589,6 +2589,93 @@ mp_status mp_queue_get(mp_queue *queue,
  */
 mp_status mp_queue_get_buffer(mp_queue *queue, mp_buffer **buffer, mp_timeout timeout);
 
+/* ---- queue_lend ---------------------------------------------------------------------------------
+ *
+ * Messages without a copy: written where they will lie, and read where they are. Others put and
+ * get meanwhile. For messages of some KiB and more; smaller ones are faster copied.
+ */
+
+/*
+ * Makes room for a message of at most len bytes, which the caller then writes there, and puts by
+ * mp_queue_commit or gives up by mp_queue_cancel. It is in no order with others before the
+ * commit.
+ *
+ * len: bytes. data: where the room's address goes, at a multiple of 64. The bytes are undefined.
+ *
+ * MP_ERR_INVALID: data is NULL, or len is more than the queue's maxbytes.
+ * MP_ERR_CLOSED: the queue was shut down, or this handle closed.
+ * MP_ERR_NO_MEMORY: the shared segment, or the machine, has no room for so much.
+ *
+ * Threads: any thread of this process may commit or cancel it, one of them.
+ * Fork: a child has no part in what its parent reserved.
+ * Kill: what a killed process had reserved is freed.
+ */
+mp_status mp_queue_reserve(mp_queue *queue, size_t len, void **data);
+
+/*
+ * Puts what was written to the room at data, waiting until the queue has place for it for up to
+ * timeout. The room is the caller's no more; after a failure it still is.
+ *
+ * data: from mp_queue_reserve of the same queue. len: how many of its bytes are the message, at
+ *     most as many as were reserved.
+ * timeout: nanoseconds.
+ *
+ * MP_ERR_INVALID: nothing is reserved there, or less than len.
+ * MP_ERR_FULL, MP_ERR_CLOSED, MP_ERR_NO_MEMORY, MP_ERR_STATE: as mp_queue_put.
+ *
+ * Kill: a process killed in here has put the whole message or nothing.
+ */
+mp_status mp_queue_commit(mp_queue *queue, void *data, size_t len, mp_timeout timeout);
+
+/*
+ * Gives up the room at data.
+ *
+ * data: from mp_queue_reserve of the same queue.
+ *
+ * MP_ERR_INVALID: nothing is reserved there.
+ * MP_ERR_CLOSED: this handle was closed. The room goes with the process.
+ */
+mp_status mp_queue_cancel(mp_queue *queue, void *data);
+
+/*
+ * Takes the oldest message out of the queue to be read where it is, waiting for one for up to
+ * timeout. It is not counted in the queue any more. At most 16 of a queue are peeked at a time.
+ *
+ * data: where the message's address goes: until mp_queue_release it stays there, and nobody
+ *     writes to it. NULL for the message "none", which is not to be released.
+ * len: how many bytes it has goes here.
+ * none: whether it is "none" goes here; may be NULL where none is put.
+ * timeout: nanoseconds.
+ *
+ * MP_ERR_INVALID: data or len is NULL.
+ * MP_ERR_EMPTY, MP_ERR_CLOSED, MP_ERR_STATE: as mp_queue_get.
+ * MP_ERR_NO_MEMORY: 16 messages are peeked, or there is no memory for one to be moved out of
+ *     the ring, as a small one is. It stays the oldest.
+ *
+ * Threads: any thread of this process may release it, one of them.
+ * Fork: a child has no part in what its parent peeked.
+ * Kill: what a process had peeked when it ended without release is handed out again, as soon as
+ * anybody has found out: at the latest when a consumer finds the queue empty, or has waited for
+ * 750 ms. It then comes before all that is in the queue. So a message is peeked at least once,
+ * and, where nobody peeks, got exactly once.
+ */
+mp_status mp_queue_peek(mp_queue *queue,
+                        const void **data,
+                        size_t *len,
+                        bool *none,
+                        mp_timeout timeout);
+
+/*
+ * Ends the reading of a peeked message, which is then gone.
+ *
+ * data: from mp_queue_peek of the same queue.
+ *
+ * MP_ERR_INVALID: nothing was peeked there.
+ * MP_ERR_CLOSED: this handle was closed. The message is handed out again when this process has
+ *     ended.
+ */
+mp_status mp_queue_release(mp_queue *queue, const void *data);
+
 /* ---- queue_many ---------------------------------------------------------------------------------
  *
  * Several messages at once, which is much faster than one after the other where they are small.
@@ -2604,6 +2691,9 @@ typedef struct mp_message {
 
 /* In place of a length: the message is "none". */
 #define MP_NONE SIZE_MAX
+
+/* MP_NONE as a function. */
+size_t mp_none(void);
 
 /*
  * Puts messages as mp_queue_put does, in their order and as many at a time as there is room for:

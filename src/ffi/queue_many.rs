@@ -26,6 +26,12 @@ pub struct mp_message {
 
 const NONE: usize = usize::MAX;
 
+/// MP_NONE as a function.
+#[unsafe(no_mangle)]
+pub extern "C" fn mp_none() -> usize {
+    NONE
+}
+
 /// Puts messages as mp_queue_put does, in their order and as many at a time as there is room for:
 /// these appear all at once.
 ///

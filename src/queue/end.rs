@@ -5,6 +5,7 @@
 //! | 0         | open                                                           |
 //! | SHUT      | nothing more is put; what is there can be got                  |
 //! | SHUT, CUT | nor can that: who finds it there drops it                      |
+//! | ORPHANS   | beside these: there is something to hand out again, see `lend.rs` |
 //!
 //! It is closed with the producers' lock held, which every put holds when it looks at the gate: so what is there
 //! then is all that there will ever be, and the producers' position does not move any more. Killed between closing
@@ -46,7 +47,7 @@ impl QueueBlock {
 
     /// Whether nothing will come any more.
     pub(super) fn is_over(&self) -> bool {
-        self.is_shut() && self.used().messages == 0
+        self.is_shut() && self.used().messages == 0 && !self.has_orphans()
     }
 
     pub(super) fn check_open_for_puts(&self) -> Result<()> {
@@ -68,6 +69,9 @@ impl QueueBlock {
         Ring::of(&self.consumers)?;
         let carriers = shm::ring_of(&self.consumers).map_or(&[][..], |ring| &ring.carriers);
         carriers.iter().for_each(shm::drop_carried);
+        if self.has_orphans() {
+            self.drop_orphans();
+        }
         self.wake_all();
         Ok(())
     }

@@ -121,6 +121,11 @@ impl QueueBlock {
             if self.is_cut_short() {
                 self.drop_all(&hold)?;
             }
+            if self.has_orphans()
+                && let Some(taken) = self.get_orphan(take)?
+            {
+                return Ok(taken);
+            }
             if let Some(taken) = self.get_held(hold, take)? {
                 return Ok(taken);
             }
@@ -181,6 +186,6 @@ impl QueueBlock {
 }
 
 #[cold]
-fn empty() -> Error {
+pub(super) fn empty() -> Error {
     Error::new(Status::Empty, "there is no message in the queue")
 }

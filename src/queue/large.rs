@@ -22,9 +22,9 @@ use super::position::{GRAIN, Position};
 use super::put::{Message, Tail};
 use super::ring::{Ring, damaged};
 use super::side::Hold;
-use crate::error::Result;
+use crate::error::{Result, fail};
 use crate::park::Tree;
-use crate::shm::{self, BytesBlock, Data, Kind, LARGE, QueueBlock, RingBlock};
+use crate::shm::{self, BytesBlock, Data, Kind, LARGE, Object, QueueBlock, RingBlock};
 use std::sync::atomic::Ordering::Relaxed;
 
 /// What is in flight together in a queue that does not grow is at most this, or the ring's length if that is more,
@@ -86,6 +86,18 @@ impl RingBlock {
             None => damaged(),
         }
     }
+
+    /// A carrier that is not busy, with the block that this process held.
+    fn take_in(&self, busy: u32, object: Object) -> Result<usize> {
+        let is_bare = |&carrier: &usize| self.carriers[carrier].load(Relaxed) == 0;
+        let idle = || (0..LARGE).filter(|carrier| busy & 1 << carrier == 0);
+        let Some(carrier) = idle().find(is_bare).or(idle().next_back()) else { return damaged() };
+        shm::drop_carried(&self.carriers[carrier]);
+        if !shm::carry(object, &self.carriers[carrier]) {
+            fail!(Invalid, "another thread has committed or cancelled the same");
+        }
+        Ok(carrier)
+    }
 }
 
 impl QueueBlock {
@@ -106,19 +118,26 @@ impl QueueBlock {
     /// into the ring, at the tail that moves on; false where it does not fit.
     #[cold]
     #[inline(never)]
-    pub(super) fn place_large(&self, ring: &Ring, tail: &mut Tail, bytes: &[u8]) -> Result<bool> {
+    pub(super) fn place_large(&self, ring: &Ring, tail: &mut Tail, message: Message<'_>) -> Result<bool> {
+        let len = message.len();
         let Some(block) = shm::ring_of(&self.producers) else { return damaged() };
         let Some(flight) = block.flight(self.producers.seen(), tail.at) else { return damaged() };
         let place = ring.place(tail.at.at(), 0);
-        if !self.ring_has(ring, tail, place.grains) || !self.may_start(ring, &flight, bytes.len()) {
+        if !self.ring_has(ring, tail, place.grains) || !self.may_start(ring, &flight, len) {
             return Ok(false);
         }
-        let (carrier, data) = block.block_for(flight.busy, bytes.len())?;
-        data.write(0, bytes);
-        block.lengths[carrier].store(bytes.len() as u64, Relaxed);
+        let carrier = match message {
+            Message::Reserved(object, _) => block.take_in(flight.busy, object)?,
+            _ => {
+                let (carrier, data) = block.block_for(flight.busy, len)?;
+                data.write(0, message.bytes());
+                carrier
+            }
+        };
+        block.lengths[carrier].store(len as u64, Relaxed);
         block.order[usize::from(tail.at.large()) % LARGE].store(carrier as u64, Relaxed);
         ring.write_large(place, carrier);
-        tail.take(place.grains, bytes.len(), true);
+        tail.take(place.grains, len, true);
         Ok(true)
     }
 

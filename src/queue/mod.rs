@@ -15,6 +15,7 @@ mod chain;
 mod end;
 mod get;
 mod large;
+mod lend;
 mod many;
 mod position;
 mod put;

@@ -6,7 +6,7 @@ use super::side::Hold;
 use super::tally::Tally;
 use crate::error::{Result, fail};
 use crate::park::Tree;
-use crate::shm::QueueBlock;
+use crate::shm::{Object, QueueBlock};
 use crate::time::Deadline;
 use std::sync::atomic::Ordering::Relaxed;
 
@@ -16,6 +16,8 @@ pub(crate) enum Message<'a> {
     Bytes(&'a [u8]),
     /// The sentinel, which is not the empty message.
     None,
+    /// So many bytes of a block that this process reserved.
+    Reserved(Object, usize),
 }
 
 impl<'a> Message<'a> {
@@ -23,8 +25,22 @@ impl<'a> Message<'a> {
     pub(super) fn bytes(self) -> &'a [u8] {
         match self {
             Message::Bytes(bytes) => bytes,
-            Message::None => &[],
+            Message::None | Message::Reserved(..) => &[],
         }
+    }
+
+    #[inline(always)]
+    pub(super) fn len(self) -> usize {
+        match self {
+            Message::Reserved(_, len) => len,
+            message => message.bytes().len(),
+        }
+    }
+
+    /// Whether it lies outside that ring.
+    #[inline(always)]
+    pub(super) fn is_outside(self, ring: &Ring) -> bool {
+        matches!(self, Message::Reserved(..)) || self.bytes().len() > ring.longest()
     }
 }
 
@@ -112,7 +128,7 @@ impl QueueBlock {
     #[inline(always)]
     pub(super) fn place(&self, ring: &Ring, tail: &mut Tail, message: Message<'_>) -> Result<bool> {
         let bytes = message.bytes();
-        if bytes.len() > ring.longest() {
+        if message.is_outside(ring) {
             return Ok(false);
         }
         let place = ring.place(tail.at.at(), bytes.len());
@@ -124,7 +140,7 @@ impl QueueBlock {
         }
         match message {
             Message::Bytes(_) => ring.write(place, bytes),
-            Message::None => ring.write_none(place),
+            _ => ring.write_none(place),
         }
         tail.take(place.grains, bytes.len(), false);
         Ok(true)
@@ -140,7 +156,7 @@ impl QueueBlock {
         deadline: Deadline,
         open: impl Fn() -> Result<()>,
     ) -> Result<()> {
-        let len = message.bytes().len();
+        let len = message.len();
         let most = self.maxbytes.load(Relaxed);
         if len as u64 > most {
             fail!(Invalid, "the message has {len} bytes, and the queue is for {most} at a time");
@@ -168,7 +184,7 @@ impl QueueBlock {
 
     /// With the lock, which this releases: false when there is no room.
     fn put_held<T: Tree>(&self, hold: Hold<'_, T>, message: Message<'_>) -> Result<bool> {
-        let len = message.bytes().len();
+        let len = message.len();
         loop {
             let ring = Ring::of(&self.producers)?;
             let mut tail = self.tail();
@@ -180,9 +196,10 @@ impl QueueBlock {
             if !self.may_enter(&tail, len) {
                 return Ok(false);
             }
-            if len > ring.longest()
-                && !self.wants_longer_ring(&ring)
-                && self.place_large(&ring, &mut tail, message.bytes())?
+            let is_reserved = matches!(message, Message::Reserved(..));
+            if message.is_outside(&ring)
+                && (is_reserved || !self.wants_longer_ring(&ring))
+                && self.place_large(&ring, &mut tail, message)?
             {
                 self.publish_put(hold, &tail);
                 return Ok(true);

@@ -34,8 +34,23 @@ const CALM: Duration = Duration::from_millis(1);
 
 /// Sleeps in a spot until `look` says yes; false when the time ran out.
 pub(super) fn sleep<T: Tree>(spot: &Spot, tree: &T, deadline: Deadline, look: impl Fn() -> bool) -> bool {
+    sleep_and(spot, tree, deadline, look, || ())
+}
+
+/// The same, with something to do now and then.
+fn sleep_and<T: Tree>(
+    spot: &Spot,
+    tree: &T,
+    deadline: Deadline,
+    look: impl Fn() -> bool,
+    tick: impl Fn(),
+) -> bool {
     let found = || look().then_some(());
-    match spot.wait_asleep(tree, deadline, false, found, || Ok::<_, Infallible>(())) {
+    let tick = || {
+        tick();
+        Ok::<_, Infallible>(())
+    };
+    match spot.wait_asleep(tree, deadline, false, found, tick) {
         Ok(Wait::Found(())) => true,
         Ok(Wait::TimedOut) => false,
         Err(never) => match never {},
@@ -133,7 +148,8 @@ impl QueueBlock {
         deadline: Deadline,
         open: &impl Fn() -> Result<()>,
     ) -> bool {
-        let look = || self.used().messages > 0 || self.is_shut() || open().is_err();
+        let look = || self.used().messages > 0 || self.has_orphans() || self.is_shut() || open().is_err();
+        self.bury_borrowers(tree);
         if look() {
             return true;
         }
@@ -144,7 +160,7 @@ impl QueueBlock {
             return true;
         }
         self.consumers.waits.fetch_add(1, Ordering::Relaxed);
-        sleep(&self.message, tree, deadline, look)
+        sleep_and(&self.message, tree, deadline, look, || self.bury_borrowers(tree))
     }
 
     /// Whether there seems to be room; only the lock's holder can be sure.
@@ -154,7 +170,7 @@ impl QueueBlock {
         let (tail, put) = self.producers.position_and_tally();
         let (head, got) = self.consumers.position_and_tally();
         let Between { messages, grains } = tail.since(head);
-        let bytes = message.bytes().len();
+        let bytes = message.len();
         let flying = put.bytes.wrapping_sub(got.bytes);
         if u64::from(messages) >= self.maxsize.load(Ordering::Relaxed)
             || flying.saturating_add(bytes as u64) > self.maxbytes.load(Ordering::Relaxed)
@@ -164,7 +180,7 @@ impl QueueBlock {
         if self.grows() || grains > ring.grains() {
             return true;
         }
-        if bytes > ring.longest() {
+        if message.is_outside(&ring) {
             return self.has_large_room(&ring, head, tail, bytes);
         }
         grains + ring.place(tail.at(), bytes).grains <= ring.grains()

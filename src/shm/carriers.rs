@@ -17,17 +17,21 @@ use crate::error::Result;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 /// Hands a block from this process's ledger to a carrier: a word of a block that outlives the process.
-/// Both are in the same segment.
-pub(crate) fn carry(object: Object, carrier: &AtomicU64) {
+/// Both are in the same segment. False where this process does not hold it any more.
+pub(crate) fn carry(object: Object, carrier: &AtomicU64) -> bool {
     let s = object.entry.segment();
     let open = private(s);
     let mut books = books::open(s);
+    if object.entry.word().load(Ordering::Relaxed) != ledger::held(object.r) {
+        return false;
+    }
     let mut tx = books.begin();
     tx.set(carrier, ledger::held(object.r));
     tx.set(object.entry.word(), 0);
     tx.commit();
     drop(books);
     open.private.note_unused(s, object.entry.word());
+    true
 }
 
 /// The other way round: what the carrier holds is this process's from now on, and `word` becomes `value` in the

@@ -310,7 +310,9 @@ pub(crate) struct MemoryBlock {
 #[repr(C)]
 pub(crate) struct BytesBlock {
     pub(crate) head: BlockHead,
-    _room: [AtomicU64; 3],
+    /// Of one that was reserved for a queue, the queue's reference; else 0.
+    pub(crate) queue: AtomicU64,
+    _room: [AtomicU64; 2],
 }
 
 /// A pool. Its data begins with the words that carry references to blocks of bytes.

@@ -14,6 +14,7 @@ mod extents;
 mod format;
 mod layout;
 mod ledger;
+mod loans;
 mod names;
 mod objects;
 mod own;
@@ -37,6 +38,10 @@ pub(crate) use layout::{
     ArrayBlock, BytesBlock, Kind, LockBlock, MemoryBlock, PoolBlock, Ref, SemaphoreBlock, ValueBlock,
 };
 pub(crate) use ledger::Entry;
+pub(crate) use loans::{
+    GATE_ORPHANS, ORPHAN, RELEASING, Terms, forget_orphans, lend, lend_own, own_bytes, own_data,
+    reserve_bytes,
+};
 pub(crate) use names::{Naming, Opening, hold_again, let_go, open, passport, reap_all, receive, unlink};
 pub(crate) use objects::{
     Data, Object, address, create, create_in, data, hold, hold_for, reference, release, resolve, resolve_in,

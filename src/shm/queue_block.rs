@@ -7,6 +7,20 @@ use std::sync::atomic::AtomicU64;
 /// How many messages may lie outside a ring at a time.
 pub(crate) const LARGE: usize = 16;
 
+/// How many messages may be lent to consumers at a time.
+pub(crate) const LENT: usize = 16;
+
+/// A message that was lent to a consumer, or room for one. Which it is says `word`; the rest is valid where that is
+/// not 0.
+#[repr(C)]
+pub(crate) struct Loan {
+    /// See `queue/lend.rs`.
+    pub(crate) word: AtomicU64,
+    /// Which message it is, counted from the queue's first.
+    pub(crate) number: AtomicU64,
+    pub(crate) len: AtomicU64,
+}
+
 /// A queue.
 #[repr(C, align(64))]
 pub(crate) struct QueueBlock {
@@ -37,7 +51,8 @@ pub(crate) struct QueueBlock {
     pub(crate) grows: AtomicU64,
     _room: AtomicU64,
     /// See [`QueueBlock::first`] and [`QueueBlock::spare`].
-    holds: [AtomicU64; 2],
+    holds: [AtomicU64; 2 + LENT],
+    pub(crate) loans: [Loan; LENT],
     _line: [AtomicU64; 6],
 }
 
@@ -99,11 +114,16 @@ impl QueueBlock {
         &self.holds[1]
     }
 
+    /// Hold the blocks of the messages that were lent.
+    pub(crate) fn lent(&self) -> &[AtomicU64] {
+        &self.holds[2..]
+    }
+
     /// The words that hold references.
     pub(super) fn carriers(&self) -> &[AtomicU64] {
         &self.holds
     }
 }
 
-const _: () = assert!(size_of::<Side>() == 128 && size_of::<QueueBlock>() == 448);
+const _: () = assert!(size_of::<Side>() == 128 && size_of::<QueueBlock>() == 960);
 const _: () = assert!(size_of::<RingBlock>() == 448);

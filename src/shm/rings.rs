@@ -207,16 +207,16 @@ pub(crate) fn memory(queue: &QueueBlock) -> u64 {
         at = held_ring(s, &ring.next).filter(|&(next, _)| next != r);
         Some((r, ring))
     });
+    let block = |carrier| match ledger::read(carrier) {
+        ledger::Line::Held(r) => resolve_in::<BytesBlock>(s, r, Kind::Bytes)
+            .map_or(0, |block| size_of::<BytesBlock>() as u64 + size(&block.head)),
+        _ => 0,
+    };
     for (_, ring) in chain.take(MOST_RINGS).chain(spare) {
         sum += size_of::<RingBlock>() as u64 + size(&ring.head);
-        for carrier in &ring.carriers {
-            if let ledger::Line::Held(r) = ledger::read(carrier)
-                && let Some(block) = resolve_in::<BytesBlock>(s, r, Kind::Bytes)
-            {
-                sum += size_of::<BytesBlock>() as u64 + size(&block.head);
-            }
-        }
+        sum += ring.carriers.iter().map(block).sum::<u64>();
     }
+    sum += queue.lent().iter().map(block).sum::<u64>();
     sum
 }
 
