@@ -294,6 +294,11 @@ TEST_T(queue, kill_200_consumers, 120)
     kill_200((mix){700, 950, 0, 1, 0, 0});
 }
 
+TEST_T(queue, kill_200_in_a_ring, 120)
+{
+    kill_200((mix){700, 950, 1, 1, 65536, 0});
+}
+
 TEST_T(queue, kill_200_with_large_messages, 120)
 {
     kill_200((mix){100, 200, 1, 1, 1024, 0});
