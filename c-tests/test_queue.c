@@ -6,12 +6,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-mp_queue *queue_new(size_t bytes, size_t maxsize)
+mp_queue *queue_new(size_t ring, size_t maxsize)
 {
     mp_queue_options o = MP_QUEUE_OPTIONS;
     mp_queue *q;
 
-    o.bytes = bytes;
+    o.ring = ring;
     o.maxsize = maxsize;
     CHECK_OK(mp_queue_new(&q, &o));
     return q;
@@ -132,12 +132,13 @@ TEST(queue, options)
 
     memset(&o, 0xFF, sizeof o);
     CHECK_OK(mp_queue_options_init(&o));
-    CHECK(o.size == d.size && o.bytes == d.bytes && o.maxsize == d.maxsize);
-    o.bytes = ((size_t)1 << 30) + 1;
+    CHECK(memcmp(&o, &d, sizeof o) == 0);
+    CHECK(o.size == sizeof o && o.maxsize == 0 && o.maxbytes == 0 && o.ring == 0);
+    o.ring = ((size_t)1 << 30) + 1;
     CHECK_SENTENCE(mp_queue_new(&q, &o), MP_ERR_INVALID, "the most");
-    o.bytes = SIZE_MAX;
+    o.ring = SIZE_MAX;
     CHECK_STATUS(mp_queue_new(&q, &o), MP_ERR_INVALID);
-    o.bytes = 1;
+    o.ring = 1;
     CHECK_OK(mp_queue_new(&q, &o));
     CHECK_OK(mp_queue_put(q, "abc", 3, MP_NO_WAIT));
     CHECK_OK(mp_queue_free(q));

@@ -6,7 +6,8 @@
 
 #include "test_util.h"
 
-mp_queue *queue_new(size_t bytes, size_t maxsize);
+/* ring 0: one that grows. */
+mp_queue *queue_new(size_t ring, size_t maxsize);
 size_t queue_size(mp_queue *q);
 bool queue_full(mp_queue *q);
 /* Bytes that only this seed gives, and the check that they are the ones. */

@@ -235,7 +235,7 @@ static void kill_200(mix m)
     mp_array *a;
     board *b;
 
-    o.bytes = m.ring;
+    o.ring = m.ring;
     o.maxsize = m.maxsize;
     CHECK_OK(mp_queue_new(&q, &o));
     CHECK_OK(mp_array_new(&a, MP_UINT8, sizeof *b, NULL, NULL));
@@ -292,6 +292,11 @@ TEST_T(queue, kill_200_producers, 120)
 TEST_T(queue, kill_200_consumers, 120)
 {
     kill_200((mix){700, 950, 0, 1, 0, 0});
+}
+
+TEST_T(queue, kill_200_in_a_ring, 120)
+{
+    kill_200((mix){700, 950, 1, 1, 65536, 0});
 }
 
 TEST_T(queue, kill_200_with_large_messages, 120)

@@ -1,106 +1,14 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0
  *
  * Kill everywhere and fail everywhere: queues. See step.h. */
-#include "step.h"
-#include "test_queue.h"
+#include "test_step_queue.h"
 
 #include <pthread.h>
 #include <signal.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
 
-enum { RING = 1024, LARGE = 5000, BIG = (2 << 20) + 1 };
-
-static mp_queue *q;
-/* What is in it: the lengths of the messages; each is a pattern of its number. */
-static size_t lengths[64];
-static int first, last;
-static unsigned char bytes[BIG];
-
-static void put_now(size_t len)
-{
-    pattern_fill(bytes, len, (unsigned)last);
-    CHECK_OK(mp_queue_put(q, bytes, len, MP_NO_WAIT));
-    lengths[last++] = len;
-}
-
-static void get_now(void)
-{
-    size_t len;
-
-    CHECK_OK(mp_queue_get(q, bytes, sizeof bytes, &len, NULL, MP_NO_WAIT));
-    CHECK_INT(len, lengths[first]);
-    pattern_check(bytes, len, (unsigned)first++);
-}
-
-static void make_queue(size_t maxsize)
-{
-    q = queue_new(RING, maxsize);
-    first = last = 0;
-}
-
-static void first_use(void)
-{
-    queue_size(q);
-}
-
-/* The queue has what it should have, works, and is freed. */
-static void works(void)
-{
-    size_t len;
-
-    CHECK_INT(queue_size(q), last - first);
-    while (first < last)
-        get_now();
-    CHECK_STATUS(mp_queue_get(q, bytes, sizeof bytes, &len, NULL, MP_NO_WAIT), MP_ERR_EMPTY);
-    for (len = 0; len < 40; len++) {
-        put_now(len * 6);
-        if (len % 13 == 0)
-            put_now(LARGE);
-        while (first < last)
-            get_now();
-        if (last > 40)
-            first = last = 0;
-    }
-    CHECK_INT(queue_size(q), 0);
-    CHECK_OK(mp_queue_free(q));
-}
-
 /* ---- put ---- */
-
-static size_t victims_length;
-
-/* Not in what is attacked: it takes long. */
-static void fill(void)
-{
-    first_use();
-    pattern_fill(bytes, victims_length, (unsigned)last);
-}
-
-static int put_it(void)
-{
-    return CHECK_CLEAN(mp_queue_put(q, bytes, victims_length, MP_NO_WAIT));
-}
-
-static void put_or_not(outcome_of how)
-{
-    size_t size = queue_size(q);
-
-    CHECK(how == DONE       ? size == (size_t)(last - first) + 1
-          : how == NOT_DONE ? size == (size_t)(last - first)
-                            : size - (size_t)(last - first) <= 1);
-    if (size > (size_t)(last - first))
-        lengths[last++] = victims_length;
-    works();
-}
-
-static void two_are_in(void)
-{
-    make_queue(0);
-    put_now(10);
-    put_now(0);
-    victims_length = 50;
-}
 
 OPERATION(queue_put, two_are_in, fill, put_it, put_or_not)
 
@@ -137,23 +45,7 @@ static int put_patiently(void)
 OPERATION_WITH(queue_put_waits_in_vain, is_full, fill, put_patiently, put_or_not,
                .want = MP_ERR_FULL)
 
-static void large_is_next(void)
-{
-    make_queue(0);
-    put_now(10);
-    victims_length = LARGE;
-}
-
 OPERATION(queue_put_large, large_is_next, fill, put_it, put_or_not)
-
-static void large_has_a_spare(void)
-{
-    make_queue(0);
-    put_now(LARGE);
-    put_now(LARGE);
-    get_now();
-    victims_length = LARGE + 1;
-}
 
 OPERATION(queue_put_large_into_a_spare, large_has_a_spare, fill, put_it, put_or_not)
 
@@ -192,26 +84,6 @@ OPERATION(queue_put_none, two_are_in, first_use, put_none, none_or_not)
 
 /* ---- get ---- */
 
-/* All of them would take long. */
-static unsigned char last_byte_of(int number)
-{
-    size_t i = lengths[number] - 1;
-
-    return (unsigned char)(i * 7 + i / 251 + (unsigned)number);
-}
-
-static int get_it(void)
-{
-    size_t len;
-    int s = CHECK_CLEAN(mp_queue_get(q, bytes, sizeof bytes, &len, NULL, MP_NO_WAIT));
-
-    if (s == MP_OK) {
-        CHECK_INT(len, lengths[first]);
-        CHECK(len == 0 || bytes[len - 1] == last_byte_of(first));
-    }
-    return s;
-}
-
 static int get_it_as_a_buffer(void)
 {
     mp_buffer *b = NULL;
@@ -228,18 +100,6 @@ static int get_it_as_a_buffer(void)
     return s;
 }
 
-static void got_or_not(outcome_of how)
-{
-    size_t size = queue_size(q);
-
-    CHECK(how == DONE       ? size == (size_t)(last - first) - 1
-          : how == NOT_DONE ? size == (size_t)(last - first)
-                            : (size_t)(last - first) - size <= 1);
-    if (size < (size_t)(last - first))
-        first++;
-    works();
-}
-
 OPERATION(queue_get, two_are_in, first_use, get_it, got_or_not)
 OPERATION(queue_get_buffer, two_are_in, first_use, get_it_as_a_buffer, got_or_not)
 
@@ -253,14 +113,6 @@ static void behind_the_end(void)
 }
 
 OPERATION(queue_get_around_the_end, behind_the_end, first_use, get_it, got_or_not)
-
-static void large_is_oldest(void)
-{
-    make_queue(0);
-    put_now(LARGE);
-    put_now(LARGE + 8);
-    put_now(3);
-}
 
 OPERATION(queue_get_large, large_is_oldest, first_use, get_it, got_or_not)
 OPERATION(queue_get_large_buffer, large_is_oldest, first_use, get_it_as_a_buffer, got_or_not)
@@ -285,12 +137,6 @@ static int get_patiently(void)
     size_t len;
 
     return CHECK_CLEAN(mp_queue_get(q, bytes, sizeof bytes, &len, NULL, MP_MS(100)));
-}
-
-static void got_nothing(outcome_of how)
-{
-    CHECK(how != DONE);
-    works();
 }
 
 OPERATION_WITH(queue_get_waits_in_vain, is_empty, first_use, get_patiently, got_nothing,

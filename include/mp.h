@@ -2579,34 +2579,42 @@ mp_status mp_shareable_list_free(mp_shareable_list *list);
  * queue, whatever becomes of who put it.
  */
 
-/* A queue of a fixed size. */
+/* A queue. */
 typedef struct mp_queue mp_queue;
 
 /* How a queue shall be. */
 typedef struct mp_queue_options {
     /* sizeof(mp_queue_options). */
     size_t size;
-    /*
-     * Bytes of its ring, 0 for 64 KiB; rounded up to a power of two, 256 at least and 1 GiB at
-     * most. A message takes its own length and 8 bytes, in steps of 8.
-     */
-    size_t bytes;
-    /* The most messages at a time; 0: as many as the ring holds, which always is a limit too. */
+    /* The most messages at a time; 0: no limit, that is 268435455. */
     size_t maxsize;
+    /* The most bytes of messages at a time, 0: no limit. */
+    size_t maxbytes;
+    /*
+     * 0: its memory grows with what is in it, and goes back to the kernel when that was got, but
+     * for 2 MiB. Otherwise the bytes of a ring of fixed size, which is a limit, too; rounded up
+     * to a power of two, 256 at least and 1 GiB at most. A message takes its own length and 8
+     * bytes there, in steps of 8. One of more than a quarter of the ring lies outside it; there
+     * are at most 16 such at a time, of together at most a MiB or the ring's bytes, whichever
+     * is more, and a longer one only by itself.
+     */
+    size_t ring;
 } mp_queue_options;
 
 /* The defaults: mp_queue_options o = MP_QUEUE_OPTIONS; */
-#define MP_QUEUE_OPTIONS { sizeof(mp_queue_options), 0, 0 }
+#define MP_QUEUE_OPTIONS { sizeof(mp_queue_options), 0, 0, 0 }
 
 /* MP_QUEUE_OPTIONS as a function. */
 mp_status mp_queue_options_init(mp_queue_options *options);
 
 /*
- * Makes an empty queue. It costs a KiB of shared memory and its ring, and no descriptor.
+ * Makes an empty queue, by default one without limits: where CPython has Queue and SimpleQueue,
+ * this is both. It costs 4.5 KiB of shared memory, or 1 KiB and its fixed ring, and no
+ * descriptor.
  *
  * queue: where the handle goes. options: NULL for the defaults.
  *
- * MP_ERR_INVALID: bytes is more than 1 GiB.
+ * MP_ERR_INVALID: ring is more than 1 GiB.
  * MP_ERR_NO_MEMORY: the shared segment, or the machine, has no room for so much.
  *
  * Fork: a child, also one that libmp did not make, uses the same queue through the same
@@ -2618,14 +2626,13 @@ mp_status mp_queue_new(mp_queue **queue, const mp_queue_options *options);
  * Copies a message into the queue, waiting for room for up to timeout. When this returns MP_OK
  * the message is there for consumers, and the caller may exit at once.
  *
- * data: may be NULL where len is 0. len: bytes. A message of more than a quarter of the ring
- *     lies outside it; there are at most 16 such at a time, of together at most a MiB or the
- *     ring's bytes, whichever is more, and a longer one only by itself.
+ * data: may be NULL where len is 0. len: bytes.
  * timeout: nanoseconds.
  *
  * MP_ERR_FULL: there was no room all the time.
- * MP_ERR_NO_MEMORY: the message does not fit into the ring, and the shared segment, or the
- *     machine, has no room for it.
+ * MP_ERR_CLOSED: the queue was shut down, or this handle closed, before or meanwhile.
+ * MP_ERR_INVALID: the message has more bytes than the queue's maxbytes.
+ * MP_ERR_NO_MEMORY: the shared segment, or the machine, has no room for the message.
  * MP_ERR_STATE: the queue's block was overwritten by a stray pointer.
  *
  * Threads: the messages of one thread come out in the order in which it put them. A call that
@@ -2641,8 +2648,7 @@ mp_status mp_queue_put(mp_queue *queue, const void *data, size_t len, mp_timeout
  *
  * timeout: nanoseconds.
  *
- * MP_ERR_FULL: there was no room all the time.
- * MP_ERR_STATE: the queue's block was overwritten by a stray pointer.
+ * MP_ERR_FULL, MP_ERR_CLOSED, MP_ERR_NO_MEMORY, MP_ERR_STATE: as mp_queue_put.
  */
 mp_status mp_queue_put_none(mp_queue *queue, mp_timeout timeout);
 
@@ -2656,6 +2662,8 @@ mp_status mp_queue_put_none(mp_queue *queue, mp_timeout timeout);
  * timeout: nanoseconds.
  *
  * MP_ERR_EMPTY: there was no message all the time.
+ * MP_ERR_CLOSED: the queue was shut down and has no more messages, or this handle was closed,
+ *     before or meanwhile.
  * MP_ERR_TOO_SMALL: the message does not fit into the buffer. It stays the oldest, and its
  *     length is in len.
  * MP_ERR_INVALID: the message is "none", and the pointer none is NULL. It stays the oldest.
@@ -2680,11 +2688,171 @@ mp_status mp_queue_get(mp_queue *queue,
  *     message "none".
  * timeout: nanoseconds.
  *
- * MP_ERR_EMPTY: there was no message all the time.
+ * MP_ERR_EMPTY, MP_ERR_CLOSED: as mp_queue_get.
  * MP_ERR_NO_MEMORY: there is no memory for the buffer. The message stays the oldest.
  * MP_ERR_STATE: the queue's block was overwritten by a stray pointer.
  */
 mp_status mp_queue_get_buffer(mp_queue *queue, mp_buffer **buffer, mp_timeout timeout);
+
+/* ---- queue_lend ---------------------------------------------------------------------------------
+ *
+ * Messages without a copy: written where they will lie, and read where they are. Others put and
+ * get meanwhile. For messages of some KiB and more; smaller ones are faster copied.
+ */
+
+/*
+ * Makes room for a message of at most len bytes, which the caller then writes there, and puts by
+ * mp_queue_commit or gives up by mp_queue_cancel. It is in no order with others before the
+ * commit.
+ *
+ * len: bytes. data: where the room's address goes, at a multiple of 64. The bytes are undefined.
+ *
+ * MP_ERR_INVALID: data is NULL, or len is more than the queue's maxbytes.
+ * MP_ERR_CLOSED: the queue was shut down, or this handle closed.
+ * MP_ERR_NO_MEMORY: the shared segment, or the machine, has no room for so much.
+ *
+ * Threads: any thread of this process may commit or cancel it, one of them.
+ * Fork: a child has no part in what its parent reserved.
+ * Kill: what a killed process had reserved is freed.
+ */
+mp_status mp_queue_reserve(mp_queue *queue, size_t len, void **data);
+
+/*
+ * Puts what was written to the room at data, waiting until the queue has place for it for up to
+ * timeout. The room is the caller's no more; after a failure it still is.
+ *
+ * data: from mp_queue_reserve of the same queue. len: how many of its bytes are the message, at
+ *     most as many as were reserved.
+ * timeout: nanoseconds.
+ *
+ * MP_ERR_INVALID: nothing is reserved there, or less than len.
+ * MP_ERR_FULL, MP_ERR_CLOSED, MP_ERR_NO_MEMORY, MP_ERR_STATE: as mp_queue_put.
+ *
+ * Kill: a process killed in here has put the whole message or nothing.
+ */
+mp_status mp_queue_commit(mp_queue *queue, void *data, size_t len, mp_timeout timeout);
+
+/*
+ * Gives up the room at data.
+ *
+ * data: from mp_queue_reserve of the same queue.
+ *
+ * MP_ERR_INVALID: nothing is reserved there.
+ * MP_ERR_CLOSED: this handle was closed. The room goes with the process.
+ */
+mp_status mp_queue_cancel(mp_queue *queue, void *data);
+
+/*
+ * Takes the oldest message out of the queue to be read where it is, waiting for one for up to
+ * timeout. It is not counted in the queue any more. At most 16 of a queue are peeked at a time.
+ *
+ * data: where the message's address goes: until mp_queue_release it stays there, and nobody
+ *     writes to it. NULL for the message "none", which is not to be released.
+ * len: how many bytes it has goes here.
+ * none: whether it is "none" goes here; may be NULL where none is put.
+ * timeout: nanoseconds.
+ *
+ * MP_ERR_INVALID: data or len is NULL.
+ * MP_ERR_EMPTY, MP_ERR_CLOSED, MP_ERR_STATE: as mp_queue_get.
+ * MP_ERR_NO_MEMORY: 16 messages are peeked, or there is no memory for one to be moved out of
+ *     the ring, as a small one is. It stays the oldest.
+ *
+ * Threads: any thread of this process may release it, one of them.
+ * Fork: a child has no part in what its parent peeked.
+ * Kill: what a process had peeked when it ended without release is handed out again, as soon as
+ * anybody has found out: at the latest when a consumer finds the queue empty, or has waited for
+ * 750 ms. It then comes before all that is in the queue. So a message is peeked at least once,
+ * and, where nobody peeks, got exactly once.
+ */
+mp_status mp_queue_peek(mp_queue *queue,
+                        const void **data,
+                        size_t *len,
+                        bool *none,
+                        mp_timeout timeout);
+
+/*
+ * Ends the reading of a peeked message, which is then gone.
+ *
+ * data: from mp_queue_peek of the same queue.
+ *
+ * MP_ERR_INVALID: nothing was peeked there.
+ * MP_ERR_CLOSED: this handle was closed. The message is handed out again when this process has
+ *     ended.
+ */
+mp_status mp_queue_release(mp_queue *queue, const void *data);
+
+/* ---- queue_many ---------------------------------------------------------------------------------
+ *
+ * Several messages at once, which is much faster than one after the other where they are small.
+ */
+
+/* A message for mp_queue_put_many. */
+typedef struct mp_message {
+    /* May be NULL where len is 0 or MP_NONE. */
+    const void *data;
+    /* Bytes, or MP_NONE for the message "none". */
+    size_t len;
+} mp_message;
+
+/* In place of a length: the message is "none". */
+#define MP_NONE SIZE_MAX
+
+/* MP_NONE as a function. */
+size_t mp_none(void);
+
+/*
+ * Puts messages as mp_queue_put does, in their order and as many at a time as there is room for:
+ * these appear all at once.
+ *
+ * messages: may be NULL where count is 0. count: how many.
+ * put: how many of them are in the queue, the first ones, goes here, also when this fails; may
+ *     be NULL.
+ * timeout: nanoseconds, for all of them together.
+ *
+ * MP_ERR_FULL: there was no room for the rest all the time.
+ * MP_ERR_INVALID: the next one's data is NULL or longer than the queue's maxbytes.
+ * MP_ERR_CLOSED, MP_ERR_NO_MEMORY, MP_ERR_STATE: as mp_queue_put, for the rest.
+ *
+ * Threads: others may put theirs in between where there was not room for all.
+ * Kill: a process killed in here has put the first few, all or none of them.
+ */
+mp_status mp_queue_put_many(mp_queue *queue,
+                            const mp_message *messages,
+                            size_t count,
+                            size_t *put,
+                            mp_timeout timeout);
+
+/*
+ * Takes messages as mp_queue_get does: waits for the first, and takes along what else is there
+ * already and fits, all in one step. The rest stays for the next call, which may be before count
+ * or the buffer is used up.
+ *
+ * buffer: where their bytes go, one message behind the other; may be NULL where size is 0.
+ * size: bytes of the buffer.
+ * lens: the messages' lengths go here, MP_NONE for a "none". count: how many it has room for, at
+ *     least 1.
+ * got: how many messages there were goes here.
+ * timeout: nanoseconds.
+ *
+ * MP_ERR_INVALID: a pointer is NULL, or count is 0.
+ * MP_ERR_TOO_SMALL: the first message does not fit into the buffer. It stays the oldest, and its
+ *     length is in lens.
+ * MP_ERR_EMPTY, MP_ERR_CLOSED, MP_ERR_STATE: as mp_queue_get. After any failure got is 0.
+ *
+ * Kill: a process killed in here has taken all of them or none.
+ */
+mp_status mp_queue_get_many(mp_queue *queue,
+                            void *buffer,
+                            size_t size,
+                            size_t *lens,
+                            size_t count,
+                            size_t *got,
+                            mp_timeout timeout);
+
+/* ---- queue_state --------------------------------------------------------------------------------
+ *
+ * Queues as a whole: how much is in them, whether all is done, and how they end.
+ */
 
 /*
  * How many messages are in the queue, at some moment during the call: others may put and get
@@ -2702,8 +2870,8 @@ mp_status mp_queue_size(const mp_queue *queue, size_t *size);
 mp_status mp_queue_empty(const mp_queue *queue, bool *empty);
 
 /*
- * Whether the queue has no room even for an empty message, as mp_queue_size. Where it has,
- * there may still be none for a longer one.
+ * Whether the queue has no room even for an empty message, or as many bytes as its maxbytes; at
+ * some moment, as mp_queue_size. Where it has, there may still be none for a longer one.
  *
  * full: where the answer goes.
  *
@@ -2711,10 +2879,115 @@ mp_status mp_queue_empty(const mp_queue *queue, bool *empty);
  */
 mp_status mp_queue_full(const mp_queue *queue, bool *full);
 
+/* What can be known of a queue, at some moment during the call. */
+typedef struct mp_queue_stats {
+    /* sizeof(mp_queue_stats), set before the call. */
+    size_t size;
+    /* Messages in the queue. */
+    uint64_t messages;
+    /* Their bytes. */
+    uint64_t bytes;
+    /*
+     * The most that consumers, whenever they looked for more, found in it; and not less than is
+     * in it now.
+     */
+    uint64_t most_messages;
+    /* The same of bytes. */
+    uint64_t most_bytes;
+    /* All that was ever put. */
+    uint64_t put_messages;
+    /* Their bytes. */
+    uint64_t put_bytes;
+    /* All that ever left it, dropped ones included. */
+    uint64_t got_messages;
+    /* Their bytes. */
+    uint64_t got_bytes;
+    /* How many of these were dropped by mp_queue_shutdown. */
+    uint64_t dropped;
+    /* See mp_queue_join. */
+    uint64_t unfinished;
+    /* How often a put had to sleep until there was room. */
+    uint64_t put_waits;
+    /* How often a get had to sleep until there was a message. */
+    uint64_t get_waits;
+    /* Bytes of shared memory that the queue takes. */
+    uint64_t memory;
+} mp_queue_stats;
+
+/* mp_queue_stats s = MP_QUEUE_STATS; */
+#define MP_QUEUE_STATS { sizeof(mp_queue_stats), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 }
+
+/* MP_QUEUE_STATS as a function. */
+mp_status mp_queue_stats_init(mp_queue_stats *stats);
+
+/*
+ * Tells what is to be known of a queue. The numbers of messages and bytes are exact, also where
+ * processes were killed in the middle of a put or get.
+ *
+ * stats: where the numbers go, as far as its size says; begun with MP_QUEUE_STATS.
+ *
+ * MP_ERR_INVALID: stats is NULL, or its size is less than that of a size.
+ * MP_ERR_CLOSED: this handle was closed.
+ */
+mp_status mp_queue_stats_get(const mp_queue *queue, mp_queue_stats *stats);
+
+/*
+ * Says that a message that was got is worked off: see mp_queue_join. Any queue is joinable in
+ * CPython's sense; who never joins it need not call this.
+ *
+ * MP_ERR_OVER_RELEASE: all that was put is done already.
+ * MP_ERR_CLOSED: this handle was closed.
+ *
+ * Threads: any thread of any process, for any message.
+ * Kill: a process killed in here has said so or not. What it had got and not said to be done
+ * stays unfinished.
+ */
+mp_status mp_queue_task_done(mp_queue *queue);
+
+/*
+ * Waits until as many messages are done (mp_queue_task_done) or dropped (mp_queue_shutdown) as
+ * were put, "none" included; at once where there are none. CPython's join takes no timeout.
+ *
+ * timeout: nanoseconds.
+ *
+ * MP_ERR_TIMEOUT: something was unfinished all the time.
+ * MP_ERR_CLOSED: this handle was closed, before or meanwhile.
+ *
+ * Kill: what a killed process had got and not said to be done stays unfinished.
+ */
+mp_status mp_queue_join(mp_queue *queue, mp_timeout timeout);
+
+/*
+ * Ends the queue for all processes: nothing is put any more. What is in it can still be got;
+ * then gets are MP_ERR_CLOSED. Who waits in a put, or in a get with nothing left, wakes up and
+ * is told the same. There is no way back; once more does no harm.
+ *
+ * immediate: nor can what is in it be got: it is dropped, and counts as done for mp_queue_join.
+ *
+ * MP_ERR_STATE: the queue's block was overwritten by a stray pointer.
+ *
+ * Threads: a put that has returned before is in the queue, one that begins after this has
+ * returned is not.
+ * Kill: a process killed in here has shut the queue down or not. If it had, whoever comes next
+ * drops what is to be dropped, and who sleeps wakes up within 750 ms.
+ */
+mp_status mp_queue_shutdown(mp_queue *queue, bool immediate);
+
+/*
+ * Closes this handle: whatever is done with it from now on, other than freeing it, is
+ * MP_ERR_CLOSED, and who waits by it in a put or get wakes up to that. Other handles to the
+ * queue, also those of other processes, stay as they are. What was put by it is in the queue.
+ * Once more does no harm.
+ *
+ * Fork: of a handle that its parent has closed a child has a closed one.
+ */
+mp_status mp_queue_close(mp_queue *queue);
+
 /*
  * Frees this handle. NULL is fine. The queue, and what is in it, goes with the last handle to
  * it in any process. Whoever has got a message may free the queue through which it came: the
- * put of it may still be returning.
+ * put of it may still be returning. Who waits by this handle in a put or get wakes up to
+ * MP_ERR_BAD_HANDLE.
  */
 mp_status mp_queue_free(mp_queue *queue);
 

@@ -132,6 +132,16 @@ impl<T: Shared> Found<T> {
         self.0.entry()
     }
 
+    /// Fails once the handle was closed or freed, for who waits meanwhile.
+    pub(super) fn check(&self) -> Result<()> {
+        self.0.check()
+    }
+
+    /// Closes the handle. The block stays for as long as this does.
+    pub(super) fn close(&self) -> Result<()> {
+        slots::close(&self.0)
+    }
+
     /// Those who share it.
     pub(super) fn tree(&self) -> In {
         self.0.entry().tree()

@@ -13,7 +13,6 @@ use super::handle;
 use super::status::mp_status;
 use super::time::mp_timeout;
 use crate::error::{Result, Status, fail};
-use crate::queue::Message;
 use crate::queue::priority::{self, Taken};
 use crate::shm::PriorityBlock;
 use core::ffi::c_void;
@@ -103,7 +102,7 @@ pub unsafe extern "C" fn mp_priority_queue_put(
 ) -> mp_status {
     guard("mp_priority_queue_put", || {
         // SAFETY: C's promise for its arguments, as the header gives it.
-        let message = Message::Bytes(unsafe { guard::bytes(data, len) }?);
+        let message = Some(unsafe { guard::bytes(data, len) }?);
         handle::block(queue)?.put(message, priority, timeout, || handle::pin_block(queue))?;
         Ok(Status::Ok)
     })
@@ -126,7 +125,7 @@ pub unsafe extern "C" fn mp_priority_queue_put_none(
     timeout: mp_timeout,
 ) -> mp_status {
     guard("mp_priority_queue_put_none", || {
-        handle::block(queue)?.put(Message::None, priority, timeout, || handle::pin_block(queue))?;
+        handle::block(queue)?.put(None, priority, timeout, || handle::pin_block(queue))?;
         Ok(Status::Ok)
     })
 }

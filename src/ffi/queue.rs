@@ -9,10 +9,12 @@ use super::handle;
 use super::status::mp_status;
 use super::time::mp_timeout;
 use crate::error::{Result, Status, fail};
-use crate::queue::{self, Message};
+use crate::queue::{self, Limits, Message};
+use crate::shm::{self, Data, ThisTree};
+use crate::time::Deadline;
 use core::ffi::c_void;
 
-/// A queue of a fixed size.
+/// A queue.
 pub struct mp_queue {
     _private: [u8; 0],
 }
@@ -23,19 +25,25 @@ pub struct mp_queue {
 pub struct mp_queue_options {
     /// sizeof(mp_queue_options).
     pub size: usize,
-    /// Bytes of its ring, 0 for 64 KiB; rounded up to a power of two, 256 at least and 1 GiB at
-    /// most. A message takes its own length and 8 bytes, in steps of 8.
-    pub bytes: usize,
-    /// The most messages at a time; 0: as many as the ring holds, which always is a limit too.
+    /// The most messages at a time; 0: no limit, that is 268435455.
     pub maxsize: usize,
+    /// The most bytes of messages at a time, 0: no limit.
+    pub maxbytes: usize,
+    /// 0: its memory grows with what is in it, and goes back to the kernel when that was got, but
+    /// for 2 MiB. Otherwise the bytes of a ring of fixed size, which is a limit, too; rounded up
+    /// to a power of two, 256 at least and 1 GiB at most. A message takes its own length and 8
+    /// bytes there, in steps of 8. One of more than a quarter of the ring lies outside it; there
+    /// are at most 16 such at a time, of together at most a MiB or the ring's bytes, whichever
+    /// is more, and a longer one only by itself.
+    pub ring: usize,
 }
 
 // mp.h:
 // /* The defaults: mp_queue_options o = MP_QUEUE_OPTIONS; */
-// #define MP_QUEUE_OPTIONS { sizeof(mp_queue_options), 0, 0 }
+// #define MP_QUEUE_OPTIONS { sizeof(mp_queue_options), 0, 0, 0 }
 
 const DEFAULTS: mp_queue_options =
-    mp_queue_options { size: size_of::<mp_queue_options>(), bytes: 0, maxsize: 0 };
+    mp_queue_options { size: size_of::<mp_queue_options>(), maxsize: 0, maxbytes: 0, ring: 0 };
 
 /// MP_QUEUE_OPTIONS as a function.
 #[unsafe(no_mangle)]
@@ -47,11 +55,13 @@ pub unsafe extern "C" fn mp_queue_options_init(options: *mut mp_queue_options) -
     })
 }
 
-/// Makes an empty queue. It costs a KiB of shared memory and its ring, and no descriptor.
+/// Makes an empty queue, by default one without limits: where CPython has Queue and SimpleQueue,
+/// this is both. It costs 4.5 KiB of shared memory, or 1 KiB and its fixed ring, and no
+/// descriptor.
 ///
 /// queue: where the handle goes. options: NULL for the defaults.
 ///
-/// MP_ERR_INVALID: bytes is more than 1 GiB.
+/// MP_ERR_INVALID: ring is more than 1 GiB.
 /// MP_ERR_NO_MEMORY: the shared segment, or the machine, has no room for so much.
 ///
 /// Fork: a child, also one that libmp did not make, uses the same queue through the same
@@ -65,7 +75,8 @@ pub unsafe extern "C" fn mp_queue_new(
         // SAFETY: C's promise for its arguments, as the header gives it.
         let (place, options) = unsafe { (out(queue, "queue")?, self::options(options, DEFAULTS)?) };
         joined()?;
-        place.write(handle::new_shared(queue::create(options.bytes, options.maxsize)?)?);
+        let limits = Limits { maxsize: options.maxsize, maxbytes: options.maxbytes, ring: options.ring };
+        place.write(handle::new_shared(queue::create(&shm::TREE, limits)?)?);
         Ok(Status::Ok)
     })
 }
@@ -73,14 +84,13 @@ pub unsafe extern "C" fn mp_queue_new(
 /// Copies a message into the queue, waiting for room for up to timeout. When this returns MP_OK
 /// the message is there for consumers, and the caller may exit at once.
 ///
-/// data: may be NULL where len is 0. len: bytes. A message of more than a quarter of the ring
-///     lies outside it; there are at most 16 such at a time, of together at most a MiB or the
-///     ring's bytes, whichever is more, and a longer one only by itself.
+/// data: may be NULL where len is 0. len: bytes.
 /// timeout: nanoseconds.
 ///
 /// MP_ERR_FULL: there was no room all the time.
-/// MP_ERR_NO_MEMORY: the message does not fit into the ring, and the shared segment, or the
-///     machine, has no room for it.
+/// MP_ERR_CLOSED: the queue was shut down, or this handle closed, before or meanwhile.
+/// MP_ERR_INVALID: the message has more bytes than the queue's maxbytes.
+/// MP_ERR_NO_MEMORY: the shared segment, or the machine, has no room for the message.
 /// MP_ERR_STATE: the queue's block was overwritten by a stray pointer.
 ///
 /// Threads: the messages of one thread come out in the order in which it put them. A call that
@@ -96,9 +106,7 @@ pub unsafe extern "C" fn mp_queue_put(
 ) -> mp_status {
     guard("mp_queue_put", || {
         // SAFETY: C's promise for its arguments, as the header gives it.
-        let message = Message::Bytes(unsafe { guard::bytes(data, len) }?);
-        handle::block(queue)?.put(message, timeout, || handle::pin_block(queue))?;
-        Ok(Status::Ok)
+        put_message(queue, Message::Bytes(unsafe { guard::bytes(data, len) }?), timeout)
     })
 }
 
@@ -107,14 +115,41 @@ pub unsafe extern "C" fn mp_queue_put(
 ///
 /// timeout: nanoseconds.
 ///
-/// MP_ERR_FULL: there was no room all the time.
-/// MP_ERR_STATE: the queue's block was overwritten by a stray pointer.
+/// MP_ERR_FULL, MP_ERR_CLOSED, MP_ERR_NO_MEMORY, MP_ERR_STATE: as mp_queue_put.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn mp_queue_put_none(queue: *mut mp_queue, timeout: mp_timeout) -> mp_status {
-    guard("mp_queue_put_none", || {
-        handle::block(queue)?.put(Message::None, timeout, || handle::pin_block(queue))?;
-        Ok(Status::Ok)
-    })
+    guard("mp_queue_put_none", || put_message(queue, Message::None, timeout))
+}
+
+#[inline(always)]
+pub(super) fn put_message(queue: *mut mp_queue, message: Message<'_>, timeout: i64) -> Result<Status> {
+    if let Some(block) = handle::block_quickly(queue)
+        && block.put_quickly(&ThisTree, message)?
+    {
+        return Ok(Status::Ok);
+    }
+    // What may sleep, or hands blocks on, needs the queue to stay, also when another thread frees the handle.
+    let found = handle::find(queue)?;
+    found.block().put(&found.tree(), message, Deadline::after(timeout), || found.check())?;
+    Ok(Status::Ok)
+}
+
+#[inline(always)]
+fn get_message<R>(
+    queue: *mut mp_queue,
+    timeout: i64,
+    mut take: impl FnMut(Option<Data>) -> Result<R>,
+) -> Result<R> {
+    if let Some(block) = handle::block_quickly(queue)
+        && let Some(taken) = block.get_quickly(&ThisTree, &mut take)?
+    {
+        handle::took(queue);
+        return Ok(taken);
+    }
+    let found = handle::find(queue)?;
+    let got = found.block().get(&found.tree(), Deadline::after(timeout), || found.check(), &mut take);
+    handle::took(queue);
+    got
 }
 
 /// Takes the oldest message out of the queue, into the caller's buffer, waiting for one for up
@@ -126,6 +161,8 @@ pub unsafe extern "C" fn mp_queue_put_none(queue: *mut mp_queue, timeout: mp_tim
 /// timeout: nanoseconds.
 ///
 /// MP_ERR_EMPTY: there was no message all the time.
+/// MP_ERR_CLOSED: the queue was shut down and has no more messages, or this handle was closed,
+///     before or meanwhile.
 /// MP_ERR_TOO_SMALL: the message does not fit into the buffer. It stays the oldest, and its
 ///     length is in len.
 /// MP_ERR_INVALID: the message is "none", and the pointer none is NULL. It stays the oldest.
@@ -147,8 +184,7 @@ pub unsafe extern "C" fn mp_queue_get(
     guard("mp_queue_get", || {
         // SAFETY: C's promise for its arguments, as the header gives it.
         let room = unsafe { bytes_out(buffer, size) }?;
-        let stay = || handle::pin_block(queue);
-        let got = handle::block(queue)?.get(timeout, stay, |message| {
+        get_message(queue, timeout, |message| {
             let bytes = message.map_or(0, |data| data.len());
             if message.is_none() && none.is_null() {
                 fail!(Invalid, "the message is \"none\", and there is no place to say so");
@@ -164,9 +200,7 @@ pub unsafe extern "C" fn mp_queue_get(
             // SAFETY: as above.
             unsafe { write_to(none, message.is_none()) };
             Ok(())
-        });
-        handle::took(queue);
-        got?;
+        })?;
         Ok(Status::Ok)
     })
 }
@@ -177,7 +211,7 @@ pub unsafe extern "C" fn mp_queue_get(
 ///     message "none".
 /// timeout: nanoseconds.
 ///
-/// MP_ERR_EMPTY: there was no message all the time.
+/// MP_ERR_EMPTY, MP_ERR_CLOSED: as mp_queue_get.
 /// MP_ERR_NO_MEMORY: there is no memory for the buffer. The message stays the oldest.
 /// MP_ERR_STATE: the queue's block was overwritten by a stray pointer.
 #[unsafe(no_mangle)]
@@ -189,69 +223,12 @@ pub unsafe extern "C" fn mp_queue_get_buffer(
     guard("mp_queue_get_buffer", || {
         // SAFETY: C's promise for its arguments, as the header gives it.
         let place = unsafe { out(buffer, "buffer") }?;
-        let stay = || handle::pin_block(queue);
-        let got = handle::block(queue)?.get(timeout, stay, |message| {
+        place.write(get_message(queue, timeout, |message| {
             let Some(data) = message else { return Ok(std::ptr::null_mut()) };
             let mut bytes = buffer::reserve(data.len())?;
             data.append_to(0, data.len(), &mut bytes);
             handle::new_boxed(bytes.into_boxed_slice())
-        });
-        handle::took(queue);
-        place.write(got?);
+        })?);
         Ok(Status::Ok)
-    })
-}
-
-/// How many messages are in the queue, at some moment during the call: others may put and get
-/// at any time.
-///
-/// size: where the number goes.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn mp_queue_size(queue: *const mp_queue, size: *mut usize) -> mp_status {
-    // SAFETY: C's promise for its argument, as the header gives it.
-    guard("mp_queue_size", || unsafe { put(size, "size", || Ok(handle::block(queue)?.count())) })
-}
-
-/// Whether the queue has no message, as mp_queue_size.
-///
-/// empty: where the answer goes.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn mp_queue_empty(queue: *const mp_queue, empty: *mut bool) -> mp_status {
-    // SAFETY: C's promise for its argument, as the header gives it.
-    guard("mp_queue_empty", || unsafe { put(empty, "empty", || Ok(handle::block(queue)?.count() == 0)) })
-}
-
-/// Whether the queue has no room even for an empty message, as mp_queue_size. Where it has,
-/// there may still be none for a longer one.
-///
-/// full: where the answer goes.
-///
-/// MP_ERR_STATE: the queue's block was overwritten by a stray pointer.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn mp_queue_full(queue: *const mp_queue, full: *mut bool) -> mp_status {
-    // SAFETY: C's promise for its argument, as the header gives it.
-    guard("mp_queue_full", || unsafe { put(full, "full", || handle::block(queue)?.is_full()) })
-}
-
-/// Writes an answer to where the caller wants it.
-///
-/// # Safety `place` is NULL or points to memory that a `T` may be written to.
-unsafe fn put<T>(place: *mut T, name: &str, answer: impl FnOnce() -> Result<T>) -> Result<Status> {
-    // SAFETY: the caller's promise.
-    let place = unsafe { out(place, name) }?;
-    place.write(answer()?);
-    Ok(Status::Ok)
-}
-
-/// Frees this handle. NULL is fine. The queue, and what is in it, goes with the last handle to
-/// it in any process. Whoever has got a message may free the queue through which it came: the
-/// put of it may still be returning.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn mp_queue_free(queue: *mut mp_queue) -> mp_status {
-    guard("mp_queue_free", || {
-        if !queue.is_null() {
-            handle::block(queue)?.part();
-        }
-        handle::free_shared(queue)
     })
 }

@@ -8,6 +8,7 @@
 //! | generation only         | is free                                              |
 //! | handle, this epoch      | is good                                              |
 //! | handle, another epoch   | is a parent's: it is taken over at its first use, or answers STATE |
+//! | handle, no epoch        | is closed: its object is given up, and all it is good for is being freed |
 
 use super::kind::Kind;
 use crate::error::{Error, Result, Status, fail};
@@ -153,6 +154,11 @@ impl Free {
             let index = self.unseen;
             (self.unseen, looks) = (index + 1, looks + 1);
             if let Some(slot) = slot(index)
+                && let tag = slot.tag.load(Ordering::Relaxed)
+                && is_closed(tag)
+            {
+                forget_closed(slot);
+            } else if let Some(slot) = slot(index)
                 && kind_of(slot.tag.load(Ordering::Relaxed)).is_none()
             {
                 // Those who were inside in the parent are not here. The page is not written to in vain.
@@ -184,6 +190,11 @@ fn reserve() -> Result<()> {
 
 pub(super) fn kind_of(tag: u64) -> Option<Kind> {
     Kind::from_bits(tag >> KIND_AT & (NAMED - 1))
+}
+
+/// Whether a slot's handle was closed and not freed yet.
+fn is_closed(tag: u64) -> bool {
+    tag >> EPOCH_AT == 0 && kind_of(tag).is_some()
 }
 
 fn tag_of(handle: u64) -> u64 {
@@ -231,11 +242,19 @@ pub(super) fn slow(handle: u64, kind: Kind) -> Result<&'static Slot> {
     if found != kind {
         fail!(BadHandle, "{} is expected, and this is {}", kind.name(), found.name());
     }
+    if tag == handle {
+        return Err(closed(kind));
+    }
     super::guard::joined()?;
     if tag != tag_of(handle) {
         take_over(slot, handle, kind)?;
     }
     Ok(slot)
+}
+
+#[cold]
+fn closed(kind: Kind) -> Error {
+    Error::new(Status::Closed, format!("this handle of {} was closed", kind.name()))
 }
 
 /// A handle from before the fork that made this process: it holds the block from now on, too.
@@ -303,16 +322,14 @@ pub(super) fn put_boxed<T: Send + Sync>(kind: Kind, object: T) -> Result<u64> {
 }
 
 /// Keeps a handle's object alive while a caller uses it.
-pub(super) struct Pin(&'static Slot);
+pub(super) struct Pin(&'static Slot, u64, Kind);
 
 /// Pins the object behind a handle.
 pub(super) fn pin(handle: u64, kind: Kind) -> Result<Pin> {
     let slot = slow(handle, kind)?;
     slot.pins.fetch_add(1, Ordering::AcqRel);
-    let pin = Pin(slot);
-    if slot.tag.load(Ordering::Acquire) != tag_of(handle) {
-        fail!(BadHandle, "{} is expected, and this handle was freed", kind.name());
-    }
+    let pin = Pin(slot, handle, kind);
+    pin.check()?;
     Ok(pin)
 }
 
@@ -326,7 +343,28 @@ pub(super) fn pin_any(handle: u64) -> Result<(Pin, Kind)> {
     Ok((pin(handle, kind)?, kind))
 }
 
+/// Closes the handle of a block: whatever is done with it but free fails from now on. What it stood for goes with
+/// the last caller inside.
+pub(super) fn close(pin: &Pin) -> Result<()> {
+    let &Pin(slot, handle, _) = pin;
+    if slot.tag.compare_exchange(tag_of(handle), handle, Ordering::AcqRel, Ordering::Relaxed).is_err() {
+        return pin.check();
+    }
+    slot.pins.fetch_or(CLOSED, Ordering::AcqRel);
+    Ok(())
+}
+
 impl Pin {
+    /// Whether the handle is still good.
+    pub(super) fn check(&self) -> Result<()> {
+        let &Pin(slot, handle, kind) = self;
+        match slot.tag.load(Ordering::Acquire) {
+            tag if tag == tag_of(handle) => Ok(()),
+            tag if tag == handle => Err(closed(kind)),
+            _ => fail!(BadHandle, "{} is expected, and this handle was freed", kind.name()),
+        }
+    }
+
     pub(super) fn data(&self) -> usize {
         self.0.data.load(Ordering::Relaxed)
     }
@@ -350,9 +388,12 @@ pub(super) fn free(handle: u64, kind: Kind) -> Result<Status> {
     if handle == 0 {
         return Ok(Status::Ok);
     }
-    let slot = slow(handle, kind)?;
-    // Without kind and epoch nobody finds it any more. Of two that free at once, one gets here.
-    let freed = handle & (GENERATION_MASK << (3 + INDEX_BITS));
+    let slot = match slow(handle, kind) {
+        Err(e) if e.status == Status::Closed => return free_closed(handle, kind),
+        found => found?,
+    };
+    let freed = freed(handle);
+    // Of two that free at once, one gets here.
     if slot.tag.compare_exchange(tag_of(handle), freed, Ordering::AcqRel, Ordering::Relaxed).is_err() {
         fail!(BadHandle, "{} is expected, and this handle was freed", kind.name());
     }
@@ -368,6 +409,49 @@ pub(super) fn free_any(handle: u64) -> Result<Status> {
     kind_of(handle).map_or(Ok(Status::Ok), |kind| free(handle, kind))
 }
 
+/// Without kind and epoch nobody finds it any more.
+fn freed(handle: u64) -> u64 {
+    handle & (GENERATION_MASK << (3 + INDEX_BITS))
+}
+
+/// The same of a closed one, whose object may have gone already. The mutex is held so that exactly one of this and
+/// of who cleans up hands the slot on.
+fn free_closed(handle: u64, kind: Kind) -> Result<Status> {
+    let (_guard, free) = free_list()?;
+    let index = (handle >> 3 & INDEX_MASK) as usize;
+    let slot = slot(index);
+    let change =
+        |s: &Slot| s.tag.compare_exchange(handle, freed(handle), Ordering::AcqRel, Ordering::Relaxed);
+    let Some(slot) = slot.filter(|s| change(s).is_ok()) else {
+        fail!(BadHandle, "{} is expected, and this handle was freed", kind.name());
+    };
+    if (free.unseen..free.inherited).contains(&index) {
+        forget_closed(slot);
+    }
+    if slot.pins.fetch_or(CLOSED, Ordering::AcqRel) == 0 {
+        slot.pins.store(0, Ordering::Release);
+        hand_on(free, slot);
+    }
+    Ok(Status::Ok)
+}
+
+/// What a closed handle of a parent's still has is the parent's.
+fn forget_closed(slot: &Slot) {
+    slot.pins.store(0, Ordering::Relaxed);
+    slot.data.store(0, Ordering::Relaxed);
+    slot.entry.store(0, Ordering::Relaxed);
+}
+
+/// The slot may be used again.
+fn hand_on(free: &mut Free, slot: &'static Slot) {
+    // SAFETY: both lie in the table.
+    let index = unsafe { (&raw const *slot).offset_from(TABLE.load(Ordering::Relaxed)) } as usize;
+    // One that nobody has looked at yet is found later.
+    if !(free.unseen..free.inherited).contains(&index) {
+        free.queue.push_back(index as u32);
+    }
+}
+
 /// By whoever leaves a freed slot last. That may be somebody who came for an earlier tenant and found it gone,
 /// so what is to be done stands in the slot, not in the caller.
 fn clean_up(slot: &'static Slot) {
@@ -376,22 +460,20 @@ fn clean_up(slot: &'static Slot) {
         return;
     }
     let data = slot.data.swap(0, Ordering::AcqRel);
-    let entry = slot.entry.load(Ordering::Relaxed);
+    let entry = slot.entry.swap(0, Ordering::Relaxed);
     if slot.generation.load(Ordering::Relaxed) == BOXED {
         // SAFETY: put_boxed stored this function with the object that it is for.
         let discard: fn(usize) = unsafe { std::mem::transmute(entry as usize) };
         discard(data);
-    } else {
+    } else if entry != 0 {
         shm::let_go(Entry::from_bits(entry));
     }
+    let listed = free_list();
     slot.pins.fetch_and(!(CLOSED | CLEANING), Ordering::Release);
-    if let Ok((_guard, free)) = free_list() {
-        // SAFETY: both lie in the table.
-        let index = unsafe { (&raw const *slot).offset_from(TABLE.load(Ordering::Relaxed)) } as usize;
-        // One that nobody has looked at yet is found later.
-        if !(free.unseen..free.inherited).contains(&index) {
-            free.queue.push_back(index as u32);
-        }
+    if let Ok((_guard, free)) = listed
+        && !is_closed(slot.tag.load(Ordering::Relaxed))
+    {
+        hand_on(free, slot);
     }
 }
 

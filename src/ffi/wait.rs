@@ -17,7 +17,7 @@ use core::ffi::{c_int, c_void};
 
 /// One of the things that mp_wait waits for. What "ready" means:
 ///
-/// queue       a message could be got; of a priority queue also: leased
+/// queue       a message could be got; of a priority queue also: leased; or it was shut down
 /// event       it is set; for mp_wait also: it was set during the call and cleared since
 /// semaphore   a slot is free
 /// lock        nobody holds it, or who held it is dead

@@ -1,5 +1,5 @@
-//! The bounded queue: a ring of bytes with a lock for producers, another for consumers, and one word a side that
-//! says how far it is.
+//! Queues: a ring of bytes, or a chain of them, with a lock for producers, another for consumers, and one word a
+//! side that says how far it is.
 //!
 //! | step of a put or get                  | a process killed right after it                          |
 //! |---------------------------------------|----------------------------------------------------------|
@@ -11,16 +11,25 @@
 //! So there is no state in between, and nothing to repair.
 #![forbid(unsafe_code)]
 
-mod bounded;
+mod chain;
+mod end;
+mod get;
 mod large;
+mod lend;
+mod many;
 mod position;
-mod ready;
 pub(crate) mod priority;
+mod put;
+mod ready;
 mod ring;
 mod side;
+mod state;
+mod tasks;
+mod tally;
 mod wake;
 
-pub(crate) use bounded::{Message, create};
+pub(crate) use put::Message;
+pub(crate) use state::{Limits, create};
 
 #[cfg(test)]
 mod tests;

@@ -14,7 +14,11 @@ impl Watched for QueueBlock {
         false
     }
 
-    fn is_ready(&self, _: bool) -> bool {
-        self.used().grains > 0
+    fn is_ready(&self, thoroughly: bool) -> bool {
+        if thoroughly {
+            // What the dead had peeked can be got again.
+            self.bury_borrowers(&self.tree());
+        }
+        self.used().messages > 0 || self.has_orphans() || self.is_shut()
     }
 }

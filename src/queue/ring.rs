@@ -6,17 +6,19 @@
 //! | NONE  | 0                 | nothing: the message "none"                            |
 //! | LARGE | a carrier's index | nothing: the message is in the block that it holds     |
 //! | SKIP  | 0                 | nothing of use up to the ring's end; another record follows at its begin |
+//! | LINK  | 0                 | nothing: what comes after it is in the next ring        |
 //!
 //! What is read here may have been overwritten by a stray pointer: it is checked before it is believed.
 
 use super::position::{GRAIN, LONGEST};
 use crate::error::{Result, fail};
-use crate::shm::{self, Data, QueueBlock};
+use crate::shm::{self, Data, Side};
 
 const BYTES: u64 = 1 << 56;
 const NONE: u64 = 2 << 56;
 const LARGE: u64 = 3 << 56;
 const SKIP: u64 = 4 << 56;
+const LINK: u64 = 5 << 56;
 const NUMBER: u64 = (1 << 56) - 1;
 
 /// The shortest ring, in bytes. A record is at most a quarter of it and a grain, and so is what it may have to
@@ -41,6 +43,7 @@ pub(super) enum Record {
     Large {
         carrier: usize,
     },
+    Link,
 }
 
 /// Room for a record.
@@ -56,8 +59,8 @@ pub(super) struct Place {
 
 impl Ring {
     #[inline(always)]
-    pub(super) fn of(block: &QueueBlock) -> Result<Self> {
-        match shm::data(&block.head) {
+    pub(super) fn of(side: &Side) -> Result<Self> {
+        match shm::ring_data(side) {
             Some(data) if data.len().is_power_of_two() && (SHORTEST..=LONGEST).contains(&data.len()) => {
                 Ok(Ring { data })
             }
@@ -107,6 +110,11 @@ impl Ring {
         self.set(place, LARGE | carrier as u64);
     }
 
+    /// At a position, without a skip: one grain is left everywhere.
+    pub(super) fn write_link(&self, at: u32) {
+        self.data.write(self.offset(at), &LINK.to_ne_bytes());
+    }
+
     #[inline(always)]
     fn set(&self, place: Place, word: u64) {
         if place.offset != place.from {
@@ -140,6 +148,7 @@ impl Ring {
                 (Record::Bytes { offset: offset + GRAIN, len }, len.next_multiple_of(GRAIN))
             }
             NONE => (Record::None, 0),
+            LINK => (Record::Link, 0),
             LARGE if number < shm::LARGE as u64 => (Record::Large { carrier: number as usize }, 0),
             _ => return damaged(),
         };

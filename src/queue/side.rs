@@ -1,8 +1,9 @@
 //! A side of the queue: its lock, held, and its position.
 
 use super::position::Position;
+use super::tally::Tally;
 use crate::park::{Held, OwnerLock, Tree};
-use crate::shm::{self, Side, ThisTree};
+use crate::shm::{self, Side};
 use crate::sys::cpu;
 use crate::time::Deadline;
 use std::sync::atomic::Ordering;
@@ -16,43 +17,44 @@ const GRACE: Duration = Duration::from_millis(20);
 const STRAGGLERS: Duration = Duration::from_secs(1);
 
 /// A side's lock, held until dropped.
-pub(super) struct Hold<'a>(&'a OwnerLock);
+pub(super) struct Hold<'a, T: Tree>(&'a OwnerLock, &'a T);
 
-impl Drop for Hold<'_> {
+impl<T: Tree> Drop for Hold<'_, T> {
+    #[inline(always)]
     fn drop(&mut self) {
-        self.0.release(&ThisTree);
+        self.0.release(self.1);
     }
 }
 
 impl Side {
     /// The lock, if it is free this very moment.
     #[inline(always)]
-    pub(super) fn hold_quickly(&self) -> Option<Hold<'_>> {
+    pub(super) fn hold_quickly<'a, T: Tree>(&'a self, tree: &'a T) -> Option<Hold<'a, T>> {
         // Not then_some: a Hold that is made is released.
-        self.lock.try_quickly(ThisTree.me()).then(|| Hold(&self.lock))
+        self.lock.try_quickly(tree.me()).then(|| Hold(&self.lock, tree))
     }
 
     /// The lock, None when the time ran out.
-    pub(super) fn hold(&self, deadline: Deadline) -> Option<Hold<'_>> {
+    pub(super) fn hold<'a, T: Tree>(&'a self, tree: &'a T, deadline: Deadline) -> Option<Hold<'a, T>> {
         let patient = || match deadline.remaining() {
             short if short < GRACE => Deadline::after(GRACE.as_nanos() as i64),
             _ => deadline,
         };
-        let held = self.lock.acquire(&ThisTree, patient)?;
-        let hold = Hold(&self.lock);
+        let held = self.lock.acquire(tree, patient)?;
+        let hold = Hold(&self.lock, tree);
         if held == Held::AfterDeath {
             // The dead one's last step may be entered and not yet applied; a position read before that would
             // be overwritten later.
-            shm::settle();
+            shm::settle(self);
         }
         Some(hold)
     }
 
     /// Waits until no thread of this process is between a message's publication and the lock's release. Bounded,
     /// because a thread may have been torn out of there for good.
-    pub(super) fn await_stragglers(&self) {
+    pub(super) fn await_stragglers<T: Tree>(&self, tree: &T) {
         let began = Instant::now();
-        while self.lock.owner() == Some(ThisTree.me()) && began.elapsed() < STRAGGLERS {
+        while self.lock.owner() == Some(tree.me()) && began.elapsed() < STRAGGLERS {
             cpu::give_way();
         }
     }
@@ -69,9 +71,12 @@ impl Side {
         Position::from_bits(self.position.load(Ordering::Relaxed))
     }
 
-    /// Release: the bytes are in place, or were read, before the position says so.
+    /// From here to there, where so much will have passed. Release: the bytes are in place, or were read, before
+    /// the position says so.
     #[inline(always)]
-    pub(super) fn publish(&self, to: Position) {
+    pub(super) fn publish(&self, to: Position, tally: Tally) {
+        let to = to.turned();
+        self.prepare(to, tally);
         self.position.store(to.bits(), Ordering::Release);
     }
 
@@ -81,11 +86,9 @@ impl Side {
         Position::from_bits(self.seen.load(Ordering::Relaxed))
     }
 
-    /// Looks at the other side anew, and notes what it sees.
-    #[inline(always)]
-    pub(super) fn look_at(&self, other: &Side) -> Position {
-        let now = other.position();
-        self.seen.store(now.bits(), Ordering::Relaxed);
-        now
+    /// Whether this side's lock's holder is in the same ring as the other side. Acquire: if so, the other's
+    /// position is one in there.
+    pub(super) fn is_in_ring_of(&self, other: &Side) -> bool {
+        other.ring.load(Ordering::Acquire) == self.ring.load(Ordering::Relaxed)
     }
 }

@@ -1,14 +1,17 @@
 //! The queue against a model, and producers and consumers that stop half way.
 
+mod chain;
 mod ring;
 mod wake;
 
-use super::bounded::{Message, create};
 use super::position::{GRAIN, LONGEST, Position};
+use super::put::Message;
 use super::ring::{Ring, SHORTEST};
+use super::state::{Limits, create};
 use crate::error::{Result, Status, fail};
 use crate::park::Tree;
-use crate::shm::{self, Data, Kind, LARGE, Object, QueueBlock, ThisTree};
+use crate::shm::{self, Data, Kind, LARGE, Object, QueueBlock, RingBlock, ThisTree};
+use crate::time::Deadline;
 use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::Ordering::Relaxed;
@@ -17,12 +20,18 @@ type Got = Option<Vec<u8>>;
 
 fn queue(bytes: usize, maxsize: usize) -> (Object, &'static QueueBlock) {
     shm::join().unwrap();
-    let object = create(bytes, maxsize).unwrap();
+    with_limits(Limits { ring: bytes, maxsize, maxbytes: 0 })
+}
+
+fn with_limits(limits: Limits) -> (Object, &'static QueueBlock) {
+    shm::join().unwrap();
+    let object = create(&shm::TREE, limits).unwrap();
     (object, shm::resolve::<QueueBlock>(object.r, Kind::Queue).unwrap())
 }
 
-fn nothing() -> Result<()> {
-    Ok(())
+/// The ring that a queue's consumers are in.
+fn ring(queue: &QueueBlock) -> &'static RingBlock {
+    shm::ring_of(&queue.consumers).unwrap()
 }
 
 fn copy(message: Option<Data>) -> Result<Got> {
@@ -33,12 +42,26 @@ fn copy(message: Option<Data>) -> Result<Got> {
     }))
 }
 
+fn put_message(queue: &QueueBlock, message: Message<'_>) -> Result<()> {
+    if queue.put_quickly(&ThisTree, message)? {
+        return Ok(());
+    }
+    queue.put(&ThisTree, message, Deadline::after(0), || Ok(()))
+}
+
 fn put(queue: &QueueBlock, bytes: &[u8]) -> Result<()> {
-    queue.put(Message::Bytes(bytes), 0, nothing)
+    put_message(queue, Message::Bytes(bytes))
+}
+
+fn get_with<R>(queue: &QueueBlock, mut take: impl FnMut(Option<Data>) -> Result<R>) -> Result<R> {
+    if let Some(taken) = queue.get_quickly(&ThisTree, &mut take)? {
+        return Ok(taken);
+    }
+    queue.get(&ThisTree, Deadline::after(0), || Ok(()), &mut take)
 }
 
 fn get(queue: &QueueBlock) -> Result<Got> {
-    queue.get(0, nothing, copy)
+    get_with(queue, copy)
 }
 
 fn status<T>(result: Result<T>) -> Option<Status> {
@@ -82,7 +105,7 @@ fn it_does_what_a_deque_does() {
                     (random.below(10) > 0).then(|| (0..len).map(|i| (i as u32 + round) as u8).collect());
                 let done = match &message {
                     Some(bytes) => put(queue, bytes),
-                    None => queue.put(Message::None, 0, nothing),
+                    None => put_message(queue, Message::None),
                 };
                 match status(done) {
                     None => {
@@ -128,7 +151,7 @@ fn what_is_refused_stays() {
     for len in [10, 10_000] {
         put(queue, &vec![7; len]).unwrap();
         let refuse = |_: Option<Data>| -> Result<()> { fail!(TooSmall, "no") };
-        assert_eq!(status(queue.get(0, nothing, refuse)), Some(Status::TooSmall));
+        assert_eq!(status(get_with(queue, refuse)), Some(Status::TooSmall));
         assert_eq!(queue.count(), 1);
         assert_eq!(get(queue).unwrap().unwrap(), vec![7; len]);
     }
@@ -141,7 +164,7 @@ fn what_is_refused_stays() {
 fn a_producer_that_stops_half_way_has_put_nothing() {
     let (object, queue) = queue(1024, 0);
     put(queue, b"before").unwrap();
-    let ring = Ring::of(queue).unwrap();
+    let ring = Ring::of(&queue.producers).unwrap();
     let tail = queue.producers.position();
     let place = ring.place(tail.at(), 200);
     ring.write(place, &[0xBA; 200]);
@@ -158,12 +181,13 @@ fn a_producer_that_stops_half_way_has_put_nothing() {
 fn a_large_message_that_was_not_published_is_a_spare() {
     let (object, queue) = queue(1024, 0);
     let bytes = shm::create::<shm::BytesBlock>(Kind::Bytes, 100_000, |_| {}).unwrap();
-    shm::carry(bytes, &queue.carriers[0]);
-    queue.lengths[0].store(5, Relaxed);
-    queue.order[0].store(0, Relaxed);
+    let block = ring(queue);
+    shm::carry(bytes, &block.carriers[0]);
+    block.lengths[0].store(5, Relaxed);
+    block.order[0].store(0, Relaxed);
     assert_eq!(status(get(queue)), Some(Status::Empty));
     put(queue, &vec![1; 100_000]).unwrap();
-    assert_eq!(shm::carried(&queue.carriers[0]).map(|b| shm::data(&b.head).unwrap().len()), Some(100_000));
+    assert_eq!(shm::carried(&block.carriers[0]).map(|b| shm::data(&b.head).unwrap().len()), Some(100_000));
     assert_eq!(get(queue).unwrap().unwrap(), vec![1; 100_000]);
     shm::release(object.entry);
     assert!(shm::resolve::<shm::BytesBlock>(bytes.r, Kind::Bytes).is_none(), "it goes with the queue");
@@ -179,7 +203,7 @@ fn a_consumer_that_stops_half_way_has_got_nothing() {
             assert_eq!(copy(message).unwrap().unwrap().len(), len);
             std::panic::resume_unwind(Box::new(()))
         };
-        assert!(catch_unwind(AssertUnwindSafe(|| queue.get(0, nothing, stop))).is_err());
+        assert!(catch_unwind(AssertUnwindSafe(|| get_with(queue, stop))).is_err());
         assert_eq!(get(queue).unwrap().unwrap(), vec![3; len]);
         assert_eq!(status(get(queue)), Some(Status::Empty));
     }
@@ -206,7 +230,7 @@ fn the_locks_of_the_dead_are_taken_over() {
 #[test]
 fn big_blocks_are_not_kept() {
     let (object, queue) = queue(1024, 0);
-    let kept = || queue.carriers.iter().filter(|c| shm::carried(c).is_some()).count();
+    let kept = || ring(queue).carriers.iter().filter(|c| shm::carried(c).is_some()).count();
     let big = vec![9; 5 << 20];
     put(queue, &big).unwrap();
     assert_eq!(status(put(queue, &big)), Some(Status::Full), "one at a time");
@@ -225,7 +249,7 @@ fn big_blocks_are_not_kept() {
     }
     assert_eq!(status(put(queue, &[0; 300])), Some(Status::Full));
     put(queue, b"small").unwrap();
-    let refs: Vec<_> = queue.carriers.iter().map(|c| c.load(Relaxed)).collect();
+    let refs: Vec<_> = ring(queue).carriers.iter().map(|c| c.load(Relaxed)).collect();
     shm::release(object.entry);
     for bits in refs {
         let r = shm::Ref::from_bits(bits);
@@ -236,11 +260,13 @@ fn big_blocks_are_not_kept() {
 #[test]
 fn sizes_have_limits() {
     shm::join().unwrap();
-    assert_eq!(status(create(LONGEST + 1, 0)), Some(Status::Invalid));
-    assert_eq!(status(create(usize::MAX, 0)), Some(Status::Invalid));
-    for (asked, given) in [(0, 65_536), (1, SHORTEST), (257, 512), (4096, 4096)] {
+    for ring in [LONGEST + 1, usize::MAX] {
+        let refused = create(&shm::TREE, Limits { ring, ..Limits::default() });
+        assert_eq!(status(refused), Some(Status::Invalid));
+    }
+    for (asked, given) in [(0, 2048), (1, SHORTEST), (257, 512), (4096, 4096)] {
         let (object, queue) = queue(asked, 0);
-        assert_eq!(Ring::of(queue).unwrap().grains() as usize * GRAIN, given);
+        assert_eq!(Ring::of(&queue.producers).unwrap().grains() as usize * GRAIN, given);
         shm::release(object.entry);
     }
 }

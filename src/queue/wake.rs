@@ -7,6 +7,7 @@
 //! | a get                          | producers in `room`, all | always: not each message fits anywhere  |
 //! | a get                          | producers in `half`, all | it made the queue half empty            |
 //! | who leaves without its message | one consumer             | always                                  |
+//! | who ends the queue or a handle | everybody                | always                                  |
 //!
 //! No consumer sleeps beside a message. A put that finds the queue not empty leaves the wake to whoever gets the
 //! message before its own: that get stores the head, fences and reads the tail, this put stores the tail, fences
@@ -15,13 +16,14 @@
 //! A producer that finds the queue full first sleeps until it is half empty, or for [`CALM`]: then the two sides
 //! do not wake each other for each message, and room that is there is used a millisecond later at worst.
 
-use super::bounded::{Message, fits};
+use super::get::Head;
 use super::position::{Between, Position};
+use super::put::{Message, Tail};
 use super::ring::Ring;
-use super::side::Hold;
+use super::tally::Tally;
 use crate::error::Result;
-use crate::park::{Spot, Wait};
-use crate::shm::{QueueBlock, ThisTree};
+use crate::park::{Spot, Tree, Wait};
+use crate::shm::QueueBlock;
 use crate::time::Deadline;
 use std::convert::Infallible;
 use std::sync::atomic::{Ordering, fence};
@@ -31,9 +33,24 @@ use std::time::Duration;
 const CALM: Duration = Duration::from_millis(1);
 
 /// Sleeps in a spot until `look` says yes; false when the time ran out.
-fn sleep(spot: &Spot, deadline: Deadline, look: impl Fn() -> bool) -> bool {
+pub(super) fn sleep<T: Tree>(spot: &Spot, tree: &T, deadline: Deadline, look: impl Fn() -> bool) -> bool {
+    sleep_and(spot, tree, deadline, look, || ())
+}
+
+/// The same, with something to do now and then.
+fn sleep_and<T: Tree>(
+    spot: &Spot,
+    tree: &T,
+    deadline: Deadline,
+    look: impl Fn() -> bool,
+    tick: impl Fn(),
+) -> bool {
     let found = || look().then_some(());
-    match spot.wait_asleep(&ThisTree, deadline, false, found, || Ok::<_, Infallible>(())) {
+    let tick = || {
+        tick();
+        Ok::<_, Infallible>(())
+    };
+    match spot.wait_asleep(tree, deadline, false, found, tick) {
         Ok(Wait::Found(())) => true,
         Ok(Wait::TimedOut) => false,
         Err(never) => match never {},
@@ -41,112 +58,131 @@ fn sleep(spot: &Spot, deadline: Deadline, look: impl Fn() -> bool) -> bool {
 }
 
 impl QueueBlock {
-    /// The message is in. `from` is where the end was.
+    /// After messages were put.
     #[inline(always)]
-    pub(super) fn publish_put(&self, hold: Hold<'_>, from: Position, to: Position) {
-        self.producers.publish(to);
-        drop(hold);
+    pub(super) fn wake_after_put(&self, tail: &Tail) {
         // Rule 4 of sleeping, and what is said at the top.
         fence(Ordering::SeqCst);
-        if self.message.has_sleepers() && self.consumers.position() == from {
-            self.message.wake::<ThisTree>(1);
+        if self.message.has_sleepers() && self.consumers.position().is_level_with(tail.from) {
+            self.message.wake::<crate::shm::ThisTree>(1);
         }
     }
 
-    /// The message is out, unless taking it failed. `from` is where the begin was.
+    /// After messages were got.
     #[inline(always)]
-    pub(super) fn publish_get<R>(
-        &self,
-        hold: Hold<'_>,
-        from: Position,
-        to: Position,
-        taken: Result<R>,
-    ) -> Result<R> {
-        if taken.is_ok() {
-            self.consumers.publish(to);
-            self.end_get(hold, from, to);
-        } else {
-            drop(hold);
-            self.message.notify::<ThisTree>(1);
-        }
-        taken
-    }
-
-    /// After the position was stored.
-    #[inline(always)]
-    pub(super) fn end_get(&self, hold: Hold<'_>, from: Position, to: Position) {
-        drop(hold);
+    pub(super) fn wake_after_get(&self, head: &Head) {
         // As above.
         fence(Ordering::SeqCst);
         if self.message.has_sleepers() || self.half.has_sleepers() || self.room.has_sleepers() {
-            self.wake_after_get(from, to);
+            self.wake_those_after_get(head);
         }
     }
 
     #[cold]
-    fn wake_after_get(&self, from: Position, to: Position) {
-        let tail = self.producers.position();
-        if self.message.has_sleepers() && tail != to {
-            self.message.wake::<ThisTree>(1);
+    fn wake_those_after_get(&self, head: &Head) {
+        let (tail, put) = self.producers.position_and_tally();
+        if self.message.has_sleepers() && !tail.is_level_with(head.at) {
+            self.message.wake::<crate::shm::ThisTree>(1);
         }
         if self.half.has_sleepers()
-            && !self.is_half_empty(tail.since(from))
-            && self.is_half_empty(tail.since(to))
+            && !self.is_half_empty((tail, put), (head.from, head.was))
+            && self.is_half_empty((tail, put), (head.at, head.tally))
         {
-            self.half.wake::<ThisTree>(i32::MAX);
+            self.half.wake::<crate::shm::ThisTree>(i32::MAX);
         }
         if self.room.has_sleepers() {
-            self.room.wake::<ThisTree>(i32::MAX);
+            self.room.wake::<crate::shm::ThisTree>(i32::MAX);
         }
     }
 
-    fn is_half_empty(&self, used: Between) -> bool {
-        let maxsize = self.maxsize.load(Ordering::Relaxed);
-        let grains = Ring::of(self).map_or(0, |ring| ring.grains());
-        used.grains <= grains / 2 && (maxsize == 0 || u64::from(used.messages) <= maxsize / 2)
+    /// Wakes all that sleep here, because what they wait for may never come.
+    pub(crate) fn wake_all(&self) {
+        for spot in [&self.message, &self.half, &self.room, &self.joined] {
+            spot.notify::<crate::shm::ThisTree>(i32::MAX);
+        }
     }
 
-    /// False when the time ran out.
-    pub(super) fn wait_for_room(&self, message: Message<'_>, deadline: Deadline) -> bool {
-        if self.has_room(message) {
+    fn is_half_empty(&self, (tail, put): (Position, Tally), (head, got): (Position, Tally)) -> bool {
+        let used = tail.since(head);
+        let half = |limit: &std::sync::atomic::AtomicU64| limit.load(Ordering::Relaxed) / 2;
+        let ring = || Ring::of(&self.producers).map_or(0, |ring| ring.grains());
+        u64::from(used.messages) <= half(&self.maxsize)
+            && put.bytes.wrapping_sub(got.bytes) <= half(&self.maxbytes)
+            && (self.grows() || used.grains <= ring() / 2)
+    }
+
+    /// False when the time ran out. `open` fails once the wait is to be given up.
+    pub(super) fn wait_for_room<T: Tree>(
+        &self,
+        tree: &T,
+        message: Message<'_>,
+        deadline: Deadline,
+        open: &impl Fn() -> Result<()>,
+    ) -> bool {
+        let ended = || self.is_shut() || open().is_err();
+        let look = || self.has_room(message) || ended();
+        if look() {
             return true;
         }
         if deadline.is_over() {
             return false;
         }
-        if self.producers.patience.spin(|| self.has_room(message)) {
+        if self.producers.patience.spin(look) {
             return true;
         }
+        self.producers.waits.fetch_add(1, Ordering::Relaxed);
         let calm = Deadline::after(deadline.remaining().min(CALM).as_nanos() as i64);
-        sleep(&self.half, calm, || self.is_half_empty(self.used()));
-        sleep(&self.room, deadline, || self.has_room(message)) || self.has_room(message)
+        let both = || (self.producers.position_and_tally(), self.consumers.position_and_tally());
+        let half = || {
+            let (tail, head) = both();
+            self.is_half_empty(tail, head) || ended()
+        };
+        sleep(&self.half, tree, calm, half);
+        sleep(&self.room, tree, deadline, look) || look()
     }
 
-    /// False when the time ran out.
-    pub(super) fn wait_for_message(&self, deadline: Deadline) -> bool {
-        let some = || self.used().grains > 0;
-        if some() {
+    /// False when the time ran out. `open` as above.
+    pub(super) fn wait_for_message<T: Tree>(
+        &self,
+        tree: &T,
+        deadline: Deadline,
+        open: &impl Fn() -> Result<()>,
+    ) -> bool {
+        let look = || self.used().messages > 0 || self.has_orphans() || self.is_shut() || open().is_err();
+        self.bury_borrowers(tree);
+        if look() {
             return true;
         }
         if deadline.is_over() {
             return false;
         }
-        self.consumers.patience.spin(some) || sleep(&self.message, deadline, some)
+        if self.consumers.patience.spin(look) {
+            return true;
+        }
+        self.consumers.waits.fetch_add(1, Ordering::Relaxed);
+        sleep_and(&self.message, tree, deadline, look, || self.bury_borrowers(tree))
     }
 
     /// Whether there seems to be room; only the lock's holder can be sure.
     pub(super) fn has_room(&self, message: Message<'_>) -> bool {
         // Who puts will find out what is wrong here.
-        let Ok(ring) = Ring::of(self) else { return true };
-        let tail = self.producers.position();
-        let bytes = match message {
-            Message::Bytes(bytes) if bytes.len() > ring.longest() => {
-                return self.has_large_room(&ring, bytes);
-            }
-            Message::Bytes(bytes) => bytes.len(),
-            Message::None => 0,
-        };
-        let used = tail.since(self.consumers.position());
-        used.grains > ring.grains() || fits(self, &ring, used, ring.place(tail.at(), bytes).grains)
+        let Ok(ring) = Ring::of(&self.producers) else { return true };
+        let (tail, put) = self.producers.position_and_tally();
+        let (head, got) = self.consumers.position_and_tally();
+        let Between { messages, grains } = tail.since(head);
+        let bytes = message.len();
+        let flying = put.bytes.wrapping_sub(got.bytes);
+        if u64::from(messages) >= self.maxsize.load(Ordering::Relaxed)
+            || flying.saturating_add(bytes as u64) > self.maxbytes.load(Ordering::Relaxed)
+        {
+            return false;
+        }
+        if self.grows() || grains > ring.grains() {
+            return true;
+        }
+        if message.is_outside(&ring) {
+            return self.has_large_room(&ring, head, tail, bytes);
+        }
+        grains + ring.place(tail.at(), bytes).grains <= ring.grains()
     }
 }

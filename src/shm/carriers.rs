@@ -8,27 +8,31 @@
 use super::books;
 use super::layout::{ArrayBlock, BytesBlock, Kind, LockBlock, PoolBlock, Ref, ValueBlock};
 use super::ledger::{self, Entry, private};
-use super::objects::{self, Object, drop_ref, resolve, resolve_in};
+use super::objects::{self, Object, drop_ref, resolve_in};
 use super::priority_block::{CARRIER, ENTRY, PriorityBlock};
-use super::queue_block::QueueBlock;
-use super::segment::{Segment, TREE};
+use super::queue_block::{QueueBlock, RingBlock};
+use super::segment::Segment;
 use super::tree::tree_of;
 use super::wait_blocks::ConditionBlock;
 use crate::error::Result;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 /// Hands a block from this process's ledger to a carrier: a word of a block that outlives the process.
-/// Both are in the same segment.
-pub(crate) fn carry(object: Object, carrier: &AtomicU64) {
+/// Both are in the same segment. False where this process does not hold it any more.
+pub(crate) fn carry(object: Object, carrier: &AtomicU64) -> bool {
     let s = object.entry.segment();
     let open = private(s);
     let mut books = books::open(s);
+    if object.entry.word().load(Ordering::Relaxed) != ledger::held(object.r) {
+        return false;
+    }
     let mut tx = books.begin();
     tx.set(carrier, ledger::held(object.r));
     tx.set(object.entry.word(), 0);
     tx.commit();
     drop(books);
     open.private.note_unused(s, object.entry.word());
+    true
 }
 
 /// The other way round: what the carrier holds is this process's from now on, and `word` becomes `value` in the
@@ -36,30 +40,31 @@ pub(crate) fn carry(object: Object, carrier: &AtomicU64) {
 /// may say so only once the books were opened again, see [`settle`]. None when nothing was carried; then the
 /// word is as it was.
 pub(crate) fn take_carried(carrier: &AtomicU64, word: &AtomicU64, value: u64) -> Result<Option<Entry>> {
-    let open = private(&TREE);
-    let entry = open.private.reserve(&TREE)?;
-    let mut books = books::open(&TREE);
+    let s = tree_of(carrier).0;
+    let open = private(s);
+    let entry = open.private.reserve(s)?;
+    let mut books = books::open(s);
     let ledger::Line::Held(r) = ledger::read(carrier) else { return Ok(None) };
     let mut tx = books.begin();
     tx.set(entry, ledger::held(r));
     tx.set(carrier, 0);
     tx.set(word, value);
     tx.commit();
-    open.private.note_used(&TREE, entry);
-    Ok(Some(Entry::of(&TREE, entry)))
+    open.private.note_used(s, entry);
+    Ok(Some(Entry::of(s, entry)))
 }
 
 /// Completes whatever a dead process had entered and not applied. For who takes a lock from the dead and is
-/// about to look at words that [`take_carried`] stores.
-pub(crate) fn settle() {
-    drop(books::open(&TREE));
+/// about to look at words that transactions of others store, in the segment that `shared` lies in.
+pub(crate) fn settle<T>(shared: &T) {
+    drop(books::open(tree_of(shared).0));
 }
 
 /// The same for who only looks at such words, and has to see no change that nobody alive makes.
-pub(crate) fn settle_pending() {
+pub(crate) fn settle_pending<T>(shared: &T) {
     // Relaxed: who was killed before this look has stored what it stored; of who lives it is no matter.
-    if TREE.header().redo.is_pending() {
-        settle();
+    if tree_of(shared).0.header().redo.is_pending() {
+        settle(shared);
     }
 }
 
@@ -77,7 +82,7 @@ pub(crate) fn drop_carried(carrier: &AtomicU64) {
 /// The block that a carrier holds.
 pub(crate) fn carried(carrier: &AtomicU64) -> Option<&'static BytesBlock> {
     match ledger::read(carrier) {
-        ledger::Line::Held(r) => resolve(r, Kind::Bytes),
+        ledger::Line::Held(r) => resolve_in(tree_of(carrier).0, r, Kind::Bytes),
         _ => None,
     }
 }
@@ -94,7 +99,8 @@ pub(crate) fn carried_ref(carrier: &AtomicU64) -> Option<Ref> {
 pub(super) fn of(s: &'static Segment, kind: Kind, r: Ref) -> impl Iterator<Item = &'static AtomicU64> {
     let (words, step): (&[AtomicU64], usize) = match kind {
         Kind::Pool => (carriers(s.at(r.offset())), 1),
-        Kind::Queue => (&s.at::<QueueBlock>(r.offset()).carriers, 1),
+        Kind::Queue => (s.at::<QueueBlock>(r.offset()).carriers(), 1),
+        Kind::Ring => (&s.at::<RingBlock>(r.offset()).carriers, 1),
         Kind::Condition => (&s.at::<ConditionBlock>(r.offset()).carriers, 1),
         Kind::Value => (lock(s, &s.at::<ValueBlock>(r.offset()).lock), 1),
         Kind::Array => (lock(s, &s.at::<ArrayBlock>(r.offset()).lock), 1),
@@ -130,6 +136,12 @@ fn entries(s: &'static Segment, r: Ref) -> &'static [AtomicU64] {
     let head = &s.at::<BytesBlock>(r.offset()).head;
     let words = objects::data(head).filter(objects::Data::is_words).map_or(&[][..], |data| data.words());
     words.get(CARRIER..).unwrap_or(&[])
+}
+
+/// The ring that hangs on a ring.
+pub(super) fn next_of(s: &'static Segment, kind: Kind, r: Ref) -> Option<Ref> {
+    let next = |ring: &RingBlock| carried_ref(&ring.next);
+    (kind == Kind::Ring).then(|| next(s.at(r.offset()))).flatten()
 }
 
 /// A carrier that holds a lock, which carries nothing itself. A word that was overwritten holds anything, and a

@@ -171,14 +171,15 @@ pub(crate) enum Kind {
     Priority,
     /// Of a priority queue's tables.
     Part,
+    Ring,
 }
 
 impl Kind {
     pub(crate) fn from_bits(bits: u8) -> Option<Self> {
         use Kind::*;
-        const ALL: [Kind; 15] = [
+        const ALL: [Kind; 16] = [
             Ledger, Lock, Value, Array, Pool, Bytes, Queue, RLock, Semaphore, Event, Barrier, Condition,
-            Memory, Priority, Part,
+            Memory, Priority, Part, Ring,
         ];
         ALL.into_iter().find(|&k| k as u8 == bits)
     }
@@ -313,7 +314,9 @@ pub(crate) struct MemoryBlock {
 #[repr(C)]
 pub(crate) struct BytesBlock {
     pub(crate) head: BlockHead,
-    _room: [AtomicU64; 3],
+    /// Of one that was reserved for a queue, the queue's reference; else 0.
+    pub(crate) queue: AtomicU64,
+    _room: [AtomicU64; 2],
 }
 
 /// A pool. Its data begins with the words that carry references to blocks of bytes.
@@ -404,6 +407,8 @@ pub(crate) fn hash() -> u64 {
         size_of::<super::pool_area::WorkerSlot>(),
         size_of::<super::pool_area::TaskSlot>(),
         size_of::<super::queue_block::QueueBlock>(),
+        size_of::<super::queue_block::RingBlock>(),
+        Kind::Ring as usize,
         LedgerChunk::ENTRIES,
         UNIT,
         GRAIN,

@@ -14,6 +14,7 @@ mod extents;
 mod format;
 mod layout;
 mod ledger;
+mod loans;
 mod names;
 mod objects;
 mod own;
@@ -22,6 +23,7 @@ mod priority_block;
 mod queue_block;
 mod redo;
 mod result;
+mod rings;
 mod segment;
 mod stats;
 mod sweep;
@@ -37,6 +39,10 @@ pub(crate) use layout::{
     ArrayBlock, BytesBlock, Kind, LockBlock, MemoryBlock, PoolBlock, Ref, SemaphoreBlock, ValueBlock, Words,
 };
 pub(crate) use ledger::Entry;
+pub(crate) use loans::{
+    GATE_ORPHANS, ORPHAN, RELEASING, Terms, forget_orphans, lend, lend_own, own_bytes, own_data,
+    reserve_bytes,
+};
 pub(crate) use names::{
     Naming, Opening, Wanted, hold_again, let_go, open, passport, reap_all, receive, unlink,
 };
@@ -48,8 +54,9 @@ pub(crate) use pool_area::{AHEAD, IN_BLOCK, INLINE, OUT_BLOCK, PoolArea, TARGETS
 pub(crate) use priority_block::{
     CARRIER, FIRST, HEAP_PARTS, LEASE_PARTS, PriorityBlock, SHORT, Slot, part_bytes, short_bytes,
 };
-pub(crate) use queue_block::{LARGE, QueueBlock, Side};
+pub(crate) use queue_block::{LARGE, QueueBlock, RingBlock, Side};
 pub(crate) use result::{leave_result, refuse_result, take_result};
+pub(crate) use rings::{begin_rings, link, memory, pass, ring_data, ring_of, skip_all};
 pub(crate) use segment::{Segment, TREE};
 pub(crate) use stats::stats;
 pub(crate) use sweep::sweep;

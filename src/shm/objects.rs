@@ -227,7 +227,13 @@ pub(crate) fn reference(entry: Entry, address: usize, generation: u32) -> Ref {
 pub(crate) fn data(head: &BlockHead) -> Option<Data> {
     let len = head.size.load(Ordering::Relaxed) as usize;
     let offset = head.data.load(Ordering::Relaxed) as usize;
-    let s = segment::of((&raw const *head).addr())?;
+    data_near(head, offset, len)
+}
+
+/// A range of the segment that something shared lies in, None where that is no place for data.
+#[inline(always)]
+pub(super) fn data_near<T>(neighbour: &T, offset: usize, len: usize) -> Option<Data> {
+    let s = segment::of((&raw const *neighbour).addr())?;
     let at = s.bytes_at(offset, len).filter(|_| offset >= s.tables_end())?;
     Some(Data { at, len })
 }
@@ -294,16 +300,27 @@ pub(crate) fn release(entry: Entry) {
 /// Clears `word`, which names the block, and takes one off its count; at zero the block is freed. Killed
 /// anywhere in here, the word still names the block, and the sweep does it again.
 pub(super) fn drop_ref(books: &mut Books, word: &AtomicU64, r: Ref) {
+    let mut r = r;
+    while let Some(next) = drop_one(books, word, r) {
+        r = next;
+    }
+}
+
+/// The same of one block. Of a ring that is freed, the next one takes its place: `word` names that, which is to be
+/// dropped, too. So a chain is freed ring by ring, however long it is.
+fn drop_one(books: &mut Books, word: &AtomicU64, r: Ref) -> Option<Ref> {
     let s = books.segment();
     let Some((head, kind)) = blocks::resolve(s, r) else {
-        return word.store(0, Ordering::Release);
+        word.store(0, Ordering::Release);
+        return None;
     };
     let refs = head.refs.load(Ordering::Relaxed);
     if refs > 1 {
         let mut tx = books.begin();
         tx.set(&head.refs, refs - 1);
         tx.set(word, 0);
-        return tx.commit();
+        tx.commit();
+        return None;
     }
     // What the block carries goes first: `word` names the block until all of that is gone, so whoever is killed
     // in between leaves a block with fewer carriers in use, which the sweep drops again.
@@ -319,11 +336,13 @@ pub(super) fn drop_ref(books: &mut Books, word: &AtomicU64, r: Ref) {
         s.give_back(first, units);
     }
     blocks::count_free(s, r);
+    let next = carriers::next_of(s, kind, r).filter(|&next| next != r);
     let mut tx = books.begin();
     erase(&mut tx, head, run);
-    tx.set(word, 0);
+    tx.set(word, next.map_or(0, ledger::held));
     tx.commit();
     units::give_back_if_empty(books, units::of(r));
+    next
 }
 
 /// Whether there is such a run: a head that a stray pointer has overwritten must not free what is another's.

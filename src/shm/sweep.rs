@@ -25,6 +25,10 @@ pub(crate) fn sweep(owner: Owner) -> bool {
 
 /// The same in a given segment.
 pub(super) fn sweep_in(s: &'static Segment, owner: Owner) -> bool {
+    if owner.slot() > s.geometry().slots {
+        // A word that was overwritten names nobody.
+        return false;
+    }
     let slot = s.slot(owner.slot());
     loop {
         let was = Tenancy::of(slot);

@@ -3,6 +3,7 @@
 use super::carriers::carried_ref;
 use super::layout::{BlockHead, BytesBlock, GRAIN, Kind, Ref, Words};
 use super::objects;
+use super::queue_block::QueueBlock;
 use super::segment::{self, Segment};
 use super::tree::In;
 use crate::park::{Barrier, BarrierWords, ConditionWords, EventWord, Nodes, Owner, PARTS};
@@ -88,6 +89,7 @@ pub(super) fn note_death(s: &'static Segment, kind: Kind, r: Ref, dead: Owner, n
                 barrier.note_death(&In(s), dead, normally);
             }
         }
+        Kind::Queue => s.at::<QueueBlock>(r.offset()).note_death(dead),
         Kind::Condition => s.at::<ConditionBlock>(r.offset()).nodes().note_death(&In(s), dead),
         _ => {}
     }

@@ -4,7 +4,6 @@ use super::hold::{Hold, Missing, OPEN, Spare, damaged};
 use super::state::{Move, State, What, describe, key, what};
 use super::wake::Bell;
 use crate::error::{Error, Result, Status, fail};
-use crate::queue::Message;
 use crate::shm::{self, BytesBlock, CARRIER, Data, Entry, Kind, Object, PriorityBlock, SHORT, short_bytes};
 use crate::time::Deadline;
 use std::sync::atomic::Ordering::Relaxed;
@@ -22,7 +21,7 @@ pub(crate) struct Taken {
 
 /// A message on its way in: a long one with its block.
 struct Parcel<'a> {
-    message: Message<'a>,
+    message: Option<&'a [u8]>,
     block: Option<Object>,
 }
 
@@ -34,14 +33,14 @@ impl Drop for Parcel<'_> {
     }
 }
 
-fn is_long(message: Message<'_>) -> bool {
-    matches!(message, Message::Bytes(bytes) if bytes.len() > SHORT)
+fn is_long(message: Option<&[u8]>) -> bool {
+    matches!(message, Some(bytes) if bytes.len() > SHORT)
 }
 
 impl<'a> Parcel<'a> {
-    fn pack(message: Message<'a>) -> Result<Self> {
+    fn pack(message: Option<&'a [u8]>) -> Result<Self> {
         let mut parcel = Parcel { message, block: None };
-        if let Message::Bytes(bytes) = message
+        if let Some(bytes) = message
             && is_long(message)
         {
             if bytes.len() > What::LONGEST {
@@ -59,8 +58,8 @@ impl<'a> Parcel<'a> {
 
     fn what(&self) -> What {
         match self.message {
-            Message::Bytes(bytes) => What::bytes(bytes.len(), self.block.is_some()),
-            Message::None => What::none(),
+            Some(bytes) => What::bytes(bytes.len(), self.block.is_some()),
+            None => What::none(),
         }
     }
 }
@@ -89,7 +88,7 @@ impl PriorityBlock {
     #[inline(always)]
     pub(crate) fn put<P>(
         &self,
-        message: Message<'_>,
+        message: Option<&[u8]>,
         priority: i64,
         timeout: i64,
         stay: impl FnOnce() -> Result<P>,
@@ -128,7 +127,7 @@ impl PriorityBlock {
         if let Some(object) = parcel.block.take() {
             self.set_state(State { under_way: Move::Loading, hole: 0, count });
             shm::carry(object, &self.element[CARRIER]);
-        } else if let Message::Bytes(bytes) = parcel.message {
+        } else if let Some(bytes) = parcel.message {
             short_bytes(&self.element, bytes.len()).write(0, bytes);
         }
         self.set_state(State { under_way: Move::Up, hole: count, count: count + 1 });
@@ -140,7 +139,7 @@ impl PriorityBlock {
 
     #[cold]
     #[inline(never)]
-    fn put_patiently(&self, message: Message<'_>, priority: i64, deadline: Deadline) -> Result<()> {
+    fn put_patiently(&self, message: Option<&[u8]>, priority: i64, deadline: Deadline) -> Result<()> {
         let mut parcel = Parcel::pack(message)?;
         let mut spare: Option<Spare> = None;
         loop {

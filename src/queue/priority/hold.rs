@@ -118,7 +118,7 @@ impl Hold<'_> {
     #[cold]
     fn settle(&self) -> Result<()> {
         // What is entered in the books and not applied yet may be our words.
-        shm::settle();
+        shm::settle(self.block);
         self.redo.replay(&TREE);
         for (parts, carriers) in [
             (&self.heap_parts, &self.carriers[..HEAP_PARTS]),

@@ -4,7 +4,6 @@ use super::heap::{capacity, place};
 use super::state::{Move, State, What};
 use super::{Taken, create};
 use crate::error::{Result, Status};
-use crate::queue::Message;
 use crate::shm::{self, Kind, Object, PriorityBlock, SHORT};
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap};
@@ -32,7 +31,7 @@ fn copy(taken: Taken) -> Result<Got> {
 }
 
 fn put(queue: &PriorityBlock, bytes: &[u8], priority: i64) -> Result<()> {
-    queue.put(Message::Bytes(bytes), priority, 0, nothing)
+    queue.put(Some(bytes), priority, 0, nothing)
 }
 
 fn get(queue: &PriorityBlock) -> Result<Got> {
@@ -81,7 +80,7 @@ fn it_does_what_a_binary_heap_does() {
             if random.below(100) < bias {
                 let priority = random.below(priorities) as i64 - 2;
                 let bytes = message(number);
-                let m = bytes.as_deref().map_or(Message::None, Message::Bytes);
+                let m = bytes.as_deref();
                 let result = queue.put(m, priority, 0, nothing);
                 if maxsize != 0 && model.len() >= maxsize {
                     assert_eq!(status(result), Some(Status::Full));

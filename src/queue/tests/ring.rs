@@ -7,7 +7,7 @@ use crate::queue::ring::Record;
 #[test]
 fn positions_wrap_each_by_itself() {
     const TOP: u32 = (1 << 28) - 1;
-    let begin = Position::new(TOP, TOP, u8::MAX);
+    let begin = Position::new(TOP, TOP, 127);
     let end = begin.after(3, true);
     assert_eq!(end, Position::new(2, 0, 0));
     let between = end.since(begin);
@@ -21,7 +21,7 @@ fn positions_wrap_each_by_itself() {
 #[test]
 fn a_record_is_read_as_it_was_written() {
     let (object, queue) = queue(SHORTEST, 0);
-    let ring = Ring::of(queue).unwrap();
+    let ring = Ring::of(&queue.producers).unwrap();
     let bytes: Vec<u8> = (1..=64).collect();
     for at in 0..ring.grains() * 2 {
         for len in 0..=ring.longest() {
@@ -46,9 +46,18 @@ fn a_record_is_read_as_it_was_written() {
 #[test]
 fn records_that_make_no_sense_are_refused() {
     let (object, queue) = queue(SHORTEST, 0);
-    let ring = Ring::of(queue).unwrap();
+    let ring = Ring::of(&queue.producers).unwrap();
     let mut random = Random(99);
-    let bad = [0, 1, 1 << 56 | 65, 1 << 56 | u64::from(u32::MAX), 3 << 56 | LARGE as u64, 4 << 56, u64::MAX];
+    let bad = [
+        0,
+        1,
+        1 << 56 | 65,
+        1 << 56 | u64::from(u32::MAX),
+        3 << 56 | LARGE as u64,
+        4 << 56,
+        6 << 56,
+        u64::MAX,
+    ];
     for word in bad {
         ring.part(0, 8).write(0, &word.to_ne_bytes());
         let found = ring.read(0, ring.grains());

@@ -43,7 +43,7 @@ fn a_consumer_that_fails_passes_its_wake_on() {
     put_one(queue);
     queue.message.enter();
     let refuse = |_: Option<Data>| -> Result<()> { fail!(TooSmall, "no") };
-    assert_eq!(wakes(&queue.message, || assert!(queue.get(0, nothing, refuse).is_err())), 1);
+    assert_eq!(wakes(&queue.message, || assert!(get_with(queue, refuse).is_err())), 1);
     let ghost = shm::claim_child(ThisTree.me()).unwrap();
     assert!(queue.consumers.lock.try_quickly(ghost));
     assert_eq!(wakes(&queue.message, || assert!(get(queue).is_err())), 1, "it never got at the message");

@@ -1,0 +1,191 @@
+//! Get.
+
+use super::end::closed;
+use super::position::Position;
+use super::ring::{Record, Ring, damaged};
+use super::side::Hold;
+use super::tally::Tally;
+use crate::error::{Error, Result, Status, fail};
+use crate::park::Tree;
+use crate::shm::{Data, QueueBlock};
+use crate::time::Deadline;
+use std::sync::atomic::Ordering::Relaxed;
+
+/// What the consumers' lock's holder knows before it gets.
+#[derive(Clone, Copy)]
+pub(super) struct Head {
+    /// Where the lock's holder found the begin.
+    pub(super) from: Position,
+    /// Where the next record is; not published yet.
+    pub(super) at: Position,
+    /// What had been got where the lock's holder found it.
+    pub(super) was: Tally,
+    /// What will have been got then.
+    pub(super) tally: Tally,
+}
+
+impl Head {
+    /// One message further.
+    #[inline(always)]
+    pub(super) fn take(&mut self, grains: u32, bytes: usize, large: bool) {
+        self.at = self.at.after(grains, large);
+        self.tally.messages += 1;
+        self.tally.bytes += bytes as u64;
+    }
+}
+
+impl QueueBlock {
+    /// With the consumers' lock.
+    #[inline(always)]
+    pub(super) fn head(&self) -> Head {
+        let at = self.consumers.own_position();
+        let was = self.consumers.own_tally(at);
+        Head { from: at, at, was, tally: was }
+    }
+
+    /// The oldest message's record and its grains, None where there is none.
+    #[inline(always)]
+    pub(super) fn oldest(&self, ring: &Ring, head: &Head) -> Result<Option<(Record, u32)>> {
+        let &Head { at: head, tally: got, .. } = head;
+        let grows = self.grows();
+        let mut tail = self.consumers.seen();
+        if tail.is_level_with(head) || (!grows && tail.since(head).grains > ring.grains()) {
+            tail = self.look_at_producers(head, got);
+            if tail.is_level_with(head) {
+                return Ok(None);
+            }
+        }
+        // Where rings may lie in between, the distance says nothing.
+        let filled = if grows { ring.grains() } else { tail.since(head).grains };
+        if filled > ring.grains() {
+            return damaged();
+        }
+        ring.read(head.at(), filled).map(Some)
+    }
+
+    /// Looks at the producers anew, and notes what it sees.
+    #[inline(always)]
+    fn look_at_producers(&self, head: Position, got: Tally) -> Position {
+        let (now, put) = self.producers.position_and_tally();
+        let there = [now.since(head).messages.into(), put.bytes.wrapping_sub(got.bytes)];
+        self.consumers.seen.store(now.bits(), Relaxed);
+        for (most, there) in [&self.consumers.most, &self.consumers.seen_bytes].into_iter().zip(there) {
+            if there > most.load(Relaxed) {
+                most.store(there, Relaxed);
+            }
+        }
+        now
+    }
+
+    /// Gets a message if that takes no more than a moment and nobody has to be waited for. `take` is given its bytes
+    /// where they lie, None for the message "none"; a message of which it wants nothing, because it fails, stays.
+    #[inline(always)]
+    pub(crate) fn get_quickly<R, T: Tree>(
+        &self,
+        tree: &T,
+        take: &mut impl FnMut(Option<Data>) -> Result<R>,
+    ) -> Result<Option<R>> {
+        let Some(hold) = self.consumers.hold_quickly(tree) else { return Ok(None) };
+        if self.gate.load(Relaxed) != 0 {
+            return Ok(None);
+        }
+        let ring = Ring::of(&self.consumers)?;
+        let mut head = self.head();
+        let Some((record, grains)) = self.oldest(&ring, &head)? else { return Ok(None) };
+        let (taken, len) = match record {
+            Record::Bytes { offset, len } => (take(Some(ring.part(offset, len))), len),
+            Record::None => (take(None), 0),
+            _ => return Ok(None),
+        };
+        head.take(grains, len, false);
+        self.publish_get(hold, &head, taken).map(Some)
+    }
+
+    /// Gets a message, waiting for one. `open` as for [`QueueBlock::put`].
+    #[cold]
+    #[inline(never)]
+    pub(crate) fn get<R, T: Tree>(
+        &self,
+        tree: &T,
+        deadline: Deadline,
+        open: impl Fn() -> Result<()>,
+        take: &mut impl FnMut(Option<Data>) -> Result<R>,
+    ) -> Result<R> {
+        loop {
+            open()?;
+            let Some(hold) = self.consumers.hold(tree, deadline) else {
+                // A wake for a message may have brought us here.
+                self.message.notify::<crate::shm::ThisTree>(1);
+                fail!(Empty, "other processes were getting messages all the time");
+            };
+            if self.is_cut_short() {
+                self.drop_all(&hold)?;
+            }
+            if self.has_orphans()
+                && let Some(taken) = self.get_orphan(take)?
+            {
+                return Ok(taken);
+            }
+            if let Some(taken) = self.get_held(hold, take)? {
+                return Ok(taken);
+            }
+            if !self.wait_for_message(tree, deadline, &open) {
+                open()?;
+                return Err(empty());
+            }
+            if self.is_over() {
+                return Err(closed());
+            }
+        }
+    }
+
+    /// With the lock, which this releases: None when there is no message.
+    fn get_held<R, T: Tree>(
+        &self,
+        hold: Hold<'_, T>,
+        take: &mut impl FnMut(Option<Data>) -> Result<R>,
+    ) -> Result<Option<R>> {
+        loop {
+            let ring = Ring::of(&self.consumers)?;
+            let mut head = self.head();
+            let Some((record, grains)) = self.oldest(&ring, &head)? else { return Ok(None) };
+            let (taken, len) = match record {
+                Record::Bytes { offset, len } => (take(Some(ring.part(offset, len))), len),
+                Record::None => (take(None), 0),
+                Record::Large { carrier } => {
+                    return self.get_large(hold, carrier, head, grains, take).map(Some);
+                }
+                Record::Link => {
+                    self.pass_link()?;
+                    continue;
+                }
+            };
+            head.take(grains, len, false);
+            return self.publish_get(hold, &head, taken).map(Some);
+        }
+    }
+
+    /// The messages are out, unless taking them failed.
+    #[inline(always)]
+    pub(super) fn publish_get<R, T: Tree>(
+        &self,
+        hold: Hold<'_, T>,
+        head: &Head,
+        taken: Result<R>,
+    ) -> Result<R> {
+        if taken.is_ok() {
+            self.consumers.publish(head.at, head.tally);
+            drop(hold);
+            self.wake_after_get(head);
+        } else {
+            drop(hold);
+            self.message.notify::<crate::shm::ThisTree>(1);
+        }
+        taken
+    }
+}
+
+#[cold]
+pub(super) fn empty() -> Error {
+    Error::new(Status::Empty, "there is no message in the queue")
+}

@@ -1,0 +1,123 @@
+//! Making a queue, and what can be asked of it.
+
+use super::chain::FIRST;
+use super::position::{Between, LONGEST, MOST};
+use super::put::Message;
+use super::ring::{Ring, SHORTEST};
+use super::tally::Tally;
+use crate::error::{Result, fail};
+use crate::park::Tree;
+use crate::shm::{self, Kind, Object, QueueBlock, Segment};
+use std::sync::atomic::Ordering::Relaxed;
+
+/// How a queue shall be; 0 is no limit.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Limits {
+    /// The most messages.
+    pub(crate) maxsize: usize,
+    /// The most bytes of messages.
+    pub(crate) maxbytes: usize,
+    /// Bytes of its one ring; 0: as many rings as are needed.
+    pub(crate) ring: usize,
+}
+
+/// Makes one.
+pub(crate) fn create(s: &'static Segment, limits: Limits) -> Result<Object> {
+    let bytes = match limits.ring {
+        0 => Some(FIRST),
+        ring => ring.max(SHORTEST).checked_next_power_of_two(),
+    };
+    let Some(bytes) = bytes.filter(|&bytes| bytes <= LONGEST) else {
+        fail!(Invalid, "a ring of {} bytes is asked for, and {LONGEST} is the most", limits.ring);
+    };
+    let most = |limit: usize, most: u64| if limit == 0 { most } else { most.min(limit as u64) };
+    let object = shm::create_in::<QueueBlock>(s, Kind::Queue, 0, |block| {
+        block.maxsize.store(most(limits.maxsize, MOST), Relaxed);
+        block.maxbytes.store(most(limits.maxbytes, u64::MAX), Relaxed);
+        block.grows.store((limits.ring == 0).into(), Relaxed);
+    })?;
+    match shm::resolve_in::<QueueBlock>(s, object.r, Kind::Queue) {
+        Some(block) => shm::begin_rings(block, bytes).inspect_err(|_| shm::release(object.entry))?,
+        None => fail!(Panic, "a fresh block is not there"),
+    }
+    Ok(object)
+}
+
+/// What can be known of a queue.
+pub(crate) struct Stats {
+    /// What is in it now.
+    pub(crate) messages: u64,
+    pub(crate) bytes: u64,
+    /// The most that was seen in it.
+    pub(crate) most_messages: u64,
+    pub(crate) most_bytes: u64,
+    /// What ever was put and got.
+    pub(crate) put: Tally,
+    pub(crate) got: Tally,
+    pub(crate) dropped: u64,
+    pub(crate) unfinished: u64,
+    /// How often a put and a get had to sleep.
+    pub(crate) put_waits: u64,
+    pub(crate) get_waits: u64,
+    pub(crate) memory: u64,
+}
+
+impl QueueBlock {
+    pub(crate) fn stats(&self) -> Stats {
+        shm::settle_pending(self);
+        // What was got before what was put: there never seems to be less than nothing in the queue.
+        let got = self.consumers.position_and_tally().1;
+        let put = self.producers.position_and_tally().1;
+        let (messages, bytes) = (put.messages.wrapping_sub(got.messages), put.bytes.wrapping_sub(got.bytes));
+        Stats {
+            messages,
+            bytes,
+            most_messages: self.consumers.most.load(Relaxed).max(messages),
+            most_bytes: self.consumers.seen_bytes.load(Relaxed).max(bytes),
+            put,
+            got,
+            dropped: self.dropped.load(Relaxed),
+            unfinished: self.unfinished(),
+            put_waits: self.producers.waits.load(Relaxed),
+            get_waits: self.consumers.waits.load(Relaxed),
+            memory: shm::memory(self),
+        }
+    }
+
+    /// What is in the queue, at some moment during the call.
+    pub(super) fn used(&self) -> Between {
+        let mut head = self.consumers.position();
+        for _ in 0..4 {
+            let tail = self.producers.position();
+            let now = self.consumers.position();
+            if now == head {
+                return tail.since(head);
+            }
+            head = now;
+        }
+        // Others are at it all the time: at least the tail is no older than the head.
+        self.producers.position().since(head)
+    }
+
+    /// How many messages there are.
+    pub(crate) fn count(&self) -> usize {
+        shm::settle_pending(self);
+        self.used().messages as usize
+    }
+
+    /// Before this process gives the queue up. Whoever has got a message may free the queue through which it came,
+    /// while the thread that put it still has the lock to release.
+    pub(crate) fn part<T: Tree>(&self, tree: &T) {
+        self.producers.await_stragglers(tree);
+        self.consumers.await_stragglers(tree);
+    }
+
+    /// Whether not even an empty message would fit, or all the bytes are there that may be.
+    pub(crate) fn is_full(&self) -> Result<bool> {
+        Ring::of(&self.producers)?;
+        shm::settle_pending(self);
+        let (put, got) = (self.producers.position_and_tally().1, self.consumers.position_and_tally().1);
+        let bytes = put.bytes.saturating_sub(got.bytes);
+        Ok(bytes >= self.maxbytes.load(Relaxed) || !self.has_room(Message::None))
+    }
+}
