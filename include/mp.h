@@ -3339,7 +3339,7 @@ mp_status mp_priority_queue_unacknowledged(const mp_priority_queue *queue, size_
 /*
  * One of the things that mp_wait waits for. What "ready" means:
  *
- * queue       a message could be got; of a priority queue also: leased
+ * queue       a message could be got; of a priority queue also: leased; or it was shut down
  * event       it is set; for mp_wait also: it was set during the call and cleared since
  * semaphore   a slot is free
  * lock        nobody holds it, or who held it is dead
@@ -3411,6 +3411,498 @@ mp_status mp_wait(mp_wait_item *items, size_t count, size_t *ready, mp_timeout t
  * Kill: as mp_wait.
  */
 mp_status mp_descriptor(const void *handle, int *descriptor);
+
+/* ---- connection ---------------------------------------------------------------------------------
+ *
+ * Connections: messages between two ends, each a sequence of bytes, also none at all, received
+ * whole and in the order in which they were sent. What goes over the wire is what Python's
+ * multiprocessing.connection sends by send_bytes, so that the other end may be a Python
+ * program's.
+ *
+ * An end is closed for the other one when nobody has it any more. A child that libmp starts has
+ * the ends that it was handed and no others; a program that forks by itself closes what its
+ * child shall not have, or execs. One end is one process's at a time: two that send through the
+ * same end mix their messages up.
+ */
+
+/* One end of a connection. */
+typedef struct mp_connection mp_connection;
+
+/* How an end that is made of a descriptor shall be. */
+typedef struct mp_connection_options {
+    /* sizeof(mp_connection_options). */
+    size_t size;
+    /* It can receive. */
+    bool readable;
+    /* It can send. */
+    bool writable;
+} mp_connection_options;
+
+/* The defaults: mp_connection_options o = MP_CONNECTION_OPTIONS; */
+#define MP_CONNECTION_OPTIONS { sizeof(mp_connection_options), true, true }
+
+/* MP_CONNECTION_OPTIONS as a function. */
+mp_status mp_connection_options_init(mp_connection_options *options);
+
+/*
+ * Makes an end of a socket that the program has: a connected one that carries a stream. On
+ * success the descriptor belongs to the connection, which makes it close-on-exec and closes it.
+ *
+ * connection: where the handle goes. fd: the descriptor. options: NULL for the defaults.
+ *
+ * MP_ERR_INVALID: fd is closed, or the end can neither receive nor send.
+ * MP_ERR_UNSUPPORTED: fd is something else.
+ */
+mp_status mp_connection_from_fd(mp_connection **connection,
+                                int fd,
+                                const mp_connection_options *options);
+
+/*
+ * Sends a message.
+ *
+ * data: may be NULL where len is 0. len: bytes, of any number.
+ * timeout: nanoseconds.
+ *
+ * MP_ERR_TIMEOUT: the other end did not take it in time. Nothing of it was sent, or a part,
+ *     which
+ *     cannot be taken back: sending the same bytes again then goes on with it, and another
+ *     message goes behind it.
+ * MP_ERR_EOF: the other end is closed. No SIGPIPE is raised.
+ * MP_ERR_CLOSED: this end was closed.
+ * MP_ERR_STATE: this end only receives, or belongs to another process.
+ * MP_ERR_NO_MEMORY: the time ran out in the middle, and there was no memory to keep the rest;
+ *     nothing more can be sent.
+ * MP_ERR_OS: the network failed.
+ *
+ * Threads: messages of several threads do not mix; each waits for its turn within its timeout.
+ * Kill: of a process killed in here the other end receives the whole message, or what it had
+ * sent before and then MP_ERR_EOF.
+ */
+mp_status mp_connection_send(mp_connection *connection,
+                             const void *data,
+                             size_t len,
+                             mp_timeout timeout);
+
+/*
+ * Receives the next message into the caller's buffer.
+ *
+ * buffer: where its bytes go, and may be written to also on failure; may be NULL where size is
+ *     0.
+ * size: bytes of the buffer.
+ * len: how many bytes the message has goes here; may be NULL.
+ * timeout: nanoseconds.
+ *
+ * MP_ERR_TIMEOUT: no whole message came. What has come of it is kept for the next call.
+ * MP_ERR_TOO_SMALL: the message does not fit into the buffer. It stays the next one, and its
+ *     length is in len.
+ * MP_ERR_EOF: the other end is closed and all it sent was received; or it was closed, or killed,
+ *     in the middle of a message, as the sentence then says.
+ * MP_ERR_CLOSED: this end was closed.
+ * MP_ERR_STATE: this end only sends, or belongs to another process; or what comes next is a
+ *     descriptor, which mp_connection_recv_fd receives.
+ * MP_ERR_NO_MEMORY: the time ran out in the middle, and there was no memory to keep what had
+ *     come; nothing more can be received.
+ * MP_ERR_OS: the network failed; or EBADMSG: what came is no message, and nothing more can be
+ *     received.
+ *
+ * Threads: each message goes to one thread.
+ */
+mp_status mp_connection_recv(mp_connection *connection,
+                             void *buffer,
+                             size_t size,
+                             size_t *len,
+                             mp_timeout timeout);
+
+/*
+ * Receives the next message into a new buffer. Its memory grows with what comes: a length alone,
+ * however large, takes none.
+ *
+ * buffer: where the buffer goes, which is the caller's to free.
+ * most: the most bytes that the message may have; SIZE_MAX for any number.
+ * len: how many bytes the message has goes here; may be NULL.
+ * timeout: nanoseconds.
+ *
+ * MP_ERR_TIMEOUT: no whole message came. What has come of it is kept for the next call.
+ * MP_ERR_TOO_SMALL: the message has more bytes than most. It stays the next one, and its length
+ *     is in len.
+ * MP_ERR_NO_MEMORY: there is no memory for the message. What has come of it is kept.
+ * MP_ERR_EOF, MP_ERR_CLOSED, MP_ERR_STATE, MP_ERR_OS: as mp_connection_recv.
+ */
+mp_status mp_connection_recv_buffer(mp_connection *connection,
+                                    mp_buffer **buffer,
+                                    size_t most,
+                                    size_t *len,
+                                    mp_timeout timeout);
+
+/*
+ * Waits until there is something to receive: a message or its beginning, a descriptor, or the
+ * end.
+ *
+ * timeout: nanoseconds.
+ *
+ * MP_ERR_TIMEOUT: nothing came.
+ * MP_ERR_CLOSED: this end was closed.
+ * MP_ERR_STATE: this end only sends, or belongs to another process.
+ */
+mp_status mp_connection_poll(mp_connection *connection, mp_timeout timeout);
+
+/*
+ * Sends a descriptor, which the other process then has, too: of the same file, under a number of
+ * its own. On the wire it is what Python's multiprocessing.reduction.send_handle sends. It goes
+ * between two messages, and the other end has to expect it there.
+ *
+ * fd: stays the caller's.
+ * timeout: nanoseconds.
+ *
+ * MP_ERR_TIMEOUT: the other end did not take it in time. It was not sent.
+ * MP_ERR_UNSUPPORTED: the connection does not stay on this machine.
+ * MP_ERR_EOF: the other end is closed.
+ * MP_ERR_CLOSED: this end was closed.
+ * MP_ERR_STATE: this end only receives, or belongs to another process.
+ * MP_ERR_OS: there is no such descriptor, or it cannot be sent.
+ */
+mp_status mp_connection_send_fd(mp_connection *connection, int fd, mp_timeout timeout);
+
+/*
+ * Receives a descriptor, which is the caller's to close. It is close-on-exec.
+ *
+ * fd: where its number goes.
+ * timeout: nanoseconds.
+ *
+ * MP_ERR_TIMEOUT: nothing came.
+ * MP_ERR_UNSUPPORTED: the connection does not stay on this machine.
+ * MP_ERR_STATE: what comes next is a message, which stays the next one; or this end only sends,
+ *     or belongs to another process.
+ * MP_ERR_EOF: the other end is closed.
+ * MP_ERR_CLOSED: this end was closed.
+ * MP_ERR_OS: a descriptor came and was lost, since this process has no room for one more; or as
+ *     mp_connection_recv.
+ */
+mp_status mp_connection_recv_fd(mp_connection *connection, int *fd, mp_timeout timeout);
+
+/*
+ * Has the other end prove that it knows the key, which does so by mp_connection_answer_challenge.
+ * A listener and a client with a key do this by themselves, both ways.
+ *
+ * key: from 1 to 65,536 bytes. key_size: how many.
+ * allow_md5: HMAC-MD5 will do, which is what CPython up to 3.11 knows.
+ * timeout: nanoseconds.
+ *
+ * MP_ERR_AUTH: the other end does not know the key, or sends something else.
+ * MP_ERR_TIMEOUT: it did not answer in time. The conversation cannot be taken up again.
+ * MP_ERR_INVALID: the key has no such length.
+ * MP_ERR_EOF, MP_ERR_CLOSED, MP_ERR_STATE: as mp_connection_recv.
+ */
+mp_status mp_connection_deliver_challenge(mp_connection *connection,
+                                          const void *key,
+                                          size_t key_size,
+                                          bool allow_md5,
+                                          mp_timeout timeout);
+
+/*
+ * Proves to the other end that this one knows the key: the other side of
+ * mp_connection_deliver_challenge.
+ *
+ * key: from 1 to 65,536 bytes. key_size: how many.
+ * allow_md5: HMAC-MD5 will do, which is what CPython up to 3.11 asks for.
+ * timeout: nanoseconds.
+ *
+ * MP_ERR_AUTH: the other end does not accept the key, or sends something else.
+ * MP_ERR_TIMEOUT: it did not ask, or judge, in time. The conversation cannot be taken up again.
+ * MP_ERR_INVALID: the key has no such length.
+ * MP_ERR_EOF, MP_ERR_CLOSED, MP_ERR_STATE: as mp_connection_recv.
+ */
+mp_status mp_connection_answer_challenge(mp_connection *connection,
+                                         const void *key,
+                                         size_t key_size,
+                                         bool allow_md5,
+                                         mp_timeout timeout);
+
+/*
+ * The descriptor that the connection stands on, for poll and epoll: it is readable when there is
+ * something to receive. It stays the connection's; do not read, write or close it. Where a call
+ * has given up in the middle of a message, what has come of that is the library's already.
+ *
+ * fd: where its number goes.
+ *
+ * MP_ERR_CLOSED: this end was closed.
+ * MP_ERR_STATE: this end belongs to another process.
+ */
+mp_status mp_connection_fileno(const mp_connection *connection, int *fd);
+
+/*
+ * Whether this end can receive, be it closed or not.
+ *
+ * readable: where the answer goes.
+ *
+ * MP_ERR_STATE: this end belongs to another process.
+ */
+mp_status mp_connection_readable(const mp_connection *connection, bool *readable);
+
+/*
+ * Whether this end can send, be it closed or not.
+ *
+ * writable: where the answer goes.
+ *
+ * MP_ERR_STATE: this end belongs to another process.
+ */
+mp_status mp_connection_writable(const mp_connection *connection, bool *writable);
+
+/*
+ * Whether this end was closed by mp_connection_close.
+ *
+ * closed: where the answer goes.
+ *
+ * MP_ERR_STATE: this end belongs to another process.
+ */
+mp_status mp_connection_closed(const mp_connection *connection, bool *closed);
+
+/*
+ * Closes this end. What it sent can still be received. Again is fine.
+ *
+ * MP_ERR_STATE: this end belongs to another process.
+ *
+ * Threads: one that waits in another call on it leaves that with MP_ERR_CLOSED, within half a
+ * second; the other end learns of it after that.
+ */
+mp_status mp_connection_close(mp_connection *connection);
+
+/*
+ * Closes this end, and frees the handle. NULL is fine.
+ *
+ * MP_ERR_STATE: it belongs to another process.
+ */
+mp_status mp_connection_free(mp_connection *connection);
+
+/* ---- pipe ---------------------------------------------------------------------------------------
+ *
+ * Pipes: two connected ends, one for each of two processes.
+ */
+
+/* How a pipe shall be. */
+typedef struct mp_pipe_options {
+    /* sizeof(mp_pipe_options). */
+    size_t size;
+    /* Both ends send and receive. Otherwise the first only receives, and the second only sends. */
+    bool duplex;
+} mp_pipe_options;
+
+/* The defaults: mp_pipe_options o = MP_PIPE_OPTIONS; */
+#define MP_PIPE_OPTIONS { sizeof(mp_pipe_options), true }
+
+/* MP_PIPE_OPTIONS as a function. */
+mp_status mp_pipe_options_init(mp_pipe_options *options);
+
+/*
+ * Makes two ends that are connected. Hand one to a child as an argument, and free it here after
+ * the
+ * start: the other end sees its end only when nobody has it any more.
+ *
+ * first, second: where the handles go. options: NULL for the defaults.
+ *
+ * MP_ERR_INVALID: first and second are the same place.
+ * MP_ERR_OS: no descriptor is free.
+ */
+mp_status mp_pipe_new(mp_connection **first,
+                      mp_connection **second,
+                      const mp_pipe_options *options);
+
+/* ---- listener -----------------------------------------------------------------------------------
+ *
+ * Listeners and clients: connections between processes that need not be related, also on
+ * different machines. What is said is what Python's multiprocessing.connection says, so that a
+ * Client of Python's can connect to a listener of libmp's, and the other way round.
+ *
+ * An address is text. "/tmp/x" and "./x" are sockets in the file system, which only their user
+ * can connect to; "@name" is one without a file, which goes with its listener whatever becomes
+ * of that; "127.0.0.1:80", "[::1]:80" and "host:80" are TCP; "vsock:2:80" is a port of the
+ * virtual machines' sockets, with the number of a machine, or any, before it. "unix:",
+ * "abstract:" or "tcp:" before an address says what it is, where that could be mistaken. Port 0
+ * is one that the system chooses.
+ *
+ * With a key both sides prove that they know it before anything else is sent: each sends random
+ * bytes, and the other answers with their HMAC-SHA-256. The key itself is not sent. What follows
+ * is neither encrypted nor signed.
+ */
+
+/* Who waits for clients at an address. */
+typedef struct mp_listener mp_listener;
+
+/* How a listener shall be. */
+typedef struct mp_listener_options {
+    /* sizeof(mp_listener_options). */
+    size_t size;
+    /* So many clients may wait to be accepted; the system has a limit of its own. */
+    int backlog;
+    /* What a client has to know; copied. NULL: everybody is let in. */
+    const void *key;
+    /* Bytes of key, from 1 to 65,536 where there is one. */
+    size_t key_size;
+    /* Also clients that know only HMAC-MD5 are let in: those of CPython up to 3.11. */
+    bool allow_md5;
+    /* At an address that begins with @, also clients of other users are let in. root always is. */
+    bool any_user;
+    /* How long a client may take to prove the key, in nanoseconds. Others do not wait for it. */
+    mp_timeout handshake_timeout;
+} mp_listener_options;
+
+/* How a client shall be. */
+typedef struct mp_client_options {
+    /* sizeof(mp_client_options). */
+    size_t size;
+    /* What both sides know; copied. NULL: nothing is proved. */
+    const void *key;
+    /* Bytes of key, from 1 to 65,536 where there is one. */
+    size_t key_size;
+    /* Also a listener that knows only HMAC-MD5 will do: one of CPython up to 3.11. */
+    bool allow_md5;
+    /*
+     * At an address that begins with @, also another user's listener will do. root's always
+     * does.
+     */
+    bool any_user;
+} mp_client_options;
+
+/* The defaults: mp_listener_options o = MP_LISTENER_OPTIONS; */
+#define MP_LISTENER_OPTIONS { sizeof(mp_listener_options), 128, NULL, 0, false, false, MP_SEC(10) }
+/* The defaults: mp_client_options o = MP_CLIENT_OPTIONS; */
+#define MP_CLIENT_OPTIONS { sizeof(mp_client_options), NULL, 0, false, false }
+
+/* MP_LISTENER_OPTIONS as a function. */
+mp_status mp_listener_options_init(mp_listener_options *options);
+
+/* MP_CLIENT_OPTIONS as a function. */
+mp_status mp_client_options_init(mp_client_options *options);
+
+/*
+ * Makes a listener. Clients can connect from now on, and wait until they are accepted.
+ *
+ * listener: where the handle goes.
+ * address: text, ended by a zero; NULL for one that begins with @ and that nobody can guess.
+ * options: NULL for the defaults.
+ *
+ * MP_ERR_EXISTS: somebody has the address. A file that is in the way and that a listener of the
+ *     same user left behind, which was killed, is removed.
+ * MP_ERR_INVALID: address is no address, or longer than a socket's may be (107 bytes); the key
+ *     has no such length; or backlog is less than 1.
+ * MP_ERR_NOT_FOUND: there is no such host.
+ * MP_ERR_UNSUPPORTED: the system does not have this kind of socket.
+ * MP_ERR_OS: the address cannot be had, or no descriptor is free.
+ *
+ * Threads: to find out the address of a host by its name takes as long as the system's resolver
+ * takes.
+ * Fork: a child gets a listener as an argument; the handle belongs to the process that made it.
+ * Kill: a socket's file stays behind, for the next listener to remove; nothing else does.
+ */
+mp_status mp_listener_new(mp_listener **listener,
+                          const char *address,
+                          const mp_listener_options *options);
+
+/*
+ * Waits for a client and, with a key, until it has proved that it knows it. While one takes its
+ * time others are let in.
+ *
+ * connection: where the handle goes.
+ * timeout: nanoseconds.
+ *
+ * MP_ERR_TIMEOUT: no client came, or those who came are not through.
+ * MP_ERR_AUTH: a client was not let in: it does not know the key, does not speak the protocol,
+ *     went away or took too long to prove the key, or is another user's. The listener goes on.
+ * MP_ERR_CLOSED: the listener was closed.
+ * MP_ERR_STATE: it belongs to another process.
+ * MP_ERR_OS: no descriptor is free. The client still waits, and the listener goes on.
+ *
+ * Threads: any number may accept; each client goes to one.
+ * Kill: clients who wait are accepted by other processes that have the listener, if any.
+ */
+mp_status mp_listener_accept(mp_listener *listener, mp_connection **connection, mp_timeout timeout);
+
+/*
+ * The address, with the port that the system has chosen. A client may use it as it is, unless it
+ * means any address of the machine.
+ *
+ * address: room for text and the zero that ends it. size: bytes of room.
+ * needed: how many bytes it takes goes here; may be NULL.
+ *
+ * MP_ERR_TOO_SMALL: it takes more than size.
+ * MP_ERR_INVALID: address is NULL, and size is not 0.
+ * MP_ERR_STATE: it belongs to another process.
+ */
+mp_status mp_listener_address(const mp_listener *listener,
+                              char *address,
+                              size_t size,
+                              size_t *needed);
+
+/*
+ * Where the client came from that was accepted last: "" for a socket of this machine, which
+ * mostly has no address.
+ *
+ * address: room for text and the zero that ends it. size: bytes of room.
+ * needed: how many bytes it takes goes here; may be NULL.
+ *
+ * MP_ERR_STATE: none was accepted yet, or the listener belongs to another process.
+ * MP_ERR_TOO_SMALL: it takes more than size.
+ * MP_ERR_INVALID: address is NULL, and size is not 0.
+ */
+mp_status mp_listener_last_accepted(const mp_listener *listener,
+                                    char *address,
+                                    size_t size,
+                                    size_t *needed);
+
+/*
+ * A descriptor for poll and epoll: when it is readable, mp_listener_accept with MP_NO_WAIT is
+ * due, which may still say MP_ERR_TIMEOUT. It stays the listener's.
+ *
+ * fd: where its number goes.
+ *
+ * MP_ERR_CLOSED: the listener was closed.
+ * MP_ERR_STATE: it belongs to another process.
+ */
+mp_status mp_listener_fileno(const mp_listener *listener, int *fd);
+
+/*
+ * Closes the listener. Its socket's file goes, if this process has made it; whoever was not
+ * accepted yet sees the end; connections that were stay. Again is fine. A process does this at
+ * its normal end.
+ *
+ * MP_ERR_STATE: it belongs to another process.
+ *
+ * Threads: one that waits in another call on it leaves that with MP_ERR_CLOSED, within half a
+ * second.
+ */
+mp_status mp_listener_close(mp_listener *listener);
+
+/*
+ * Closes the listener, and frees the handle. NULL is fine.
+ *
+ * MP_ERR_STATE: it belongs to another process.
+ */
+mp_status mp_listener_free(mp_listener *listener);
+
+/*
+ * Connects to a listener, and proves the key if there is one.
+ *
+ * connection: where the handle goes.
+ * address: text, ended by a zero.
+ * options: NULL for the defaults.
+ * timeout: nanoseconds for all of it.
+ *
+ * MP_ERR_NOT_FOUND: nobody listens there, or there is no such host.
+ * MP_ERR_TIMEOUT: the listener has too many clients waiting, or does not say anything.
+ * MP_ERR_AUTH: the listener does not know the key, does not accept it, or speaks something else;
+ *     or it is another user's.
+ * MP_ERR_EOF: the listener closed the connection before the key was proved.
+ * MP_ERR_INVALID: address is NULL or no address, or the key has no such length.
+ * MP_ERR_UNSUPPORTED: the system does not have this kind of socket.
+ * MP_ERR_OS: the address cannot be reached, or no descriptor is free.
+ *
+ * Threads: to find out the address of a host by its name takes as long as the system's resolver
+ * takes, whatever the timeout.
+ */
+mp_status mp_client_connect(mp_connection **connection,
+                            const char *address,
+                            const mp_client_options *options,
+                            mp_timeout timeout);
 
 /* ---- process ------------------------------------------------------------------------------------
  *
@@ -3550,12 +4042,17 @@ mp_status mp_process_add_bytes(mp_process *process, const void *data, size_t len
 
 /*
  * Adds a handle to the child's arguments: anything that there is an mp_child_<noun> for. The
- * child holds the object itself; the caller may free its handle at once.
+ * child holds the object itself; the caller may free its handle at once. A connection or a
+ * listener costs a descriptor until the child has it, and where keep_arguments is set until the
+ * process is freed.
  *
  * MP_ERR_UNSUPPORTED: a handle of this type cannot be handed to another process.
  * MP_ERR_INVALID: the process has 65,536 arguments already.
  * MP_ERR_NO_MEMORY: there is no room to write down who holds it.
- * MP_ERR_STATE: the process was started, or belongs to another process.
+ * MP_ERR_STATE: the process was started, or belongs to another process; or a connection is in
+ *     the middle of a message.
+ * MP_ERR_CLOSED: the connection or the listener was closed.
+ * MP_ERR_OS: no descriptor is free.
  */
 mp_status mp_process_add_handle(mp_process *process, const void *handle);
 
@@ -3925,6 +4422,18 @@ mp_queue *mp_child_queue(mp_child *child, size_t index);
 
 /* An argument that is a priority queue, as mp_child_lock. */
 mp_priority_queue *mp_child_priority_queue(mp_child *child, size_t index);
+
+/*
+ * An argument that is a connection, as mp_child_lock. To free or close it is to close the
+ * child's end.
+ */
+mp_connection *mp_child_connection(mp_child *child, size_t index);
+
+/*
+ * An argument that is a listener, as mp_child_lock. It is the same as the parent's: each client
+ * goes to one of those who accept. The socket's file stays the parent's.
+ */
+mp_listener *mp_child_listener(mp_child *child, size_t index);
 
 /* An argument that is an event, as mp_child_lock. */
 mp_event *mp_child_event(mp_child *child, size_t index);

@@ -143,6 +143,10 @@ impl<const IN_VAIN: u32> Tree for Hasty<'_, IN_VAIN> {
         (0, 0)
     }
 
+    fn ring(place: usize) {
+        Process::ring(place);
+    }
+
     fn note_rescue(&self) {
         self.0.note_rescue();
     }
