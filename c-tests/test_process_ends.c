@@ -3,7 +3,9 @@
  * What goes with a process and what stays, whichever way it ends; and whose copy is whose. */
 #include "test_util.h"
 
+#include <pthread.h>
 #include <signal.h>
+#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -108,4 +110,67 @@ TEST(process, zombies_are_reaped_by_starts)
     CHECK_INT(left, 0);
     for (i = 0; i < DEAD; i++)
         CHECK_OK(mp_process_free(dead[i]));
+}
+
+static void *sleeps(void *unused)
+{
+    CHECK(unused == NULL);
+    sleep_ms(600000);
+    return NULL;
+}
+
+static int leaves_a_thread_behind(mp_child *self, void *user)
+{
+    pthread_t thread;
+
+    CHECK(user == NULL && mp_child_count(self) == 0);
+    CHECK(pthread_create(&thread, NULL, sleeps, NULL) == 0);
+    return 5;
+}
+
+TEST(process, threads_end_with_their_process)
+{
+    CHECK_INT(child_end(CHILD_START(leaves_a_thread_behind, NULL)), 5);
+}
+
+/* ---- who is what ---- */
+
+typedef struct introduction {
+    char name[48];
+    bool daemon, is_main;
+} introduction;
+
+static void introduces_itself(mp_task *task, void *user)
+{
+    introduction me;
+
+    CHECK(user == NULL);
+    memset(&me, 0, sizeof me);
+    snprintf(me.name, sizeof me.name, "%s", mp_process_name(mp_current_process()));
+    CHECK_OK(mp_process_daemon(mp_current_process(), &me.daemon));
+    me.is_main = mp_is_main_process();
+    CHECK_OK(mp_task_return(task, &me, sizeof me));
+}
+
+TEST(process, workers_and_the_main_process)
+{
+    const char *method = test_start_method();
+    const char *want = strcmp(method, "fork") == 0    ? "ForkPoolWorker-1"
+                       : strcmp(method, "spawn") == 0 ? "SpawnPoolWorker-1"
+                                                      : "ForkServerPoolWorker-1";
+    mp_pool_options o = MP_POOL_OPTIONS;
+    introduction worker;
+    mp_pool *pool;
+    char in = 0;
+    bool daemon;
+
+    o.workers = 1;
+    CHECK_OK(mp_pool_new(&pool, &o));
+    CHECK_OK(mp_pool_map_array(pool, introduces_itself, NULL, &in, 1, 1, &worker, sizeof worker, NULL));
+    CHECK_OK(mp_pool_free(pool));
+    check_same_text(worker.name, want);
+    CHECK(worker.daemon && !worker.is_main);
+    CHECK_OK(mp_process_daemon(mp_current_process(), &daemon));
+    CHECK(!daemon && mp_is_main_process());
+    check_same_text(mp_process_name(mp_current_process()), "MainProcess");
 }

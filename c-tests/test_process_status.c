@@ -134,6 +134,29 @@ TEST(forkserver, start_that_fails)
     CHECK_INT(in_fork(runs_no_server, NULL), 7);
 }
 
+/* ---- what is run ---- */
+
+TEST(process, executable)
+{
+    char path[64] = "";
+    size_t needed = 0;
+
+    CHECK_OK(mp_get_executable(path, sizeof path, &needed));
+    check_same_text(path, "/proc/self/exe");
+    CHECK_INT(needed, strlen(path) + 1);
+    CHECK_OK(mp_set_executable("/bin/true", NULL));
+    CHECK_OK(mp_get_executable(path, sizeof path, NULL));
+    check_same_text(path, "/bin/true");
+    CHECK_STATUS(mp_get_executable(path, 9, &needed), MP_ERR_TOO_SMALL);
+    CHECK_INT(needed, 10);
+    CHECK_OK(mp_get_executable(path, 10, NULL));
+    CHECK_STATUS(mp_get_executable(NULL, 10, NULL), MP_ERR_INVALID);
+    CHECK_STATUS(mp_get_executable(NULL, 0, NULL), MP_ERR_TOO_SMALL);
+    CHECK_OK(mp_set_executable(NULL, NULL));
+    CHECK_OK(mp_get_executable(path, sizeof path, NULL));
+    check_same_text(path, "/proc/self/exe");
+}
+
 /* ---- forks of the program's own, beside threads that are inside ---- */
 
 static void nothing_to_call(void)

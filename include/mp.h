@@ -311,6 +311,19 @@ mp_status mp_register_target(const char *name, mp_function function);
  */
 mp_status mp_set_executable(const char *path, const char *const *argv);
 
+/*
+ * What spawn runs: the path that mp_set_executable was given last, or the name under which the
+ * system knows a program's own executable.
+ *
+ * path: where it goes, ended by a zero; may be NULL where size is 0. size: bytes.
+ * needed: the bytes that it takes, the zero included, go here also where they do not fit; may be
+ *     NULL.
+ *
+ * MP_ERR_TOO_SMALL: size is less than that; nothing was written to path.
+ * MP_ERR_INVALID: path is NULL, and size is not 0.
+ */
+mp_status mp_get_executable(char *path, size_t size, size_t *needed);
+
 /* ---- context ------------------------------------------------------------------------------------
  *
  * Contexts: a start method to hand on, so that a library need not touch the program's default.
@@ -3920,7 +3933,8 @@ typedef struct mp_process mp_process;
 typedef struct mp_child mp_child;
 
 /*
- * What a child runs. Its result is the exit code, of which the system keeps the low 8 bits. A
+ * What a child runs. Its result is the exit code, of which the system keeps the low 8 bits. When
+ * it returns, threads that it has begun end with the process, joined or not. A
  * C++ exception that leaves it ends the child with a report on its stderr and exit code 1.
  */
 typedef int (*mp_process_fn)(mp_child *child, void *user);

@@ -29,7 +29,8 @@ pub struct mp_child {
     _private: [u8; 0],
 }
 
-/// What a child runs. Its result is the exit code, of which the system keeps the low 8 bits. A
+/// What a child runs. Its result is the exit code, of which the system keeps the low 8 bits. When
+/// it returns, threads that it has begun end with the process, joined or not. A
 /// C++ exception that leaves it ends the child with a report on its stderr and exit code 1.
 pub type mp_process_fn =
     Option<unsafe extern "C-unwind" fn(child: *mut mp_child, user: *mut c_void) -> c_int>;

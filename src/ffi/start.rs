@@ -164,6 +164,24 @@ pub unsafe extern "C" fn mp_set_executable(path: *const c_char, argv: *const *co
     })
 }
 
+/// What spawn runs: the path that mp_set_executable was given last, or the name under which the
+/// system knows a program's own executable.
+///
+/// path: where it goes, ended by a zero; may be NULL where size is 0. size: bytes.
+/// needed: the bytes that it takes, the zero included, go here also where they do not fit; may be
+///     NULL.
+///
+/// MP_ERR_TOO_SMALL: size is less than that; nothing was written to path.
+/// MP_ERR_INVALID: path is NULL, and size is not 0.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn mp_get_executable(path: *mut c_char, size: usize, needed: *mut usize) -> mp_status {
+    guard("mp_get_executable", || {
+        // SAFETY: C's promise for its arguments, as the header gives it.
+        unsafe { super::text::write(path, size, needed, process::executable().to_bytes()) }?;
+        Ok(Status::Ok)
+    })
+}
+
 /// Runs a hook that is preloaded.
 fn hook(address: usize) {
     // SAFETY: the address is that of the hook that the caller of mp_forkserver_preload gave, in this process.

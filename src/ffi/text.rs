@@ -8,12 +8,18 @@ use core::ffi::c_char;
 ///
 /// # Safety
 /// `room` points to `size` writable bytes, or is NULL; `needed` is NULL or a place for a number.
-pub(super) unsafe fn write(room: *mut c_char, size: usize, needed: *mut usize, text: &str) -> Result<()> {
+pub(super) unsafe fn write(
+    room: *mut c_char,
+    size: usize,
+    needed: *mut usize,
+    text: impl AsRef<[u8]>,
+) -> Result<()> {
+    let text = text.as_ref();
     let takes = text.len() + 1;
     // SAFETY: the caller's promise.
     let (room, ()) = unsafe { (guard::bytes_out(room.cast(), size)?, guard::write_to(needed, takes)) };
     let Some(room) = room.get_mut(..takes) else { return Err(too_small(takes, size)) };
-    room[..text.len()].copy_from_slice(text.as_bytes());
+    room[..text.len()].copy_from_slice(text);
     room[text.len()] = 0;
     Ok(())
 }

@@ -26,7 +26,7 @@ pub(crate) use codec::{Job, decode, encode};
 pub(crate) use method::Method;
 pub(crate) use start::forkserver::{leave as stop_server, preload, run as run_server};
 pub(crate) use start::server::{Calls, serve};
-pub(crate) use start::spawn::{Newborn, newborn, note_bootstrap, refuse, set_executable};
+pub(crate) use start::spawn::{Newborn, executable, newborn, note_bootstrap, refuse, set_executable};
 pub(crate) use target::{Target, register};
 
 use crate::error::{Result, fail};

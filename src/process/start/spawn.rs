@@ -20,7 +20,7 @@ use crate::sys::setup::{self, Setup};
 use crate::sys::spawn::{Image, spawn};
 use crate::sys::{lifeline, stdio};
 use crate::time::Deadline;
-use std::ffi::CString;
+use std::ffi::{CStr, CString};
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -33,6 +33,9 @@ const PATIENCE: i64 = 60_000_000_000;
 const OTHER_BUILD: i32 = 254;
 const NO_SEGMENT: i32 = 253;
 
+/// This process's own executable, also where it was renamed or unlinked.
+const OWN: &CStr = c"/proc/self/exe";
+
 /// A program and its arguments.
 type Executable = (CString, Vec<CString>);
 
@@ -44,6 +47,11 @@ static EXECUTABLES: List<Executable> = List::new();
 /// Sets what spawn runs: a program and its arguments, argv[0] included; None for this process's own again.
 pub(crate) fn set_executable(executable: Option<Executable>) {
     EXECUTABLE.set(executable.map(|e| EXECUTABLES.find_or_add(|known| *known == e, || e.clone())));
+}
+
+/// What spawn runs.
+pub(crate) fn executable() -> &'static CStr {
+    EXECUTABLE.get().map_or(OWN, |(path, _)| path)
 }
 
 fn has_executable() -> bool {
@@ -73,8 +81,7 @@ pub(super) fn launch(child: Owner, job: Job<'_>, origin: Origin, tie: Tie, setup
         false
     };
     let keep = [Some(segment), lifeline].into_iter().flatten().chain(papers.job.descriptors()).collect();
-    let (path, mut argv) =
-        papers.executable.unwrap_or_else(|| (c"/proc/self/exe".to_owned(), vec![own_name()]));
+    let (path, mut argv) = papers.executable.unwrap_or_else(|| (OWN.to_owned(), vec![own_name()]));
     let path = from_here(path, setup)?;
     argv.push(CString::new(marker).unwrap_or_default());
     let (pid, trace) = spawn(&Image { path, argv, keep, setup, detached })?;
