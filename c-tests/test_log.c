@@ -3,6 +3,7 @@
  * Logging: levels, stderr, sinks, the environment, and children that log as their parent does. */
 #include "test_util.h"
 
+#include <dirent.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
@@ -400,4 +401,45 @@ TEST(log, warns_of_threads)
     CHECK(pthread_mutex_unlock(&mutex) == 0);
     CHECK(pthread_join(thread, NULL) == 0);
     CHECK_OK(mp_log_set_sink(NULL, NULL));
+}
+
+static bool has_a_helper(void *unused)
+{
+    DIR *tasks = opendir("/proc/self/task");
+    struct dirent *e;
+    bool found = false;
+
+    CHECK(unused == NULL && tasks != NULL);
+    while ((e = readdir(tasks)) != NULL) {
+        char path[300], name[32] = "";
+        FILE *f;
+
+        snprintf(path, sizeof path, "/proc/self/task/%s/comm", e->d_name);
+        f = fopen(path, "r");
+        if (f != NULL) {
+            found = found || (fgets(name, sizeof name, f) != NULL && strstr(name, "libmp-") == name);
+            fclose(f);
+        }
+    }
+    closedir(tasks);
+    return found;
+}
+
+/* The library's own threads need nothing of what a forked child lacks. */
+TEST(log, does_not_warn_of_the_librarys_threads)
+{
+    mp_event *event;
+    mp_process *p;
+    int descriptor;
+
+    CHECK_OK(mp_event_new(&event, NULL));
+    CHECK_OK(mp_descriptor(event, &descriptor));
+    CHECK(wait_until(has_a_helper, NULL));
+    CHECK_OK(mp_log_set_sink(hears, heard));
+    CHECK_OK(mp_process_new(&p, NULL, NULL, NULL));
+    CHECK_OK(mp_process_start(p));
+    CHECK_INT(child_end(p), 0);
+    check_same_text(heard, "");
+    CHECK_OK(mp_log_set_sink(NULL, NULL));
+    CHECK_OK(mp_event_free(event));
 }

@@ -131,7 +131,7 @@ impl Pool {
     fn start_helper(self: &Arc<Self>, inbox: &mut Inbox) -> Result<()> {
         if inbox.thread.is_none() && !inbox.over {
             let pool = Arc::clone(self);
-            inbox.thread = Some(thread::spawn_quietly(c"libmp-pool", move || run(&pool))?);
+            inbox.thread = Some(thread::start_helper("pool", move || run(&pool))?);
         }
         Ok(())
     }

@@ -160,7 +160,7 @@ fn help() -> Result<()> {
         bells.shake(number);
         return Ok(());
     }
-    let started = thread::spawn_quietly(c"libmp-watch", serve);
+    let started = thread::start_helper("watch", serve);
     started.map(drop).inspect_err(|_| KNOWN.with(|known| known.helped = false))
 }
 

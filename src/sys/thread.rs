@@ -3,14 +3,13 @@
 use super::signals;
 use crate::error::{Error, Result};
 use std::cell::Cell;
-use std::ffi::CStr;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::thread::{Builder, JoinHandle};
 
 static LAST: AtomicU32 = AtomicU32::new(0);
 
 /// What the names of the library's own threads begin with.
-const OWN: &[u8] = b"libmp-";
+const OWN: &str = "libmp-";
 
 /// How many threads this process has besides the one that asks and the library's own.
 pub(crate) fn others() -> usize {
@@ -19,7 +18,7 @@ pub(crate) fn others() -> usize {
     let Ok(tasks) = std::fs::read_dir("/proc/self/task") else { return 0 };
     let is_the_programs = |path: std::path::PathBuf| {
         // One that has ended meanwhile is none.
-        std::fs::read(path.join("comm")).is_ok_and(|name| !name.starts_with(OWN))
+        std::fs::read(path.join("comm")).is_ok_and(|name| !name.starts_with(OWN.as_bytes()))
     };
     let others = tasks.flatten().filter(|task| task.file_name() != *me);
     others.filter(|task| is_the_programs(task.path())).count()
@@ -51,12 +50,13 @@ fn first(number: &Cell<u32>) -> u32 {
     }
 }
 
-/// Runs something in a thread that takes no signals of the host's. Its name begins as all of them do.
-pub(crate) fn spawn_quietly(name: &CStr, body: impl FnOnce() + Send + 'static) -> Result<JoinHandle<()>> {
+/// Runs something in a thread of libmp's own, which [`others`] knows by its name, and which no signal handler of
+/// the host's runs in.
+pub(crate) fn start_helper(name: &str, work: impl FnOnce() + Send + 'static) -> Result<JoinHandle<()>> {
     // Held back here, they are held back in a thread that begins meanwhile, for ever.
     let _held = signals::hold()?;
     Builder::new()
-        .name(name.to_string_lossy().into_owned())
-        .spawn(body)
+        .name(format!("{OWN}{name}"))
+        .spawn(work)
         .map_err(|e| Error::os(e.raw_os_error().unwrap_or(0), "no thread is to be had"))
 }
