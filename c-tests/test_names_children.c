@@ -306,6 +306,7 @@ static int waits_with_it(mp_child *self, void *user)
 
     CHECK(user == NULL && a != NULL);
     CHECK_OK(mp_array_fetch_add(a, 0, 1, NULL));
+    CHECK_INT(descriptors_in_shm(), 1);
     flag_set(mp_child_value(self, 1), 1);
     flag_wait(mp_child_value(self, 1), 2);
     return 0;
