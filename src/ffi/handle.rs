@@ -216,6 +216,21 @@ pub(super) fn is_of<T: Boxed>(handle: *const T) -> bool {
     slots::kind_of(handle.addr() as u64) == Some(T::KIND)
 }
 
+/// The object behind a handle of a kind that nobody can free: nothing has to keep it.
+#[inline(always)]
+pub(super) fn lasting(handle: *const super::pool::mp_task) -> Result<&'static super::task::Current> {
+    let data = match slots::quick(handle.addr() as u64, Kind::Task) {
+        Some(data) => data,
+        // Another kind, another process's, or none: this says which.
+        None => {
+            return slots::slow(handle.addr() as u64, Kind::Task)
+                .and_then(|_| crate::error::fail!(State, "this handle belongs to the process that made it"));
+        }
+    };
+    // SAFETY: a good handle of this kind holds the address of such an object, which no function frees.
+    Ok(unsafe { &*(data as *const super::task::Current) })
+}
+
 pub(super) fn free_shared<T: Shared>(handle: *mut T) -> Result<Status> {
     slots::free(handle.addr() as u64, T::KIND)
 }

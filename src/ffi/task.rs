@@ -55,7 +55,7 @@ pub(super) fn call(running: &Running, function: u64, user: u64) {
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn mp_task_input(task: *const mp_task, len: *mut usize) -> *const c_void {
     guard_or("mp_task_input", std::ptr::null(), || {
-        let input = handle::object(task)?.running().input()?;
+        let input = handle::lasting(task)?.running().input()?;
         // SAFETY: C's promise: len is NULL or a place for the number.
         unsafe { guard::write_to(len, input.len()) };
         Ok(input.address().cast_const().cast())
@@ -66,7 +66,7 @@ pub unsafe extern "C" fn mp_task_input(task: *const mp_task, len: *mut usize) ->
 /// when the function has returned.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn mp_task_index(task: *const mp_task) -> usize {
-    guard_or("mp_task_index", 0, || Ok(handle::object(task)?.running().index()? as usize))
+    guard_or("mp_task_index", 0, || Ok(handle::lasting(task)?.running().index()? as usize))
 }
 
 /// Whether the function shall return, because its time is over or nobody wants the result any more:
@@ -75,7 +75,7 @@ pub unsafe extern "C" fn mp_task_index(task: *const mp_task) -> usize {
 /// its worker.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn mp_task_cancelled(task: *const mp_task) -> bool {
-    guard_or("mp_task_cancelled", false, || handle::object(task)?.running().is_cancelled())
+    guard_or("mp_task_cancelled", false, || handle::lasting(task)?.running().is_cancelled())
 }
 
 /// Gives the item's result, which is copied. The last call counts.
@@ -89,7 +89,7 @@ pub unsafe extern "C" fn mp_task_cancelled(task: *const mp_task) -> bool {
 pub unsafe extern "C" fn mp_task_return(task: *mut mp_task, data: *const c_void, len: usize) -> mp_status {
     guard("mp_task_return", || {
         // SAFETY: C's promise for its arguments, as the header gives it.
-        handle::object(task)?.running().give(unsafe { guard::bytes(data, len) }?)?;
+        handle::lasting(task)?.running().give(unsafe { guard::bytes(data, len) }?)?;
         Ok(Status::Ok)
     })
 }
@@ -109,6 +109,6 @@ pub unsafe extern "C" fn mp_task_fail(task: *mut mp_task, message: *const c_char
         }
         // SAFETY: C's promise: a string that is ended by a zero.
         let message = unsafe { CStr::from_ptr(message) }.to_string_lossy().into_owned();
-        handle::object(task)?.running().fail(message)
+        handle::lasting(task)?.running().fail(message)
     })
 }
