@@ -28,6 +28,8 @@ TO_BUILD := Cargo.toml Cargo.lock make/remap.sh $(shell find src -name '*.rs')
 
 MPSUM := $(wildcard examples-c/mpsum.c examples-c/mpsum/*.c)
 EXAMPLES := $(patsubst examples-c/%.c,build/examples/%,$(filter-out $(MPSUM),$(wildcard examples-c/*.c)))
+MANDELBROT := $(wildcard examples-c/mandelbrot/*.c)
+NEED_PNG = tests/need.sh libpng-dev $(PKG_CONFIG) --exists libpng
 NEED_CRYPTO = tests/need.sh libssl-dev $(PKG_CONFIG) --exists libcrypto
 BENCHES := $(patsubst benches/%.c,build/benches/%,$(wildcard benches/bench_*.c))
 # A peer in C++; empty where its headers are not.
@@ -97,7 +99,14 @@ build/examples/mpsum: $(MPSUM) $(wildcard examples-c/mpsum/*.h) include/mp.h $(L
 	        $(LINK) $$($(PKG_CONFIG) --libs libcrypto); \
 	else echo 'skipped: mpsum is not built'; fi
 
-examples: $(EXAMPLES) build/examples/mpsum ## the programs of examples-c/, in build/examples
+build/examples/mandelbrot: $(MANDELBROT) include/mp.h $(LIBRARY)
+	@mkdir -p $(@D)
+	@if $(NEED_PNG); then \
+	    $(CC) $(CFLAGS) $(WARNINGS) -Iinclude $$($(PKG_CONFIG) --cflags libpng) $(MANDELBROT) -o $@ \
+	        $(LINK) $$($(PKG_CONFIG) --libs libpng); \
+	else echo 'skipped: mandelbrot is not built'; fi
+
+examples: $(EXAMPLES) build/examples/mpsum build/examples/mandelbrot ## the programs of examples-c/, in build/examples
 
 demo: examples ## run pool_square, then mpsum beside sha256sum
 	@$(NEED_CRYPTO)

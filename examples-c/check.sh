@@ -1,6 +1,6 @@
 #!/bin/sh
 # Runs every example of build/examples under each start method and compares what it prints with expected/NAME.txt, then
-# checks mpsum. EXAMPLES=DIR names another place for the programs.
+# checks mpsum and mandelbrot. EXAMPLES=DIR names another place for the programs.
 set -eu
 cd "$(dirname "$0")/.."
 . tests/lib.sh
@@ -85,5 +85,11 @@ if [ -x "$bin/mpsum" ]; then
     equal "mpsum by spawn runs images" 3 "$(wc -l <"$tmp/images")"
 else
     skip "mpsum is not built"
+fi
+
+if [ -x "$bin/mandelbrot" ]; then
+    . examples-c/mandelbrot/check.sh
+else
+    skip "mandelbrot is not built"
 fi
 finish
