@@ -157,6 +157,26 @@ TEST(imap, window_bounds_the_source)
     CHECK_OK(mp_pool_free(pool));
 }
 
+/* Tasks are of `chunk` items, from the first one to the last. */
+TEST(imap, chunks_stay_whole)
+{
+    mp_imap_options o = MP_IMAP_OPTIONS;
+    mp_pool_stats s = MP_POOL_STATS;
+    mp_pool *pool = pool_new(2);
+    counter c;
+    mp_imap *imap;
+
+    o.chunk = 10;
+    o.window = 35;
+    imap = imap_new(pool, square, &c, 1005, &o);
+    takes(imap, 0, 1005, true);
+    is_end(imap);
+    CHECK_OK(mp_imap_free(imap));
+    CHECK_OK(mp_pool_stats_get(pool, &s));
+    CHECK_INT(s.done, 101);
+    CHECK_OK(mp_pool_free(pool));
+}
+
 static void is_slow_on_0(mp_task *task, void *user)
 {
     if (mp_task_index(task) == 0)

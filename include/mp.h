@@ -4791,7 +4791,10 @@ typedef int (*mp_source_fn)(mp_bytes *item, void *user);
 typedef struct mp_imap_options {
     /* sizeof(mp_imap_options). */
     size_t size;
-    /* Items that make a task; 0 is 1. More are faster where the function is quick. */
+    /*
+     * Items that make a task, which goes out when the source has given all of them; 0 is 1. More
+     * are faster where the function is quick. Where the window is smaller, that is a task.
+     */
     size_t chunk;
     /*
      * How many items may have come from the source whose results were not taken; 0: 16 tasks for

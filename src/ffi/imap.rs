@@ -29,7 +29,8 @@ pub type mp_source_fn = Option<unsafe extern "C-unwind" fn(item: *mut mp_bytes, 
 pub struct mp_imap_options {
     /// sizeof(mp_imap_options).
     pub size: usize,
-    /// Items that make a task; 0 is 1. More are faster where the function is quick.
+    /// Items that make a task, which goes out when the source has given all of them; 0 is 1. More
+    /// are faster where the function is quick. Where the window is smaller, that is a task.
     pub chunk: usize,
     /// How many items may have come from the source whose results were not taken; 0: 16 tasks for
     /// each worker.

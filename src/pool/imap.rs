@@ -166,12 +166,24 @@ impl Imap {
 }
 
 impl Flow {
-    /// Takes as many items from the source as there is room for.
+    /// Takes items from the source, so many as make a task, as often as there is room for them.
     fn pull(&mut self) {
-        let first = self.pulled;
-        while self.pulled - self.taken < self.window {
-            let Some(source) = &mut self.source else { break };
-            match source.next() {
+        let chunk = self.call.plan.chunk.min(self.window);
+        while self.source.is_some() && self.window - (self.pulled - self.taken) >= chunk {
+            let first = self.pulled;
+            let failed = self.pull_some(chunk);
+            self.call.add(first..self.pulled);
+            if let Some(error) = failed {
+                self.store.arrive(self.pulled, Err(error));
+                self.pulled += 1;
+            }
+        }
+    }
+
+    /// Takes so many, or fewer where the source has no more; its error, if it fails.
+    fn pull_some(&mut self, count: usize) -> Option<Error> {
+        for _ in 0..count {
+            match self.source.as_mut()?.next() {
                 Ok(Some(item)) => {
                     self.store.items.insert(self.pulled, item);
                     self.pulled += 1;
@@ -179,14 +191,11 @@ impl Flow {
                 Ok(None) => self.source = None,
                 Err(error) => {
                     self.source = None;
-                    self.call.add(first..self.pulled);
-                    self.store.arrive(self.pulled, Err(error));
-                    self.pulled += 1;
-                    return;
+                    return Some(error);
                 }
             }
         }
-        self.call.add(first..self.pulled);
+        None
     }
 
     /// Takes what came back, and sends what there is to send. Gives the time for the next look.
