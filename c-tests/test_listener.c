@@ -216,6 +216,9 @@ TEST(listener, addresses_that_are_none)
     o.key = NULL;
     o.key_size = 3;
     CHECK_STATUS(mp_listener_new(&l, NULL, &o), MP_ERR_INVALID);
+    o.key_size = 0;
+    o.handshake_timeout = -1;
+    CHECK_STATUS(mp_listener_new(&l, NULL, &o), MP_ERR_INVALID);
     k.key = "key";
     k.key_size = 65537;
     CHECK_STATUS(mp_client_connect(&c, "@x", &k, MP_FOREVER), MP_ERR_INVALID);

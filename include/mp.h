@@ -3755,7 +3755,10 @@ typedef struct mp_listener_options {
     bool allow_md5;
     /* At an address that begins with @, also clients of other users are let in. root always is. */
     bool any_user;
-    /* How long a client may take to prove the key, in nanoseconds. Others do not wait for it. */
+    /*
+     * How long a client may take to prove the key, in nanoseconds; 0 for 10 seconds. Others do
+     * not wait for it.
+     */
     mp_timeout handshake_timeout;
 } mp_listener_options;
 
@@ -3777,7 +3780,7 @@ typedef struct mp_client_options {
 } mp_client_options;
 
 /* The defaults: mp_listener_options o = MP_LISTENER_OPTIONS; */
-#define MP_LISTENER_OPTIONS { sizeof(mp_listener_options), 128, NULL, 0, false, false, MP_SEC(10) }
+#define MP_LISTENER_OPTIONS { sizeof(mp_listener_options), 128, NULL, 0, false, false, 0 }
 /* The defaults: mp_client_options o = MP_CLIENT_OPTIONS; */
 #define MP_CLIENT_OPTIONS { sizeof(mp_client_options), NULL, 0, false, false }
 
@@ -3797,7 +3800,7 @@ mp_status mp_client_options_init(mp_client_options *options);
  * MP_ERR_EXISTS: somebody has the address. A file that is in the way and that a listener of the
  *     same user left behind, which was killed, is removed.
  * MP_ERR_INVALID: address is no address, or longer than a socket's may be (107 bytes); the key
- *     has no such length; or backlog is less than 1.
+ *     has no such length; backlog is less than 1; or handshake_timeout is negative.
  * MP_ERR_NOT_FOUND: there is no such host.
  * MP_ERR_UNSUPPORTED: the system does not have this kind of socket.
  * MP_ERR_OS: the address cannot be had, or no descriptor is free.

@@ -45,7 +45,8 @@ pub struct mp_listener_options {
     pub allow_md5: bool,
     /// At an address that begins with @, also clients of other users are let in. root always is.
     pub any_user: bool,
-    /// How long a client may take to prove the key, in nanoseconds. Others do not wait for it.
+    /// How long a client may take to prove the key, in nanoseconds; 0 for 10 seconds. Others do
+    /// not wait for it.
     pub handshake_timeout: mp_timeout,
 }
 
@@ -68,9 +69,12 @@ pub struct mp_client_options {
 
 // mp.h:
 // /* The defaults: mp_listener_options o = MP_LISTENER_OPTIONS; */
-// #define MP_LISTENER_OPTIONS { sizeof(mp_listener_options), 128, NULL, 0, false, false, MP_SEC(10) }
+// #define MP_LISTENER_OPTIONS { sizeof(mp_listener_options), 128, NULL, 0, false, false, 0 }
 // /* The defaults: mp_client_options o = MP_CLIENT_OPTIONS; */
 // #define MP_CLIENT_OPTIONS { sizeof(mp_client_options), NULL, 0, false, false }
+
+/// Nanoseconds for a handshake where none are given.
+const PATIENCE: mp_timeout = 10_000_000_000;
 
 const LISTENER_DEFAULTS: mp_listener_options = mp_listener_options {
     size: size_of::<mp_listener_options>(),
@@ -79,7 +83,7 @@ const LISTENER_DEFAULTS: mp_listener_options = mp_listener_options {
     key_size: 0,
     allow_md5: false,
     any_user: false,
-    handshake_timeout: 10_000_000_000,
+    handshake_timeout: 0,
 };
 
 const CLIENT_DEFAULTS: mp_client_options = mp_client_options {
@@ -135,7 +139,7 @@ pub(super) unsafe fn key(bytes: *const c_void, size: usize, allow_md5: bool) -> 
 /// MP_ERR_EXISTS: somebody has the address. A file that is in the way and that a listener of the
 ///     same user left behind, which was killed, is removed.
 /// MP_ERR_INVALID: address is no address, or longer than a socket's may be (107 bytes); the key
-///     has no such length; or backlog is less than 1.
+///     has no such length; backlog is less than 1; or handshake_timeout is negative.
 /// MP_ERR_NOT_FOUND: there is no such host.
 /// MP_ERR_UNSUPPORTED: the system does not have this kind of socket.
 /// MP_ERR_OS: the address cannot be had, or no descriptor is free.
@@ -157,11 +161,17 @@ pub unsafe extern "C" fn mp_listener_new(
         if options.backlog < 1 {
             fail!(Invalid, "the backlog is {}", options.backlog);
         }
+        if options.handshake_timeout < 0 {
+            fail!(Invalid, "the handshake's timeout is {}", options.handshake_timeout);
+        }
         let rules = Rules {
             // SAFETY: as above.
             key: unsafe { key(options.key, options.key_size, options.allow_md5) }?,
             any_user: options.any_user,
-            patience: options.handshake_timeout,
+            patience: match options.handshake_timeout {
+                0 => PATIENCE,
+                given => given,
+            },
         };
         // SAFETY: as above: NULL or a string.
         let address = (!address.is_null()).then(|| unsafe { CStr::from_ptr(address) }.to_bytes());
