@@ -4620,7 +4620,8 @@ mp_status mp_pool_free(mp_pool *pool);
 
 /* ---- pool_map -----------------------------------------------------------------------------------
  *
- * Maps: one function for many items, in the calling thread's time.
+ * Maps: one function for many items, in the calling thread's time. Several arguments are one item:
+ * a struct of them.
  */
 
 /*

@@ -1,4 +1,5 @@
-//! Maps: one function for many items, in the calling thread's time.
+//! Maps: one function for many items, in the calling thread's time. Several arguments are one item:
+//! a struct of them.
 
 use super::buffer::{self, mp_buffer, mp_bytes};
 use super::guard::{self, guard, options, out};
