@@ -399,6 +399,56 @@ TEST(wait, processes_and_descriptors)
     CHECK_OK(mp_event_free(never));
 }
 
+TEST(wait, connections_and_listeners)
+{
+    mp_listener_options options = MP_LISTENER_OPTIONS;
+    mp_connection *a, *b, *client, *server;
+    mp_listener *listener;
+    mp_wait_item items[3];
+    char byte, address[64];
+    mp_event *never;
+    size_t ready;
+    int fd;
+
+    snprintf(address, sizeof address, "@mp-test-wait-%d", (int)getpid());
+    CHECK_OK(mp_pipe_new(&a, &b, NULL));
+    CHECK_OK(mp_event_new(&never, NULL));
+    CHECK_OK(mp_listener_new(&listener, address, &options));
+    items[0] = item(b, -1);
+    items[1] = item(listener, -1);
+    items[2] = item(never, -1);
+    CHECK_STATUS(mp_wait(items, 3, NULL, MP_MS(2)), MP_ERR_TIMEOUT);
+    CHECK_OK(mp_connection_send(a, "x", 1, MP_FOREVER));
+    CHECK_OK(mp_wait(items, 3, &ready, MP_FOREVER));
+    CHECK(ready == 1 && items[0].ready);
+    /* Taken from the socket, and not by anybody yet. */
+    CHECK_STATUS(mp_connection_recv(b, NULL, 0, NULL, MP_FOREVER), MP_ERR_TOO_SMALL);
+    CHECK_OK(mp_wait(items, 3, &ready, MP_FOREVER));
+    CHECK(ready == 1 && items[0].ready && !items[1].ready && !items[2].ready);
+    CHECK_OK(mp_connection_recv(b, &byte, 1, NULL, MP_FOREVER));
+    CHECK_STATUS(mp_wait(items, 2, NULL, MP_NO_WAIT), MP_ERR_TIMEOUT);
+    CHECK_OK(mp_client_connect(&client, address, NULL));
+    CHECK_OK(mp_wait(items, 2, &ready, MP_FOREVER));
+    CHECK(ready == 1 && items[1].ready);
+    CHECK_OK(mp_listener_accept(listener, &server, MP_FOREVER));
+    CHECK_OK(mp_descriptor(b, &fd));
+    CHECK(!readable(fd));
+    CHECK_OK(mp_descriptor(listener, &fd));
+    CHECK(!readable(fd));
+    /* The end counts. */
+    CHECK_OK(mp_connection_free(a));
+    CHECK_OK(mp_wait(items, 3, &ready, MP_FOREVER));
+    CHECK(ready == 1 && items[0].ready);
+    CHECK_OK(mp_connection_close(b));
+    CHECK_STATUS(mp_wait(items, 3, NULL, MP_FOREVER), MP_ERR_CLOSED);
+    CHECK_STATUS(mp_descriptor(b, &fd), MP_ERR_CLOSED);
+    CHECK_OK(mp_connection_free(b));
+    CHECK_OK(mp_connection_free(client));
+    CHECK_OK(mp_connection_free(server));
+    CHECK_OK(mp_listener_free(listener));
+    CHECK_OK(mp_event_free(never));
+}
+
 TEST(wait, timeout_waits_its_time)
 {
     static const int64_t waits[] = {1, 1000000, 20000000, 130000000};

@@ -1,8 +1,10 @@
 //! Waiting for any of many things, in one call or in the host's own event loop.
 
+use super::connection::mp_connection;
 use super::guard::{guard, joined, out, write_to};
 use super::handle;
 use super::kind::Kind;
+use super::listener::mp_listener;
 use super::process::mp_process;
 use super::slots::{self, Pin};
 use super::status::mp_status;
@@ -23,11 +25,13 @@ use core::ffi::{c_int, c_void};
 /// lock        nobody holds it, or who held it is dead
 /// rlock       the same; for mp_wait also: the calling thread holds it
 /// process     it has ended
+/// connection  something came: a message or its beginning, a descriptor, or the end
+/// listener    a client may be there: try mp_listener_accept
 /// descriptor  it can be read from without waiting, is at its end, or broken
 #[repr(C)]
 pub struct mp_wait_item {
-    /// A queue, priority queue, event, semaphore, lock, rlock or process; NULL: a descriptor is
-    /// waited for.
+    /// A queue, priority queue, event, semaphore, lock, rlock, process, connection or listener;
+    /// NULL: a descriptor is waited for.
     pub handle: *const c_void,
     /// Where handle is NULL: any descriptor of the caller's.
     pub descriptor: c_int,
@@ -82,6 +86,8 @@ unsafe fn thing(pin: &Pin, kind: Kind) -> Option<Thing> {
 enum Place {
     Thing(usize),
     Descriptor(usize),
+    /// It is ready already.
+    Now,
 }
 
 /// All that a call waits for.
@@ -100,9 +106,9 @@ impl Plan {
             return Ok(());
         }
         let (pin, kind) = slots::pin_any(handle.addr() as u64)?;
-        if kind == Kind::Process {
-            let sentinel = handle::object(handle.cast::<mp_process>())?.sentinel()?;
-            self.places.push(Place::Descriptor(self.row.push(sentinel)));
+        if let Some(fd) = own_descriptor(handle, kind)? {
+            let now = kind == Kind::Connection && has_come(handle.cast())?;
+            self.places.push(if now { Place::Now } else { Place::Descriptor(self.row.push(fd)) });
         } else {
             // SAFETY: the pin is kept beside it.
             let Some(thing) = (unsafe { thing(&pin, kind) }) else { return cannot_wait(kind) };
@@ -111,6 +117,24 @@ impl Plan {
         }
         self.pins.push(pin);
         Ok(())
+    }
+}
+
+/// Of what stands on a descriptor anyway.
+fn own_descriptor(handle: *const c_void, kind: Kind) -> Result<Option<c_int>> {
+    Ok(match kind {
+        Kind::Process => Some(handle::object(handle.cast::<mp_process>())?.sentinel()?),
+        Kind::Connection => Some(handle::object(handle.cast::<mp_connection>())?.descriptor()?),
+        Kind::Listener => Some(handle::object(handle.cast::<mp_listener>())?.descriptor()?),
+        _ => None,
+    })
+}
+
+/// Whether something of a message was taken from the socket already, where nobody who polls it sees it.
+fn has_come(connection: *const mp_connection) -> Result<bool> {
+    match handle::object(connection)?.poll(Deadline::NoWait) {
+        Err(e) if e.status == Status::Timeout => Ok(false),
+        come => come.map(|()| true),
     }
 }
 
@@ -139,6 +163,7 @@ fn no_memory(count: usize) -> Error {
 /// MP_ERR_UNSUPPORTED: a handle of such a type is nothing that can be waited for.
 /// MP_ERR_STATE: a process was not started, or a handle is a parent's; and whatever
 ///     mp_process_sentinel says.
+/// MP_ERR_CLOSED: a connection or listener was closed.
 /// MP_ERR_NO_MEMORY, MP_ERR_OS: there is no memory, descriptor or thread to be had for so many.
 ///
 /// Threads: any number may wait for the same things. One that frees a handle which another waits
@@ -176,6 +201,8 @@ pub unsafe extern "C" fn mp_wait(
             plan.add(handle, descriptor)?;
         }
         let Plan { places, things, pins, mut row } = plan;
+        let now = places.iter().any(|place| matches!(place, Place::Now));
+        let deadline = if now { Deadline::NoWait } else { deadline };
         let mut watched = Vec::new();
         watched.try_reserve_exact(things.len()).map_err(|_| no_memory(count))?;
         watched.extend(things.iter().map(Thing::inner));
@@ -189,6 +216,7 @@ pub unsafe extern "C" fn mp_wait(
             let is_ready = match *place {
                 Place::Thing(at) => marks[at],
                 Place::Descriptor(at) => row.is_ready(at),
+                Place::Now => true,
             };
             total += usize::from(is_ready);
             // SAFETY: as above.
@@ -197,25 +225,28 @@ pub unsafe extern "C" fn mp_wait(
         drop(pins);
         // SAFETY: C's promise for its argument, as the header gives it.
         unsafe { write_to(ready, total) };
-        if found { Ok(Status::Ok) } else { fail!(Timeout, "none of {count} things was ready in time") }
+        if found || now { Ok(Status::Ok) } else { fail!(Timeout, "none of {count} things was ready in time") }
     })
 }
 
 /// A descriptor for the caller's own event loop (poll, epoll, libuv, GLib): it is readable while
 /// what the handle stands for is ready, as mp_wait_item says. Only poll it: do not read from it,
 /// write to it or close it. It is the handle's, the same with each call, and is closed when the
-/// handle is freed; of a process it is mp_process_sentinel's.
+/// handle is freed; of a process it is mp_process_sentinel's, of a connection the socket, which
+/// does not show what mp_connection_poll has taken from it already.
 ///
 /// Other processes may take what made it readable: so take it with MP_NO_WAIT. A call in this
 /// process that takes, or finds that there is nothing to take, has the descriptor right before it
 /// returns.
 ///
-/// handle: a queue, priority queue, event, semaphore, lock, rlock or process.
+/// handle: a queue, priority queue, event, semaphore, lock, rlock, process, connection or
+///     listener.
 /// descriptor: where it goes.
 ///
 /// MP_ERR_BAD_HANDLE: handle is none.
 /// MP_ERR_UNSUPPORTED: a handle of such a type is nothing that can be waited for.
 /// MP_ERR_STATE: see mp_process_sentinel.
+/// MP_ERR_CLOSED: the connection or listener was closed.
 /// MP_ERR_OS: no descriptor or thread is to be had.
 ///
 /// Threads: from the first such handle on, to a second after the last, one thread of libmp's
@@ -231,8 +262,8 @@ pub unsafe extern "C" fn mp_descriptor(handle: *const c_void, descriptor: *mut c
         joined()?;
         let number = handle.addr() as u64;
         let (pin, kind) = slots::pin_any(number)?;
-        if kind == Kind::Process {
-            place.write(handle::object(handle.cast::<mp_process>())?.sentinel()?);
+        if let Some(fd) = own_descriptor(handle, kind)? {
+            place.write(fd);
             return Ok(Status::Ok);
         }
         // SAFETY: what the handle stands for stays until the handle is freed, which forgets the descriptor first.
