@@ -119,26 +119,27 @@ TEST_COLD(queue, no_memory_for_another_ring)
 
 /* ---- streams ---- */
 
-/* Gigabytes to stream: a small number, or MP_STREAM. */
-static uint64_t stream_bytes(void)
+/* Pieces to stream: some MiB, or MP_STREAM GiB, for which the timeout needs --timeout-scale. */
+static int64_t stream_pieces(void)
 {
     const char *text = getenv("MP_STREAM");
 
-    return (uint64_t)(text != NULL ? atol(text) * 1024 : 96) << 20;
+    return text != NULL ? atol(text) * 21475 * 2 : 4000;
 }
 
+/* Every other one is as long as this, the others are a fiftieth. */
 static const size_t PIECE = 50000;
 
 static int streams(mp_child *self, void *user)
 {
     mp_queue *q = mp_child_queue(self, 0);
     unsigned char *bytes = malloc(PIECE);
-    uint64_t left, n = 0;
+    int64_t n, pieces = flag_get(mp_child_value(self, 1));
 
     (void)user;
     CHECK(bytes != NULL);
     pattern_fill(bytes, PIECE, 0);
-    for (left = stream_bytes(); left >= PIECE; left -= PIECE, n++) {
+    for (n = 0; n < pieces; n++) {
         memcpy(bytes, &n, sizeof n);
         CHECK_OK(mp_queue_put(q, bytes, n % 2 == 0 ? PIECE : PIECE / 50, MP_FOREVER));
     }
@@ -147,10 +148,10 @@ static int streams(mp_child *self, void *user)
     return 0;
 }
 
-static void drain(mp_queue *q, bool slowly)
+static void drain(mp_queue *q, int64_t pieces, bool slowly)
 {
     unsigned char *bytes = malloc(PIECE), *want = malloc(PIECE);
-    uint64_t n, number;
+    int64_t n, number;
     size_t len;
     bool none;
 
@@ -167,7 +168,7 @@ static void drain(mp_queue *q, bool slowly)
         if (slowly && n % 200 == 0)
             sleep_ms(1);
     }
-    CHECK_INT(n, stream_bytes() / PIECE);
+    CHECK_INT(n, pieces);
     free(bytes);
     free(want);
 }
@@ -177,26 +178,38 @@ TEST_T(queue, stream_through_a_bound, 60)
 {
     mp_queue *q = limited(0, 1 << 20);
     uint64_t used = stats_now().bytes_used;
-    mp_process *p = CHILD_START(streams, q);
+    mp_value *pieces = flag_new();
+    mp_process *p;
 
-    drain(q, true);
+    flag_set(pieces, stream_pieces());
+    p = CHILD_START(streams, q, pieces);
+    drain(q, stream_pieces(), true);
     CHECK_INT(child_end(p), 0);
     CHECK(stats_now().bytes_used < used + (8 << 20));
+    CHECK_OK(mp_value_free(pieces));
     CHECK_OK(mp_queue_free(q));
 }
 
-/* Without a bound it all is in memory before the first piece is got; and then no more. */
+/* Without a bound it all is in memory before the first piece is got; and then no more. A hundred
+ * megabytes at a time. */
 TEST_T(queue, stream_without_a_bound, 60)
 {
     mp_queue *q = limited(0, 0);
     uint64_t used = stats_now().bytes_used;
-    mp_process *p = CHILD_START(streams, q);
+    mp_value *pieces = flag_new();
+    int64_t left;
 
-    CHECK_INT(child_end(p), 0);
-    CHECK(stats_now().bytes_used > used + stream_bytes() / 4);
-    drain(q, false);
-    CHECK_STATUS(mp_queue_get(q, NULL, 0, NULL, NULL, MP_NO_WAIT), MP_ERR_EMPTY);
-    CHECK(stats_now().bytes_used < used + (8 << 20));
+    flag_set(pieces, 4000);
+    for (left = stream_pieces(); left > 0; left -= 4000) {
+        mp_process *p = CHILD_START(streams, q, pieces);
+
+        CHECK_INT(child_end(p), 0);
+        CHECK(stats_now().bytes_used > used + 4000 / 2 * PIECE);
+        drain(q, 4000, false);
+        CHECK_STATUS(mp_queue_get(q, NULL, 0, NULL, NULL, MP_NO_WAIT), MP_ERR_EMPTY);
+        CHECK(stats_now().bytes_used < used + (8 << 20));
+    }
+    CHECK_OK(mp_value_free(pieces));
     CHECK_OK(mp_queue_free(q));
 }
 

@@ -7,7 +7,7 @@ static const char *libmp_open(struct peer_channel *channel)
     mp_queue_options options = MP_QUEUE_OPTIONS;
     mp_queue *queue;
 
-    options.bytes = PEER_RING;
+    options.ring = PEER_RING;
     if (mp_queue_new(&queue, &options) < 0)
         return mp_last_error();
     channel->state = queue;

@@ -31,7 +31,7 @@ macro_rules! kinds {
     };
 }
 
-// At most 31 of them: see the bits of a handle.
+// At most 30 of them: see the bits of a handle, and what closed ones have there.
 kinds! {
     Buffer = 1, "a buffer", None;
     Lock = 2, "a lock", Some(shm::Kind::Lock);

@@ -143,13 +143,10 @@ fn get_message<R>(
     if let Some(block) = handle::block_quickly(queue)
         && let Some(taken) = block.get_quickly(&ThisTree, &mut take)?
     {
-        handle::took(queue);
         return Ok(taken);
     }
     let found = handle::find(queue)?;
-    let got = found.block().get(&found.tree(), Deadline::after(timeout), || found.check(), &mut take);
-    handle::took(queue);
-    got
+    found.block().get(&found.tree(), Deadline::after(timeout), || found.check(), &mut take)
 }
 
 /// Takes the oldest message out of the queue, into the caller's buffer, waiting for one for up
@@ -184,7 +181,7 @@ pub unsafe extern "C" fn mp_queue_get(
     guard("mp_queue_get", || {
         // SAFETY: C's promise for its arguments, as the header gives it.
         let room = unsafe { bytes_out(buffer, size) }?;
-        get_message(queue, timeout, |message| {
+        let got = get_message(queue, timeout, |message| {
             let bytes = message.map_or(0, |data| data.len());
             if message.is_none() && none.is_null() {
                 fail!(Invalid, "the message is \"none\", and there is no place to say so");
@@ -200,7 +197,9 @@ pub unsafe extern "C" fn mp_queue_get(
             // SAFETY: as above.
             unsafe { write_to(none, message.is_none()) };
             Ok(())
-        })?;
+        });
+        handle::took(queue);
+        got?;
         Ok(Status::Ok)
     })
 }
@@ -223,12 +222,14 @@ pub unsafe extern "C" fn mp_queue_get_buffer(
     guard("mp_queue_get_buffer", || {
         // SAFETY: C's promise for its arguments, as the header gives it.
         let place = unsafe { out(buffer, "buffer") }?;
-        place.write(get_message(queue, timeout, |message| {
+        let got = get_message(queue, timeout, |message| {
             let Some(data) = message else { return Ok(std::ptr::null_mut()) };
             let mut bytes = buffer::reserve(data.len())?;
             data.append_to(0, data.len(), &mut bytes);
             handle::new_boxed(bytes.into_boxed_slice())
-        })?);
+        });
+        handle::took(queue);
+        place.write(got?);
         Ok(Status::Ok)
     })
 }

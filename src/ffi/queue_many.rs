@@ -147,8 +147,7 @@ pub unsafe extern "C" fn mp_queue_get_many(
         let deadline = Deadline::after(timeout);
         let many = found.block().get_many(&found.tree(), count, deadline, || found.check(), &mut take);
         handle::took(queue);
-        let many = many?;
-        got.write(many);
+        got.write(many?);
         Ok(Status::Ok)
     })
 }

@@ -166,7 +166,8 @@ pub unsafe extern "C" fn mp_queue_stats_get(queue: *const mp_queue, stats: *mut 
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn mp_queue_task_done(queue: *mut mp_queue) -> mp_status {
     guard("mp_queue_task_done", || {
-        handle::with(queue, |q| q.task_done())??;
+        let found = handle::find(queue)?;
+        found.block().task_done(&found.tree())?;
         Ok(Status::Ok)
     })
 }
@@ -225,7 +226,7 @@ pub unsafe extern "C" fn mp_queue_close(queue: *mut mp_queue) -> mp_status {
         };
         found.block().part(&found.tree());
         found.close()?;
-        found.block().wake_all();
+        found.block().wake_all(&found.tree());
         Ok(Status::Ok)
     })
 }
@@ -246,7 +247,7 @@ pub unsafe extern "C" fn mp_queue_free(queue: *mut mp_queue) -> mp_status {
         };
         found.block().part(&found.tree());
         let freed = handle::free_shared(queue)?;
-        found.block().wake_all();
+        found.block().wake_all(&found.tree());
         Ok(freed)
     })
 }

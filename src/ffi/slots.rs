@@ -8,7 +8,7 @@
 //! | generation only         | is free                                              |
 //! | handle, this epoch      | is good                                              |
 //! | handle, another epoch   | is a parent's: it is taken over at its first use, or answers STATE |
-//! | handle, no epoch        | is closed: its object is given up, and all it is good for is being freed |
+//! | handle, kind [`SHUT`]   | is closed: its object is given up, and all it is good for is being freed |
 
 use super::kind::Kind;
 use crate::error::{Error, Result, Status, fail};
@@ -25,6 +25,9 @@ const KIND_AT: u32 = 3 + INDEX_BITS + GENERATION_BITS;
 const EPOCH_AT: u32 = 47;
 const INDEX_MASK: u64 = (1 << INDEX_BITS) - 1;
 const GENERATION_MASK: u64 = (1 << GENERATION_BITS) - 1;
+
+/// In place of the kind of a handle that was closed.
+const SHUT: u64 = 0x1F;
 
 /// Above the kind of a handle whose object is in a segment of its own.
 const NAMED: u64 = 0x20;
@@ -155,11 +158,8 @@ impl Free {
             (self.unseen, looks) = (index + 1, looks + 1);
             if let Some(slot) = slot(index)
                 && let tag = slot.tag.load(Ordering::Relaxed)
-                && is_closed(tag)
-            {
-                forget_closed(slot);
-            } else if let Some(slot) = slot(index)
-                && kind_of(slot.tag.load(Ordering::Relaxed)).is_none()
+                && kind_of(tag).is_none()
+                && !is_closed(tag)
             {
                 // Those who were inside in the parent are not here. The page is not written to in vain.
                 if slot.pins.load(Ordering::Relaxed) != 0 {
@@ -194,7 +194,12 @@ pub(super) fn kind_of(tag: u64) -> Option<Kind> {
 
 /// Whether a slot's handle was closed and not freed yet.
 fn is_closed(tag: u64) -> bool {
-    tag >> EPOCH_AT == 0 && kind_of(tag).is_some()
+    tag >> KIND_AT & (NAMED - 1) == SHUT
+}
+
+/// The tag of such a slot, below the epoch.
+fn shut(handle: u64) -> u64 {
+    handle | SHUT << KIND_AT
 }
 
 fn tag_of(handle: u64) -> u64 {
@@ -236,14 +241,14 @@ pub(super) fn slow(handle: u64, kind: Kind) -> Result<&'static Slot> {
         fail!(BadHandle, "{} is expected, and {handle:#x} is no handle at all", kind.name());
     };
     let tag = slot.tag.load(Ordering::Acquire);
+    if tag & ((1 << EPOCH_AT) - 1) == shut(handle) {
+        return Err(closed(found));
+    }
     if tag & ((1 << EPOCH_AT) - 1) != handle {
         fail!(BadHandle, "{} is expected, and this handle was freed", kind.name());
     }
     if found != kind {
         fail!(BadHandle, "{} is expected, and this is {}", kind.name(), found.name());
-    }
-    if tag == handle {
-        return Err(closed(kind));
     }
     super::guard::joined()?;
     if tag != tag_of(handle) {
@@ -347,9 +352,11 @@ pub(super) fn pin_any(handle: u64) -> Result<(Pin, Kind)> {
 /// the last caller inside.
 pub(super) fn close(pin: &Pin) -> Result<()> {
     let &Pin(slot, handle, _) = pin;
-    if slot.tag.compare_exchange(tag_of(handle), handle, Ordering::AcqRel, Ordering::Relaxed).is_err() {
+    let shut = tag_of(shut(handle));
+    if slot.tag.compare_exchange(tag_of(handle), shut, Ordering::AcqRel, Ordering::Relaxed).is_err() {
         return pin.check();
     }
+    crate::sync::ready::forget(handle);
     slot.pins.fetch_or(CLOSED, Ordering::AcqRel);
     Ok(())
 }
@@ -360,7 +367,7 @@ impl Pin {
         let &Pin(slot, handle, kind) = self;
         match slot.tag.load(Ordering::Acquire) {
             tag if tag == tag_of(handle) => Ok(()),
-            tag if tag == handle => Err(closed(kind)),
+            tag if tag == tag_of(shut(handle)) => Err(closed(kind)),
             _ => fail!(BadHandle, "{} is expected, and this handle was freed", kind.name()),
         }
     }
@@ -418,28 +425,25 @@ fn freed(handle: u64) -> u64 {
 /// of who cleans up hands the slot on.
 fn free_closed(handle: u64, kind: Kind) -> Result<Status> {
     let (_guard, free) = free_list()?;
-    let index = (handle >> 3 & INDEX_MASK) as usize;
-    let slot = slot(index);
-    let change =
-        |s: &Slot| s.tag.compare_exchange(handle, freed(handle), Ordering::AcqRel, Ordering::Relaxed);
-    let Some(slot) = slot.filter(|s| change(s).is_ok()) else {
-        fail!(BadHandle, "{} is expected, and this handle was freed", kind.name());
+    let Some(slot) = slot((handle >> 3 & INDEX_MASK) as usize) else {
+        fail!(BadHandle, "{} is expected, and {handle:#x} is no handle at all", kind.name());
     };
-    if (free.unseen..free.inherited).contains(&index) {
-        forget_closed(slot);
+    let tag = slot.tag.load(Ordering::Acquire);
+    let is_it = tag & ((1 << EPOCH_AT) - 1) == shut(handle);
+    if !is_it || slot.tag.compare_exchange(tag, freed(handle), Ordering::AcqRel, Ordering::Relaxed).is_err() {
+        fail!(BadHandle, "{} is expected, and this handle was freed", kind.name());
+    }
+    if tag != tag_of(shut(handle)) {
+        // What a parent's handle still had, and who was inside, is the parent's.
+        slot.entry.store(0, Ordering::Relaxed);
+        slot.data.store(0, Ordering::Relaxed);
+        slot.pins.store(0, Ordering::Relaxed);
     }
     if slot.pins.fetch_or(CLOSED, Ordering::AcqRel) == 0 {
         slot.pins.store(0, Ordering::Release);
         hand_on(free, slot);
     }
     Ok(Status::Ok)
-}
-
-/// What a closed handle of a parent's still has is the parent's.
-fn forget_closed(slot: &Slot) {
-    slot.pins.store(0, Ordering::Relaxed);
-    slot.data.store(0, Ordering::Relaxed);
-    slot.entry.store(0, Ordering::Relaxed);
 }
 
 /// The slot may be used again.

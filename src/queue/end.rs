@@ -29,11 +29,11 @@ impl QueueBlock {
         // Release: who sees the gate closed sees the last position.
         self.gate.fetch_or(if at_once { SHUT | CUT } else { SHUT }, Ordering::Release);
         drop(producers);
-        let dropped = match self.consumers.hold(tree, Deadline::Never) {
-            Some(consumers) if at_once => self.drop_all(&consumers),
-            _ => Ok(()),
-        };
-        self.wake_all();
+        let mut dropped = Ok(());
+        if at_once && let Some(consumers) = self.consumers.hold(tree, Deadline::Never) {
+            dropped = self.drop_all(tree, &consumers);
+        }
+        self.wake_all(tree);
         dropped
     }
 
@@ -55,7 +55,7 @@ impl QueueBlock {
     }
 
     /// With the consumers' lock, of a queue that was cut short.
-    pub(super) fn drop_all<T: Tree>(&self, _consumers: &Hold<'_, T>) -> Result<()> {
+    pub(super) fn drop_all<T: Tree>(&self, tree: &T, _consumers: &Hold<'_, T>) -> Result<()> {
         let head = self.head();
         let (tail, put) = self.producers.position_and_tally();
         let count = put.messages.wrapping_sub(head.tally.messages);
@@ -72,7 +72,7 @@ impl QueueBlock {
         if self.has_orphans() {
             self.drop_orphans();
         }
-        self.wake_all();
+        self.wake_all(tree);
         Ok(())
     }
 }

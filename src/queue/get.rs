@@ -43,36 +43,38 @@ impl QueueBlock {
         Head { from: at, at, was, tally: was }
     }
 
-    /// The oldest message's record and its grains, None where there is none.
+    /// How many grains the oldest message's record may have, 0 where there is no message.
     #[inline(always)]
-    pub(super) fn oldest(&self, ring: &Ring, head: &Head) -> Result<Option<(Record, u32)>> {
-        let &Head { at: head, tally: got, .. } = head;
+    pub(super) fn filled(&self, ring: &Ring, head: &Head) -> Result<u32> {
         let grows = self.grows();
         let mut tail = self.consumers.seen();
-        if tail.is_level_with(head) || (!grows && tail.since(head).grains > ring.grains()) {
-            tail = self.look_at_producers(head, got);
-            if tail.is_level_with(head) {
-                return Ok(None);
+        if tail.is_level_with(head.at) || (!grows && tail.since(head.at).grains > ring.grains()) {
+            tail = self.look_at_producers(head);
+            if tail.is_level_with(head.at) {
+                return Ok(0);
             }
         }
         // Where rings may lie in between, the distance says nothing.
-        let filled = if grows { ring.grains() } else { tail.since(head).grains };
-        if filled > ring.grains() {
-            return damaged();
+        match tail.since(head.at).grains {
+            _ if grows => Ok(ring.grains()),
+            0 => damaged(),
+            filled if filled > ring.grains() => damaged(),
+            filled => Ok(filled),
         }
-        ring.read(head.at(), filled).map(Some)
     }
 
     /// Looks at the producers anew, and notes what it sees.
     #[inline(always)]
-    fn look_at_producers(&self, head: Position, got: Tally) -> Position {
+    fn look_at_producers(&self, head: &Head) -> Position {
         let (now, put) = self.producers.position_and_tally();
-        let there = [now.since(head).messages.into(), put.bytes.wrapping_sub(got.bytes)];
         self.consumers.seen.store(now.bits(), Relaxed);
-        for (most, there) in [&self.consumers.most, &self.consumers.seen_bytes].into_iter().zip(there) {
-            if there > most.load(Relaxed) {
-                most.store(there, Relaxed);
-            }
+        let messages = now.since(head.at).messages.into();
+        if messages > self.consumers.most.load(Relaxed) {
+            self.consumers.most.store(messages, Relaxed);
+        }
+        let bytes = put.bytes.wrapping_sub(head.tally.bytes);
+        if bytes > self.consumers.seen_bytes.load(Relaxed) {
+            self.consumers.seen_bytes.store(bytes, Relaxed);
         }
         now
     }
@@ -91,7 +93,11 @@ impl QueueBlock {
         }
         let ring = Ring::of(&self.consumers)?;
         let mut head = self.head();
-        let Some((record, grains)) = self.oldest(&ring, &head)? else { return Ok(None) };
+        let filled = self.filled(&ring, &head)?;
+        if filled == 0 {
+            return Ok(None);
+        }
+        let (record, grains) = ring.read(head.at.at(), filled)?;
         let (taken, len) = match record {
             Record::Bytes { offset, len } => (take(Some(ring.part(offset, len))), len),
             Record::None => (take(None), 0),
@@ -115,11 +121,11 @@ impl QueueBlock {
             open()?;
             let Some(hold) = self.consumers.hold(tree, deadline) else {
                 // A wake for a message may have brought us here.
-                self.message.notify::<crate::shm::ThisTree>(1);
+                self.message.notify::<T>(1);
                 fail!(Empty, "other processes were getting messages all the time");
             };
             if self.is_cut_short() {
-                self.drop_all(&hold)?;
+                self.drop_all(tree, &hold)?;
             }
             if self.has_orphans()
                 && let Some(taken) = self.get_orphan(take)?
@@ -148,7 +154,11 @@ impl QueueBlock {
         loop {
             let ring = Ring::of(&self.consumers)?;
             let mut head = self.head();
-            let Some((record, grains)) = self.oldest(&ring, &head)? else { return Ok(None) };
+            let filled = self.filled(&ring, &head)?;
+            if filled == 0 {
+                return Ok(None);
+            }
+            let (record, grains) = ring.read(head.at.at(), filled)?;
             let (taken, len) = match record {
                 Record::Bytes { offset, len } => (take(Some(ring.part(offset, len))), len),
                 Record::None => (take(None), 0),
@@ -176,10 +186,10 @@ impl QueueBlock {
         if taken.is_ok() {
             self.consumers.publish(head.at, head.tally);
             drop(hold);
-            self.wake_after_get(head);
+            self.wake_after_get::<T>(head);
         } else {
             drop(hold);
-            self.message.notify::<crate::shm::ThisTree>(1);
+            self.message.notify::<T>(1);
         }
         taken
     }

@@ -168,7 +168,7 @@ impl QueueBlock {
         match shm::take_carried(&ring.carriers[carrier], &self.consumers.position, to.bits()) {
             Ok(Some(entry)) => {
                 drop(hold);
-                self.wake_after_get(&head);
+                self.wake_after_get::<T>(&head);
                 shm::release(entry);
                 taken
             }

@@ -79,11 +79,11 @@ impl QueueBlock {
         loop {
             open()?;
             let Some(hold) = self.consumers.hold(tree, deadline) else {
-                self.message.notify::<shm::ThisTree>(1);
+                self.message.notify::<T>(1);
                 fail!(Empty, "other processes were getting messages all the time");
             };
             if self.is_cut_short() {
-                self.drop_all(&hold)?;
+                self.drop_all(tree, &hold)?;
             }
             if self.has_orphans()
                 && let Some(data) = self.adopt(tree.me())
@@ -93,14 +93,14 @@ impl QueueBlock {
             match self.lend_oldest(tree.me()) {
                 Ok(Some((head, data))) => {
                     drop(hold);
-                    self.wake_after_get(&head);
+                    self.wake_after_get::<T>(&head);
                     return Ok(data);
                 }
                 Ok(None) => drop(hold),
                 Err(e) => {
                     drop(hold);
                     // As in a get that fails.
-                    self.message.notify::<shm::ThisTree>(1);
+                    self.message.notify::<T>(1);
                     return Err(e);
                 }
             }
@@ -119,7 +119,11 @@ impl QueueBlock {
         loop {
             let ring = Ring::of(&self.consumers)?;
             let mut head = self.head();
-            let Some((record, grains)) = self.oldest(&ring, &head)? else { return Ok(None) };
+            let filled = self.filled(&ring, &head)?;
+            if filled == 0 {
+                return Ok(None);
+            }
+            let (record, grains) = ring.read(head.at.at(), filled)?;
             if record == Record::Link {
                 self.pass_link()?;
                 continue;
@@ -195,6 +199,11 @@ impl QueueBlock {
         shm::drop_carried(&self.lent()[at]);
         // Release: the block is gone before the room is another's.
         self.loans[at].word.store(0, Release);
+    }
+
+    /// Whether anything is peeked, which comes back when who has it dies.
+    pub(super) fn is_lending(&self) -> bool {
+        self.loans.iter().any(|loan| loan.word.load(Relaxed) != 0)
     }
 
     pub(super) fn has_orphans(&self) -> bool {

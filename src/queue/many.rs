@@ -93,9 +93,12 @@ impl QueueBlock {
         let ring = Ring::of(&self.consumers)?;
         let mut head = self.head();
         let mut got = 0;
-        while got < most
-            && let Some((record, grains)) = self.oldest(&ring, &head)?
-        {
+        while got < most {
+            let filled = self.filled(&ring, &head)?;
+            if filled == 0 {
+                break;
+            }
+            let (record, grains) = ring.read(head.at.at(), filled)?;
             let (data, len) = match record {
                 Record::Bytes { offset, len } => (Some(ring.part(offset, len)), len),
                 Record::None => (None, 0),

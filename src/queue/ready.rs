@@ -21,4 +21,8 @@ impl Watched for QueueBlock {
         }
         self.used().messages > 0 || self.has_orphans() || self.is_shut()
     }
+
+    fn is_owned(&self) -> bool {
+        self.is_lending()
+    }
 }

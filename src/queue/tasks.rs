@@ -25,7 +25,7 @@ impl QueueBlock {
     }
 
     /// One message more is done.
-    pub(crate) fn task_done(&self) -> Result<()> {
+    pub(crate) fn task_done<T: Tree>(&self, _: &T) -> Result<()> {
         let mut done = self.done.load(Ordering::Acquire);
         loop {
             let put = self.producers.position_and_tally().1;
@@ -38,7 +38,7 @@ impl QueueBlock {
             }
         }
         if self.unfinished() == 0 {
-            self.joined.notify::<crate::shm::ThisTree>(i32::MAX);
+            self.joined.notify::<T>(i32::MAX);
         }
         Ok(())
     }

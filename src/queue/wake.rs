@@ -60,45 +60,45 @@ fn sleep_and<T: Tree>(
 impl QueueBlock {
     /// After messages were put.
     #[inline(always)]
-    pub(super) fn wake_after_put(&self, tail: &Tail) {
+    pub(super) fn wake_after_put<T: Tree>(&self, tail: &Tail) {
         // Rule 4 of sleeping, and what is said at the top.
         fence(Ordering::SeqCst);
         if self.message.has_sleepers() && self.consumers.position().is_level_with(tail.from) {
-            self.message.wake::<crate::shm::ThisTree>(1);
+            self.message.wake::<T>(1);
         }
     }
 
     /// After messages were got.
     #[inline(always)]
-    pub(super) fn wake_after_get(&self, head: &Head) {
+    pub(super) fn wake_after_get<T: Tree>(&self, head: &Head) {
         // As above.
         fence(Ordering::SeqCst);
         if self.message.has_sleepers() || self.half.has_sleepers() || self.room.has_sleepers() {
-            self.wake_those_after_get(head);
+            self.wake_those_after_get::<T>(head);
         }
     }
 
     #[cold]
-    fn wake_those_after_get(&self, head: &Head) {
+    fn wake_those_after_get<T: Tree>(&self, head: &Head) {
         let (tail, put) = self.producers.position_and_tally();
         if self.message.has_sleepers() && !tail.is_level_with(head.at) {
-            self.message.wake::<crate::shm::ThisTree>(1);
+            self.message.wake::<T>(1);
         }
         if self.half.has_sleepers()
             && !self.is_half_empty((tail, put), (head.from, head.was))
             && self.is_half_empty((tail, put), (head.at, head.tally))
         {
-            self.half.wake::<crate::shm::ThisTree>(i32::MAX);
+            self.half.wake::<T>(i32::MAX);
         }
         if self.room.has_sleepers() {
-            self.room.wake::<crate::shm::ThisTree>(i32::MAX);
+            self.room.wake::<T>(i32::MAX);
         }
     }
 
     /// Wakes all that sleep here, because what they wait for may never come.
-    pub(crate) fn wake_all(&self) {
+    pub(crate) fn wake_all<T: Tree>(&self, _: &T) {
         for spot in [&self.message, &self.half, &self.room, &self.joined] {
-            spot.notify::<crate::shm::ThisTree>(i32::MAX);
+            spot.notify::<T>(i32::MAX);
         }
     }
 

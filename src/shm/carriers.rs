@@ -118,7 +118,8 @@ pub(super) fn of(s: &'static Segment, kind: Kind, r: Ref) -> impl Iterator<Item 
     // As for locks: what was overwritten leads at most from a queue to a part, and from there to bytes.
     let inner: Option<&[Kind]> = match kind {
         Kind::Priority => Some(&[Kind::Part, Kind::Bytes]),
-        Kind::Part => Some(&[Kind::Bytes]),
+        Kind::Queue => Some(&[Kind::Ring, Kind::Bytes]),
+        Kind::Part | Kind::Ring => Some(&[Kind::Bytes]),
         _ => None,
     };
     let is_right = move |carrier: &&AtomicU64| {

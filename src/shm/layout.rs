@@ -171,6 +171,7 @@ pub(crate) enum Kind {
     Priority,
     /// Of a priority queue's tables.
     Part,
+    /// Of a queue.
     Ring,
 }
 

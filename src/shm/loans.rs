@@ -16,7 +16,7 @@ use super::ledger::{self, Entry, private};
 use super::objects::{self, Data, Object, resolve_in};
 use super::queue_block::{Loan, QueueBlock};
 use super::redo::Transaction;
-use super::tree::tree_of;
+use super::tree::{In, tree_of};
 use crate::error::Result;
 use crate::park::Owner;
 use std::sync::atomic::AtomicU64;
@@ -88,7 +88,7 @@ impl QueueBlock {
             self.gate.fetch_or(GATE_ORPHANS, Relaxed);
             // Release: who finds an orphan finds the gate closed.
             self.loans.iter().filter(is_its).for_each(|loan| loan.word.store(ORPHAN, Release));
-            self.message.notify::<super::tree::In>(1);
+            self.message.notify::<In>(1);
         }
     }
 }
