@@ -3358,12 +3358,14 @@ mp_status mp_priority_queue_unacknowledged(const mp_priority_queue *queue, size_
  * lock        nobody holds it, or who held it is dead
  * rlock       the same; for mp_wait also: the calling thread holds it
  * process     it has ended
+ * connection  something came: a message or its beginning, a descriptor, or the end
+ * listener    a client may be there: try mp_listener_accept
  * descriptor  it can be read from without waiting, is at its end, or broken
  */
 typedef struct mp_wait_item {
     /*
-     * A queue, priority queue, event, semaphore, lock, rlock or process; NULL: a descriptor is
-     * waited for.
+     * A queue, priority queue, event, semaphore, lock, rlock, process, connection or listener;
+     * NULL: a descriptor is waited for.
      */
     const void *handle;
     /* Where handle is NULL: any descriptor of the caller's. */
@@ -3388,6 +3390,7 @@ typedef struct mp_wait_item {
  * MP_ERR_UNSUPPORTED: a handle of such a type is nothing that can be waited for.
  * MP_ERR_STATE: a process was not started, or a handle is a parent's; and whatever
  *     mp_process_sentinel says.
+ * MP_ERR_CLOSED: a connection or listener was closed.
  * MP_ERR_NO_MEMORY, MP_ERR_OS: there is no memory, descriptor or thread to be had for so many.
  *
  * Threads: any number may wait for the same things. One that frees a handle which another waits
@@ -3403,18 +3406,21 @@ mp_status mp_wait(mp_wait_item *items, size_t count, size_t *ready, mp_timeout t
  * A descriptor for the caller's own event loop (poll, epoll, libuv, GLib): it is readable while
  * what the handle stands for is ready, as mp_wait_item says. Only poll it: do not read from it,
  * write to it or close it. It is the handle's, the same with each call, and is closed when the
- * handle is freed; of a process it is mp_process_sentinel's.
+ * handle is freed; of a process it is mp_process_sentinel's, of a connection the socket, which
+ * does not show what mp_connection_poll has taken from it already.
  *
  * Other processes may take what made it readable: so take it with MP_NO_WAIT. A call in this
  * process that takes, or finds that there is nothing to take, has the descriptor right before it
  * returns.
  *
- * handle: a queue, priority queue, event, semaphore, lock, rlock or process.
+ * handle: a queue, priority queue, event, semaphore, lock, rlock, process, connection or
+ *     listener.
  * descriptor: where it goes.
  *
  * MP_ERR_BAD_HANDLE: handle is none.
  * MP_ERR_UNSUPPORTED: a handle of such a type is nothing that can be waited for.
  * MP_ERR_STATE: see mp_process_sentinel.
+ * MP_ERR_CLOSED: the connection or listener was closed.
  * MP_ERR_OS: no descriptor or thread is to be had.
  *
  * Threads: from the first such handle on, to a second after the last, one thread of libmp's
