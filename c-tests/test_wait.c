@@ -427,7 +427,7 @@ TEST(wait, connections_and_listeners)
     CHECK(ready == 1 && items[0].ready && !items[1].ready && !items[2].ready);
     CHECK_OK(mp_connection_recv(b, &byte, 1, NULL, MP_FOREVER));
     CHECK_STATUS(mp_wait(items, 2, NULL, MP_NO_WAIT), MP_ERR_TIMEOUT);
-    CHECK_OK(mp_client_connect(&client, address, NULL));
+    CHECK_OK(mp_client_connect(&client, address, NULL, MP_FOREVER));
     CHECK_OK(mp_wait(items, 2, &ready, MP_FOREVER));
     CHECK(ready == 1 && items[1].ready);
     CHECK_OK(mp_listener_accept(listener, &server, MP_FOREVER));
