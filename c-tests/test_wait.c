@@ -365,7 +365,7 @@ TEST(wait, processes_and_descriptors)
     mp_wait_item items[3];
     mp_process *p;
     mp_event *e, *never;
-    int ends[2];
+    int ends[2], fd;
     size_t ready;
 
     CHECK_OK(mp_event_new(&e, NULL));
@@ -386,6 +386,15 @@ TEST(wait, processes_and_descriptors)
     CHECK(ready == 1 && items[0].ready);
     CHECK_OK(mp_wait(items, 3, &ready, MP_NO_WAIT));
     CHECK_INT(ready, 2);
+    CHECK_INT(child_end(p), 7);
+    /* One that has ended long ago, and of which nobody asked before. */
+    p = CHILD_START(ends_when_told, e);
+    CHECK_OK(mp_process_join(p, MP_FOREVER));
+    items[0] = item(p, -1);
+    CHECK_OK(mp_wait(items, 1, &ready, MP_FOREVER));
+    CHECK(ready == 1 && items[0].ready);
+    CHECK_OK(mp_descriptor(p, &fd));
+    CHECK(readable(fd));
     CHECK_INT(child_end(p), 7);
     /* The other end closed: that is ready, too. */
     close(ends[1]);

@@ -12,7 +12,7 @@ use super::time::mp_timeout;
 use crate::error::{Error, Result, Status, fail};
 use crate::shm::{EventBlock, In, LockBlock, PriorityBlock, QueueBlock, SemaphoreBlock};
 use crate::sync::ready;
-use crate::sync::watch::{FreeLock, OwnLock, Pulse, Things, Watched};
+use crate::sync::watch::{Always, FreeLock, OwnLock, Pulse, Things, Watched};
 use crate::sys::poll::Row;
 use crate::time::Deadline;
 use core::ffi::{c_int, c_void};
@@ -106,9 +106,12 @@ impl Plan {
             return Ok(());
         }
         let (pin, kind) = slots::pin_any(handle.addr() as u64)?;
-        if let Some(fd) = own_descriptor(handle, kind)? {
-            let now = kind == Kind::Connection && has_come(handle.cast())?;
-            self.places.push(if now { Place::Now } else { Place::Descriptor(self.row.push(fd)) });
+        if let Some(own) = own_descriptor(handle, kind)? {
+            let come = kind == Kind::Connection && has_come(handle.cast())?;
+            self.places.push(match own {
+                Own::Descriptor(fd) if !come => Place::Descriptor(self.row.push(fd)),
+                _ => Place::Now,
+            });
         } else {
             // SAFETY: the pin is kept beside it.
             let Some(thing) = (unsafe { thing(&pin, kind) }) else { return cannot_wait(kind) };
@@ -120,12 +123,26 @@ impl Plan {
     }
 }
 
-/// Of what stands on a descriptor anyway.
-fn own_descriptor(handle: *const c_void, kind: Kind) -> Result<Option<c_int>> {
+/// What stands on a descriptor anyway.
+enum Own {
+    Descriptor(c_int),
+    /// A process that has ended, and whose sentinel nobody had asked for before.
+    Ended,
+}
+
+fn own_descriptor(handle: *const c_void, kind: Kind) -> Result<Option<Own>> {
     Ok(match kind {
-        Kind::Process => Some(handle::object(handle.cast::<mp_process>())?.sentinel()?),
-        Kind::Connection => Some(handle::object(handle.cast::<mp_connection>())?.descriptor()?),
-        Kind::Listener => Some(handle::object(handle.cast::<mp_listener>())?.descriptor()?),
+        Kind::Process => {
+            let process = handle::object(handle.cast::<mp_process>())?;
+            match process.sentinel() {
+                Err(e) if e.status == Status::State && process.has_ended() => Some(Own::Ended),
+                fd => Some(Own::Descriptor(fd?)),
+            }
+        }
+        Kind::Connection => {
+            Some(Own::Descriptor(handle::object(handle.cast::<mp_connection>())?.descriptor()?))
+        }
+        Kind::Listener => Some(Own::Descriptor(handle::object(handle.cast::<mp_listener>())?.descriptor()?)),
         _ => None,
     })
 }
@@ -262,8 +279,11 @@ pub unsafe extern "C" fn mp_descriptor(handle: *const c_void, descriptor: *mut c
         joined()?;
         let number = handle.addr() as u64;
         let (pin, kind) = slots::pin_any(number)?;
-        if let Some(fd) = own_descriptor(handle, kind)? {
-            place.write(fd);
+        if let Some(own) = own_descriptor(handle, kind)? {
+            place.write(match own {
+                Own::Descriptor(fd) => fd,
+                Own::Ended => ready::descriptor(number, || Box::new(Always))?,
+            });
             return Ok(Status::Ok);
         }
         // SAFETY: what the handle stands for stays until the handle is freed, which forgets the descriptor first.

@@ -309,6 +309,11 @@ impl Process {
         }
     }
 
+    /// Whether it is over, and known to be.
+    pub(crate) fn has_ended(&self) -> bool {
+        matches!(*self.seen(), State::Ended { .. })
+    }
+
     /// The process's number, None before the start.
     pub(crate) fn pid(&self) -> Option<u32> {
         match *lock(&self.state) {

@@ -156,8 +156,8 @@ sabotage! {
         "#define MP_FAILED(status) ((status) < 0)" =>
         "#define MP_FAILED(status) ((status) != 0)", "MP_FAILED";
     initialiser_value:
-        "#define MP_MAP_OPTIONS { sizeof(mp_map_options), 0, MP_FOREVER, false, NULL, NULL }" =>
-        "#define MP_MAP_OPTIONS { sizeof(mp_map_options), 0, MP_NO_WAIT, false, NULL, NULL }",
+        "#define MP_MAP_OPTIONS { sizeof(mp_map_options), 0, MP_FOREVER, false, NULL, NULL, 0" =>
+        "#define MP_MAP_OPTIONS { sizeof(mp_map_options), 0, MP_NO_WAIT, false, NULL, NULL, 0",
         "MP_MAP_OPTIONS";
     initialiser_size:
         "#define MP_STATS { sizeof(mp_stats), 0, 0, 0, 0, 0, 0, 0 }" =>
