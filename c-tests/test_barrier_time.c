@@ -75,3 +75,26 @@ TEST(barrier, timeout_of_the_barrier_binds_children)
     CHECK(!barrier_broken(b));
     CHECK_OK(mp_barrier_free(b));
 }
+
+TEST(barrier, negative_limits)
+{
+    static const int64_t negative[] = {-1, INT64_MIN};
+    mp_barrier *b = barrier_new(2), *alone = barrier_new(1);
+    size_t i;
+
+    for (i = 0; i < COUNT(negative); i++) {
+        mp_process *p;
+        size_t index = 9;
+
+        CHECK_OK(mp_barrier_wait(alone, negative[i], NULL));
+        is_alone(b, negative[i], 0);
+        /* The last party has nothing to wait for. */
+        p = barrier_child(b, MP_OK);
+        barrier_await(b, 1);
+        CHECK_OK(mp_barrier_wait(b, negative[i], &index));
+        CHECK_INT(index, 1);
+        CHECK_INT(child_end(p), 0);
+    }
+    CHECK_OK(mp_barrier_free(alone));
+    CHECK_OK(mp_barrier_free(b));
+}
