@@ -231,6 +231,70 @@ static void count(const char *name, const char *guard)
     CHECK_OK(mp_lock_free(l));
 }
 
+/* Turns every byte of shared memory over and stores in a list, as the creator of both expects. */
+static void change(const char *memory, const char *list)
+{
+    mp_item yes = {.kind = MP_ITEM_BOOL, .boolean = true};
+    mp_item there = {.kind = MP_ITEM_TEXT, .data = "from there", .data_size = 10};
+    mp_item half = {.kind = MP_ITEM_DOUBLE, .number = -0.5}, item;
+    mp_shared_memory *m;
+    mp_shareable_list *l;
+    unsigned char *byte;
+    size_t size, i;
+    char text[32];
+    void *data;
+
+    CHECK_OK(name_memory(&m, memory, MP_OPEN_ATTACH, 0));
+    CHECK_OK(name_list(&l, list, MP_OPEN_ATTACH, NULL, 0));
+    CHECK_OK(mp_shared_memory_data(m, &data, &size));
+    byte = data;
+    for (i = 0; i < size; i++) {
+        CHECK_INT(byte[i], (unsigned char)(i * 7));
+        byte[i] = (unsigned char)~byte[i];
+    }
+    CHECK_OK(mp_shareable_list_get(l, 0, &item, NULL, 0));
+    CHECK_INT(item.integer, 5);
+    CHECK_OK(mp_shareable_list_get(l, 1, &item, text, sizeof text));
+    check_same_text(text, "from here");
+    CHECK_OK(mp_shareable_list_set(l, 0, &yes));
+    CHECK_OK(mp_shareable_list_set(l, 1, &there));
+    CHECK_OK(mp_shareable_list_set(l, 2, &half));
+    say_ready();
+    wait_for_end();
+    CHECK_INT(byte[size - 1], 77);
+    byte[0] = 79;
+    CHECK_OK(mp_shareable_list_get(l, 2, &item, NULL, 0));
+    CHECK(item.kind == MP_ITEM_INT && item.integer == 78);
+    CHECK_OK(mp_shared_memory_free(m));
+    CHECK_OK(mp_shareable_list_free(l));
+}
+
+/* Acquires an RLock three times, releases it once for each byte, and no more often. */
+static void hold_rlock(const char *name)
+{
+    mp_rlock_options o = MP_RLOCK_OPTIONS;
+    mp_rlock *r;
+    int i;
+    char c;
+
+    o.name = name;
+    o.open = MP_OPEN_ATTACH;
+    CHECK_OK(mp_rlock_new(&r, &o));
+    CHECK_STATUS(mp_rlock_release(r), MP_ERR_NOT_OWNER);
+    for (i = 0; i < 3; i++)
+        CHECK_OK(mp_rlock_acquire(r, MP_FOREVER));
+    say_ready();
+    for (i = 0; i < 3; i++) {
+        CHECK(read(STDIN_FILENO, &c, 1) == 1);
+        CHECK_OK(mp_rlock_release(r));
+        say_ready();
+    }
+    wait_for_end();
+    CHECK_STATUS(mp_rlock_release(r), MP_ERR_NOT_OWNER);
+    CHECK_STATUS(mp_rlock_acquire(r, MP_NO_WAIT), MP_ERR_TIMEOUT);
+    CHECK_OK(mp_rlock_free(r));
+}
+
 meeting meeting_open(const char *name)
 {
     mp_barrier_options b = MP_BARRIER_OPTIONS;
@@ -303,6 +367,10 @@ TEST_COLD(names, stranger)
         hold_array(name);
     else if (strcmp(role, "count") == 0)
         count(name, more);
+    else if (strcmp(role, "change") == 0)
+        change(name, more);
+    else if (strcmp(role, "hold-rlock") == 0)
+        hold_rlock(name);
     else if (strcmp(role, "meet") == 0)
         meet(name, more);
     else
