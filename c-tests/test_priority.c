@@ -57,7 +57,7 @@ static unsigned char bytes[LONGEST], wanted[LONGEST];
 void priority_put(mp_priority_queue *q, int64_t priority, int number, size_t len)
 {
     fill(bytes, number, len);
-    CHECK_OK(mp_priority_queue_put(q, bytes, len, priority, MP_NO_WAIT));
+    CHECK_OK(mp_priority_queue_put(q, bytes, len, priority, MP_SEC(20)));
 }
 
 static void check(size_t got, int number, size_t len)
