@@ -4530,11 +4530,18 @@ typedef struct mp_pool_options {
      * looks four times a second. Without it the next call does.
      */
     bool watch;
+    /*
+     * The numbers of CPUs: worker i runs on the CPU cpus[i % cpu_count], and so does whoever comes
+     * in its place. NULL for those of the pool's owner. Copied.
+     */
+    const size_t *cpus;
+    /* How many there are. */
+    size_t cpu_count;
 } mp_pool_options;
 
 /* The defaults: mp_pool_options o = MP_POOL_OPTIONS; */
 #define MP_POOL_OPTIONS { sizeof(mp_pool_options), 0, MP_START_DEFAULT, NULL, NULL, NULL, NULL, 0, \
-    0, 0, NULL, false }
+    0, 0, NULL, false, NULL, 0 }
 
 /* MP_POOL_OPTIONS as a function. */
 mp_status mp_pool_options_init(mp_pool_options *options);
@@ -4550,14 +4557,14 @@ mp_status mp_pool_options_init(mp_pool_options *options);
  *
  * pool: where the handle goes. options: NULL for the defaults.
  *
- * MP_ERR_INVALID: more than 4096 workers, a context and a start method, or no initializer_data of
- *     the length given.
+ * MP_ERR_INVALID: more than 4096 workers, a context and a start method, no initializer_data of
+ *     the length given, no cpus though cpu_count is not 0, or a CPU's number over 65,535.
  * MP_ERR_UNSUPPORTED: the workers are not forked, and initializer_user is not NULL.
  * MP_ERR_BAD_HANDLE: the context is none.
  * MP_ERR_NO_MEMORY: the shared segment has no room for the pool.
  * MP_ERR_NOT_INITIALIZED: by spawn, and main does not begin with mp_bootstrap.
- * MP_ERR_OS: no process or descriptor is to be had; none is left over. Each worker takes two
- *     descriptors.
+ * MP_ERR_OS: no process or descriptor is to be had, or a worker cannot have its CPU; none is left
+ *     over. Each worker takes two descriptors.
  *
  * Kill: workers die with the process that made the pool, however it dies and whatever they are
  * doing. Only where a child that the program forked itself lives on does a busy worker finish

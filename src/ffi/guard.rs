@@ -1,7 +1,7 @@
 //! What every export passes through: a panic stops here, an error becomes a status and the thread's sentence.
 
 use super::status::{self, mp_status};
-use crate::error::{Error, Result, Status};
+use crate::error::{Error, Result, Status, fail};
 use crate::shm;
 use crate::sys::page::page;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -110,6 +110,29 @@ pub(super) unsafe fn bytes<'a>(data: *const core::ffi::c_void, len: usize) -> Re
     }
     // SAFETY: the caller's promise; the length was checked.
     Ok(unsafe { std::slice::from_raw_parts(data.cast(), len) })
+}
+
+/// The numbers of CPUs that the caller lists.
+///
+/// # Safety
+/// `cpus` is NULL, or so many numbers are there.
+pub(super) unsafe fn cpus<'a>(cpus: *const usize, count: usize) -> Result<&'a [usize]> {
+    const MOST: usize = 65_536;
+    if cpus.is_null() && count > 0 {
+        fail!(Invalid, "cpus is NULL, and cpu_count is {count}");
+    }
+    if count > MOST {
+        fail!(Invalid, "{count} are more CPUs than there can be");
+    }
+    if count == 0 {
+        return Ok(&[]);
+    }
+    // SAFETY: the caller's promise.
+    let cpus = unsafe { std::slice::from_raw_parts(cpus, count) };
+    match cpus.iter().find(|&&cpu| cpu >= MOST) {
+        Some(cpu) => fail!(Invalid, "{cpu} is no CPU's number"),
+        None => Ok(cpus),
+    }
 }
 
 /// A place for a result.

@@ -63,12 +63,17 @@ pub struct mp_pool_options {
     /// A thread of the library's replaces workers that die while the pool has nothing to do; it
     /// looks four times a second. Without it the next call does.
     pub watch: bool,
+    /// The numbers of CPUs: worker i runs on the CPU cpus[i % cpu_count], and so does whoever comes
+    /// in its place. NULL for those of the pool's owner. Copied.
+    pub cpus: *const usize,
+    /// How many there are.
+    pub cpu_count: usize,
 }
 
 // mp.h:
 // /* The defaults: mp_pool_options o = MP_POOL_OPTIONS; */
 // #define MP_POOL_OPTIONS { sizeof(mp_pool_options), 0, MP_START_DEFAULT, NULL, NULL, NULL, NULL, 0, \
-//     0, 0, NULL, false }
+//     0, 0, NULL, false, NULL, 0 }
 
 const DEFAULTS: mp_pool_options = mp_pool_options {
     size: size_of::<mp_pool_options>(),
@@ -83,6 +88,8 @@ const DEFAULTS: mp_pool_options = mp_pool_options {
     max_memory: 0,
     name: std::ptr::null(),
     watch: false,
+    cpus: std::ptr::null(),
+    cpu_count: 0,
 };
 
 /// MP_POOL_OPTIONS as a function.
@@ -105,14 +112,14 @@ pub unsafe extern "C" fn mp_pool_options_init(options: *mut mp_pool_options) -> 
 ///
 /// pool: where the handle goes. options: NULL for the defaults.
 ///
-/// MP_ERR_INVALID: more than 4096 workers, a context and a start method, or no initializer_data of
-///     the length given.
+/// MP_ERR_INVALID: more than 4096 workers, a context and a start method, no initializer_data of
+///     the length given, no cpus though cpu_count is not 0, or a CPU's number over 65,535.
 /// MP_ERR_UNSUPPORTED: the workers are not forked, and initializer_user is not NULL.
 /// MP_ERR_BAD_HANDLE: the context is none.
 /// MP_ERR_NO_MEMORY: the shared segment has no room for the pool.
 /// MP_ERR_NOT_INITIALIZED: by spawn, and main does not begin with mp_bootstrap.
-/// MP_ERR_OS: no process or descriptor is to be had; none is left over. Each worker takes two
-///     descriptors.
+/// MP_ERR_OS: no process or descriptor is to be had, or a worker cannot have its CPU; none is left
+///     over. Each worker takes two descriptors.
 ///
 /// Kill: workers die with the process that made the pool, however it dies and whatever they are
 /// doing. Only where a child that the program forked itself lives on does a busy worker finish
@@ -125,10 +132,11 @@ pub unsafe extern "C" fn mp_pool_new(pool: *mut *mut mp_pool, options: *const mp
         joined()?;
         let (method, _) = context::chosen(options.context, options.start_method)?;
         // SAFETY: as above: the options' members, too, are what the header says.
-        let (bytes, prefix) = unsafe {
+        let (bytes, cpus, prefix) = unsafe {
             let bytes = guard::bytes(options.initializer_data, options.initializer_len)?;
+            let cpus = guard::cpus(options.cpus, options.cpu_count)?;
             let name = (!options.name.is_null()).then(|| CStr::from_ptr(options.name));
-            (bytes, name.map(|name| name.to_string_lossy().into_owned()))
+            (bytes, cpus, name.map(|name| name.to_string_lossy().into_owned()))
         };
         let initializer = options.initializer.map(|function| Initializer {
             function: function as usize as u64,
@@ -143,6 +151,7 @@ pub unsafe extern "C" fn mp_pool_new(pool: *mut *mut mp_pool, options: *const mp
             most_memory: options.max_memory as u64,
             prefix,
             watch: options.watch,
+            cpus: cpus.to_vec(),
         };
         let made = Pool::new(options, task::call);
         crate::process::note_starts(method);

@@ -13,7 +13,7 @@ use super::{slots, strings};
 use crate::error::{Result, Status, fail};
 use crate::process::{Body, Child, EXIT_UNKNOWN, Method, Plan, Process};
 use crate::sys::outermost;
-use crate::sys::setup::{Setup, Stream};
+use crate::sys::setup::{self, Setup, Stream};
 use crate::time::Deadline;
 use core::ffi::{c_char, c_int, c_void};
 use std::sync::Arc;
@@ -220,7 +220,6 @@ fn stream(number: c_int, default: Stream, name: &str) -> Result<Stream> {
 /// # Safety
 /// What the options point to is what the header asks for.
 unsafe fn setup(options: &mp_process_options) -> Result<Setup> {
-    const MOST_CPUS: usize = 65_536;
     // SAFETY: the caller's promise.
     let environment = unsafe { strings::array(options.environment) };
     if let Some(bad) = environment.iter().flatten().find(|s| !s.as_bytes().iter().skip(1).any(|&b| b == b'='))
@@ -232,24 +231,8 @@ unsafe fn setup(options: &mp_process_options) -> Result<Setup> {
         group @ 0.. => Some(group),
         bad => fail!(Invalid, "process_group is {bad}: an mp_group or a group's number is expected"),
     };
-    if options.cpus.is_null() && options.cpu_count > 0 {
-        fail!(Invalid, "cpus is NULL, and cpu_count is {}", options.cpu_count);
-    }
-    if options.cpu_count > MOST_CPUS {
-        fail!(Invalid, "{} are more CPUs than there can be", options.cpu_count);
-    }
-    let mut cpus = Vec::new();
-    for i in 0..options.cpu_count {
-        // SAFETY: the caller's promise: so many numbers.
-        let cpu = unsafe { options.cpus.add(i).read() };
-        if cpu >= MOST_CPUS {
-            fail!(Invalid, "{cpu} is no CPU's number");
-        }
-        if cpus.len() <= cpu / 64 {
-            cpus.resize(cpu / 64 + 1, 0u64);
-        }
-        cpus[cpu / 64] |= 1 << (cpu % 64);
-    }
+    // SAFETY: the caller's promise.
+    let cpus = setup::cpu_mask(unsafe { guard::cpus(options.cpus, options.cpu_count) }?);
     Ok(Setup {
         streams: [
             stream(options.stdin_fd, Stream::Null, "stdin_fd")?,

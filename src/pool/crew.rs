@@ -8,7 +8,7 @@ use crate::process::Method;
 use crate::process::start::{Started, WorkerPlan, confirm_worker, start_worker};
 use crate::shm::{self, Kind, PoolArea, PoolBlock, Ref, ThisTree};
 use crate::sys::children::End;
-use crate::sys::signals;
+use crate::sys::{setup, signals};
 use std::time::{Duration, Instant};
 
 /// How long a busy worker may take to leave after SIGTERM: with all else that ends a pool, less than a second.
@@ -17,7 +17,6 @@ const GRACE: Duration = Duration::from_millis(500);
 /// One worker's process. Its lifeline is held here: dropping it ends the worker.
 pub(super) struct Hired {
     process: Started,
-    method: Method,
 }
 
 /// A worker that is no more.
@@ -34,12 +33,14 @@ pub(super) struct Agency {
     pub(super) method: Method,
     /// What a worker's name begins with; None for the usual.
     pub(super) prefix: Option<String>,
+    /// Where they run, in turn; empty: where the owner does.
+    pub(super) cpus: Vec<usize>,
 }
 
 impl Agency {
     /// Starts worker `number`. It may still be coming up: `Hired::confirm` waits for it.
     pub(super) fn hire(&self, number: u16) -> Result<Hired> {
-        let Agency { area, pool, call, method, ref prefix } = *self;
+        let Agency { area, pool, call, method, ref prefix, ref cpus } = *self;
         let slot = area.worker(number.into());
         slot.inbox.reset();
         slot.outbox.reset();
@@ -47,10 +48,10 @@ impl Agency {
         Phase::Coming.put(slot);
         let owner = ThisTree.me();
         let body = move || Worker::new(area, number, owner, call).run();
-        Ok(Hired {
-            process: start_worker(WorkerPlan { method, prefix: prefix.as_deref(), pool, number, body })?,
-            method,
-        })
+        let cpu = cpus.get(usize::from(number) % cpus.len().max(1));
+        let cpus = setup::cpu_mask(cpu.map_or(&[], std::slice::from_ref));
+        let plan = WorkerPlan { method, prefix: prefix.as_deref(), cpus, pool, number, body };
+        start_worker(plan).map(|process| Hired { process })
     }
 }
 
@@ -69,7 +70,7 @@ pub(crate) fn serve(pool: u64, number: u16, owner: u32, call: Call) -> i32 {
 impl Hired {
     /// Waits until the worker can work.
     pub(super) fn confirm(&self) -> Result<()> {
-        confirm_worker(self.method, &self.process)
+        confirm_worker(&self.process)
     }
 
     pub(super) fn pid(&self) -> u32 {

@@ -77,6 +77,8 @@ pub(crate) struct PoolOptions<'a> {
     pub(crate) prefix: Option<String>,
     /// Dead workers are replaced also while there is nothing to do.
     pub(crate) watch: bool,
+    /// Worker i runs on the CPU in place i modulo their number; empty: on the owner's.
+    pub(crate) cpus: Vec<usize>,
 }
 
 /// What a pool still does.
@@ -131,7 +133,8 @@ impl Pool {
             fail!(State, "the pool's shared memory is damaged");
         };
         let method = options.method.unwrap_or_else(Method::default_one);
-        let agency = Agency { area, pool: object.r, call, method, prefix: options.prefix };
+        let agency =
+            Agency { area, pool: object.r, call, method, prefix: options.prefix, cpus: options.cpus };
         let pool = Pool {
             area,
             workers,

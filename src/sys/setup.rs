@@ -35,6 +35,15 @@ pub(crate) struct Setup {
     pub(crate) environment: Option<Vec<CString>>,
 }
 
+/// A bit for each of these CPUs.
+pub(crate) fn cpu_mask(cpus: &[usize]) -> Vec<u64> {
+    let mut mask = vec![0; cpus.iter().max().map_or(0, |&highest| highest / 64 + 1)];
+    for cpu in cpus {
+        mask[cpu / 64] |= 1 << (cpu % 64);
+    }
+    mask
+}
+
 /// The part of it that a process which is not a child in the kernel's eyes is told; its streams are sent to it.
 #[derive(Clone, Debug, Default, serde::Serialize, serde::Deserialize)]
 pub(crate) struct Told {

@@ -62,6 +62,8 @@ pub(crate) struct Started {
     answers: Option<Kept>,
     /// It is a fresh image, which has to call mp_bootstrap.
     is_image: bool,
+    /// It says that it has begun, or why it cannot.
+    reports: bool,
 }
 
 impl Started {
@@ -80,6 +82,7 @@ impl Started {
             watched: AtomicBool::new(false),
             answers: None,
             is_image: false,
+            reports: false,
         }
     }
 
@@ -229,24 +232,29 @@ pub(crate) struct WorkerPlan<'a, F> {
     pub(crate) method: Method,
     /// What its name begins with; None for the usual.
     pub(crate) prefix: Option<&'a str>,
+    /// A bit for each CPU that it may run on; empty: the owner's.
+    pub(crate) cpus: Vec<u64>,
     /// The block that it holds for as long as it lives.
     pub(crate) pool: Ref,
     pub(crate) number: u16,
     pub(crate) body: F,
 }
 
-/// Starts a worker of this process. A fresh image may still be coming up: `confirm` waits for it.
+/// Starts a worker of this process. It may still be coming up: `confirm_worker` waits for it.
 pub(crate) fn start_worker<F: FnOnce() -> i32>(plan: WorkerPlan<'_, F>) -> Result<Started> {
     let path = own::next_path();
     let prefix = plan.prefix.unwrap_or_else(|| plan.method.worker_type());
     let name = CString::new(format!("{prefix}-{path}")).unwrap_or_default();
     let origin = own::child_origin(name, path, true)?;
-    let setup = Setup { streams: [Stream::Null, Stream::Same, Stream::Same], ..Setup::default() };
+    let streams = [Stream::Null, Stream::Same, Stream::Same];
+    let setup = Setup { streams, cpus: plan.cpus, ..Setup::default() };
     match plan.method {
         Method::Fork => {
             let child = fork::prepare(Tie::Worker, &setup)?;
             shm::hold_for(child.owner(), plan.pool, Kind::Pool)?;
-            child.start(origin, &[], plan.body)
+            let mut started = child.start(origin, &[], plan.body)?;
+            started.reports = setup.may_fail();
+            Ok(started)
         }
         Method::Spawn | Method::Forkserver => {
             let launch = if plan.method == Method::Spawn { spawn::launch } else { forkserver::launch };
@@ -254,19 +262,17 @@ pub(crate) fn start_worker<F: FnOnce() -> i32>(plan: WorkerPlan<'_, F>) -> Resul
             shm::hold_for(child.0, plan.pool, Kind::Pool)?;
             let owner = ThisTree.me().bits();
             let job = Job::Worker { pool: plan.pool.bits(), number: plan.number, owner };
-            let started = launch(child.0, job, origin, Tie::Worker, &setup)?;
+            let mut started = launch(child.0, job, origin, Tie::Worker, &setup)?;
             std::mem::forget(child);
+            started.reports = true;
             Ok(started)
         }
     }
 }
 
-/// Waits until a worker is ready to work.
-pub(crate) fn confirm_worker(method: Method, started: &Started) -> Result<()> {
-    match method {
-        Method::Fork => Ok(()),
-        Method::Spawn | Method::Forkserver => spawn::confirm(started),
-    }
+/// Waits until a worker is ready to work, if it says so.
+pub(crate) fn confirm_worker(started: &Started) -> Result<()> {
+    if started.reports { spawn::confirm(started) } else { Ok(()) }
 }
 
 /// A slot whose child has not come into being; dropped, it is given back with all that was put into it.
