@@ -91,21 +91,25 @@ MEETING(freed_by_both, 7500, nothing, make_all, free_twice, free_all, free_all)
 
 /* ---- who has the last word frees what it was said through ---- */
 
-enum { OTHERS = 1100 };
+/* As many as all blocks of a unit, of their size, wherever the search for a free one begins. */
+enum { OTHERS = 1100, OTHER_WORDS = 112 };
 static mp_value *others[OTHERS];
-static mp_array *arrays[40];
+static mp_array *arrays[70];
 
-/* What is made now may lie where the freed object was. */
+/* What is made now may lie where the freed object was. Its words look as if somebody slept there. */
+#define OTHER ((int64_t)1 << 56)
+
 static void make_others(void)
 {
-    static unsigned char ones[1500];
+    int64_t words[OTHER_WORDS];
     int i;
 
-    memset(ones, 0xFF, sizeof ones);
+    for (i = 0; i < (int)COUNT(words); i++)
+        words[i] = OTHER;
     for (i = 0; i < OTHERS; i++)
         CHECK_OK(mp_value_new(&others[i], MP_DOUBLE, NULL, NULL));
     for (i = 0; i < (int)COUNT(arrays); i++)
-        CHECK_OK(mp_array_new(&arrays[i], MP_UINT8, sizeof ones, ones, NULL));
+        CHECK_OK(mp_array_new(&arrays[i], MP_INT64, COUNT(words), words, NULL));
 }
 
 static void others_are_whole(void)
@@ -120,9 +124,9 @@ static void others_are_whole(void)
         CHECK_OK(mp_value_free(others[i]));
     }
     for (i = 0; i < COUNT(arrays) && arrays[i] != NULL; i++) {
-        for (k = 0; k < 1500; k++) {
+        for (k = 0; k < OTHER_WORDS; k++) {
             CHECK_OK(mp_array_get_int(arrays[i], k, &x));
-            CHECK_INT(x, 0xFF);
+            CHECK_INT(x, OTHER);
         }
         CHECK_OK(mp_array_free(arrays[i]));
     }
@@ -172,6 +176,32 @@ static void get_it_and_free(void)
     make_others();
 }
 
+static void make_queue_of_one(void)
+{
+    make_queue();
+    CHECK_INT(put_the_last_word(), MP_OK);
+}
+
+static int get_the_last_word(void)
+{
+    char bytes[5];
+
+    return mp_queue_get(queue, bytes, sizeof bytes, NULL, NULL, MP_NO_WAIT);
+}
+
+static void free_if_empty(void)
+{
+    bool empty;
+
+    CHECK_OK(mp_queue_empty(queue, &empty));
+    if (!empty)
+        return;
+    CHECK_OK(mp_queue_free(queue));
+    make_others();
+}
+
+MEETING(queue_freed_by_its_producer, 0, nothing, make_queue_of_one, get_the_last_word, free_if_empty,
+        others_are_whole)
 MEETING(queue_freed_by_its_consumer, 0, nothing, make_queue, put_the_last_word, get_it_and_free,
         others_are_whole)
 

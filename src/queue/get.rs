@@ -185,11 +185,9 @@ impl QueueBlock {
     ) -> Result<R> {
         if taken.is_ok() {
             self.consumers.publish(head.at, head.tally);
-            drop(hold);
-            self.wake_after_get::<T>(head);
+            self.wake_after_get(hold, head);
         } else {
-            drop(hold);
-            self.message.notify::<T>(1);
+            self.wake_in_place_of_this(hold);
         }
         taken
     }

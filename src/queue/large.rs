@@ -167,8 +167,7 @@ impl QueueBlock {
         self.consumers.prepare(to, head.tally);
         match shm::take_carried(&ring.carriers[carrier], &self.consumers.position, to.bits()) {
             Ok(Some(entry)) => {
-                drop(hold);
-                self.wake_after_get::<T>(&head);
+                self.wake_after_get(hold, &head);
                 shm::release(entry);
                 taken
             }

@@ -92,15 +92,12 @@ impl QueueBlock {
             }
             match self.lend_oldest(tree.me()) {
                 Ok(Some((head, data))) => {
-                    drop(hold);
-                    self.wake_after_get::<T>(&head);
+                    self.wake_after_get(hold, &head);
                     return Ok(data);
                 }
                 Ok(None) => drop(hold),
                 Err(e) => {
-                    drop(hold);
-                    // As in a get that fails.
-                    self.message.notify::<T>(1);
+                    self.wake_in_place_of_this(hold);
                     return Err(e);
                 }
             }

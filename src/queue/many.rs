@@ -22,7 +22,7 @@ impl QueueBlock {
     ) -> Result<()> {
         while *done < count {
             open()?;
-            if let Some(hold) = self.producers.hold_quickly(tree)
+            if let Some(hold) = self.producers.hold_quickly(tree).map(Hold::of_pinned)
                 && self.gate.load(Relaxed) == 0
             {
                 self.put_batch(hold, count, &message, done)?;
@@ -86,7 +86,7 @@ impl QueueBlock {
         most: usize,
         take: &mut impl FnMut(Option<Data>) -> Result<bool>,
     ) -> Result<usize> {
-        let Some(hold) = self.consumers.hold_quickly(tree) else { return Ok(0) };
+        let Some(hold) = self.consumers.hold_quickly(tree).map(Hold::of_pinned) else { return Ok(0) };
         if self.gate.load(Relaxed) != 0 {
             return Ok(0);
         }

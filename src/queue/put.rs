@@ -215,7 +215,6 @@ impl QueueBlock {
     #[inline(always)]
     pub(super) fn publish_put<T: Tree>(&self, hold: Hold<'_, T>, tail: &Tail) {
         self.producers.publish(tail.at, tail.tally);
-        drop(hold);
-        self.wake_after_put::<T>(tail);
+        self.wake_after_put(hold, tail);
     }
 }

@@ -17,12 +17,38 @@ const GRACE: Duration = Duration::from_millis(20);
 const STRAGGLERS: Duration = Duration::from_secs(1);
 
 /// A side's lock, held until dropped.
-pub(super) struct Hold<'a, T: Tree>(&'a OwnerLock, &'a T);
+pub(super) struct Hold<'a, T: Tree> {
+    lock: &'a OwnerLock,
+    tree: &'a T,
+    /// The queue cannot go away under the caller.
+    stays: bool,
+}
 
 impl<T: Tree> Drop for Hold<'_, T> {
     #[inline(always)]
     fn drop(&mut self) {
-        self.0.release(self.1);
+        self.lock.release(self.tree);
+    }
+}
+
+impl<T: Tree> Hold<'_, T> {
+    /// For who has made sure that the queue stays.
+    pub(super) fn of_pinned(mut self) -> Self {
+        self.stays = true;
+        self
+    }
+
+    /// Releases the lock, and wakes whom `wake` wakes if anybody is to be `woken`. Once the lock is free whoever has
+    /// got a message may free the queue through which it came; so what has not made sure that the queue stays
+    /// touches nothing of it any more, and wakes before.
+    #[inline(always)]
+    pub(super) fn release_and(self, woken: bool, wake: impl FnOnce()) {
+        let keep = woken && !self.stays;
+        let held = keep.then_some(self);
+        if woken {
+            wake();
+        }
+        drop(held);
     }
 }
 
@@ -31,17 +57,17 @@ impl Side {
     #[inline(always)]
     pub(super) fn hold_quickly<'a, T: Tree>(&'a self, tree: &'a T) -> Option<Hold<'a, T>> {
         // Not then_some: a Hold that is made is released.
-        self.lock.try_quickly(tree.me()).then(|| Hold(&self.lock, tree))
+        self.lock.try_quickly(tree.me()).then(|| Hold { lock: &self.lock, tree, stays: false })
     }
 
-    /// The lock, None when the time ran out.
+    /// The lock, None when the time ran out. For who has made sure that the queue stays.
     pub(super) fn hold<'a, T: Tree>(&'a self, tree: &'a T, deadline: Deadline) -> Option<Hold<'a, T>> {
         let patient = || match deadline.remaining() {
             short if short < GRACE => Deadline::after(GRACE.as_nanos() as i64),
             _ => deadline,
         };
         let held = self.lock.acquire(tree, patient)?;
-        let hold = Hold(&self.lock, tree);
+        let hold = Hold { lock: &self.lock, tree, stays: true };
         if held == Held::AfterDeath {
             // The dead one's last step may be entered and not yet applied; a position read before that would
             // be overwritten later.

@@ -4,8 +4,8 @@
 //! |--------------------------------|--------------------------|-----------------------------------------|
 //! | a put                          | one consumer             | the queue was empty before it           |
 //! | a get                          | one consumer             | the queue is not empty after it         |
-//! | a get                          | producers in `room`, all | always: not each message fits anywhere  |
-//! | a get                          | producers in `half`, all | it made the queue half empty            |
+//! | a get                          | producers in `room`      | always, as many as can go on, all where not each message fits |
+//! | a get                          | producers in `half`      | it made the queue half empty, as many   |
 //! | who leaves without its message | one consumer             | always                                  |
 //! | who ends the queue or a handle | everybody                | always                                  |
 //!
@@ -20,6 +20,7 @@ use super::get::Head;
 use super::position::{Between, Position};
 use super::put::{Message, Tail};
 use super::ring::Ring;
+use super::side::Hold;
 use super::tally::Tally;
 use crate::error::Result;
 use crate::park::{Spot, Tree, Wait};
@@ -58,24 +59,29 @@ fn sleep_and<T: Tree>(
 }
 
 impl QueueBlock {
-    /// After messages were put.
+    /// After messages were put: releases the lock.
     #[inline(always)]
-    pub(super) fn wake_after_put<T: Tree>(&self, tail: &Tail) {
+    pub(super) fn wake_after_put<T: Tree>(&self, hold: Hold<'_, T>, tail: &Tail) {
         // Rule 4 of sleeping, and what is said at the top.
         fence(Ordering::SeqCst);
-        if self.message.has_sleepers() && self.consumers.position().is_level_with(tail.from) {
-            self.message.wake::<T>(1);
-        }
+        let awaited = self.message.has_sleepers() && self.consumers.position().is_level_with(tail.from);
+        hold.release_and(awaited, || self.message.wake::<T>(1));
     }
 
-    /// After messages were got.
+    /// After messages were got: releases the lock.
     #[inline(always)]
-    pub(super) fn wake_after_get<T: Tree>(&self, head: &Head) {
+    pub(super) fn wake_after_get<T: Tree>(&self, hold: Hold<'_, T>, head: &Head) {
         // As above.
         fence(Ordering::SeqCst);
-        if self.message.has_sleepers() || self.half.has_sleepers() || self.room.has_sleepers() {
-            self.wake_those_after_get::<T>(head);
-        }
+        let awaited = self.message.has_sleepers() || self.half.has_sleepers() || self.room.has_sleepers();
+        hold.release_and(awaited, || self.wake_those_after_get::<T>(head));
+    }
+
+    /// After a get that failed, and that may have been woken: releases the lock.
+    #[cold]
+    pub(super) fn wake_in_place_of_this<T: Tree>(&self, hold: Hold<'_, T>) {
+        fence(Ordering::SeqCst);
+        hold.release_and(self.message.has_sleepers(), || self.message.wake::<T>(1));
     }
 
     #[cold]
@@ -88,11 +94,25 @@ impl QueueBlock {
             && !self.is_half_empty((tail, put), (head.from, head.was))
             && self.is_half_empty((tail, put), (head.at, head.tally))
         {
-            self.half.wake::<T>(i32::MAX);
+            self.half.wake::<T>(self.who_can_go_on(tail, head));
         }
         if self.room.has_sleepers() {
-            self.room.wake::<T>(i32::MAX);
+            self.room.wake::<T>(self.who_can_go_on(tail, head));
         }
+    }
+
+    /// How many producers are to be woken: as many as there are places, where each message fits that finds a place.
+    pub(super) fn who_can_go_on(&self, tail: Position, head: &Head) -> i32 {
+        let Ok(ring) = Ring::of(&self.producers) else { return i32::MAX };
+        let used = tail.since(head.at);
+        // Up to half of a ring is used: then what lies in it and what it may have to skip are the other half at most.
+        let fits = tail.large_since(head.at) == 0 && (self.grows() || used.grains < ring.grains() / 2);
+        if !fits || self.maxbytes.load(Ordering::Relaxed) != u64::MAX {
+            return i32::MAX;
+        }
+        let places = self.maxsize.load(Ordering::Relaxed).saturating_sub(used.messages.into());
+        // None at all, where others were quicker: then they are woken by who gets what those put.
+        i32::try_from(places.max(1)).unwrap_or(i32::MAX)
     }
 
     /// Wakes all that sleep here, because what they wait for may never come.

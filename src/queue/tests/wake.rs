@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::park::Spot;
+use crate::queue::position::MOST;
 
 /// How many wakes a step takes.
 fn wakes(spot: &Spot, step: impl FnOnce()) -> u32 {
@@ -72,4 +73,25 @@ fn producers_are_woken_at_half_and_with_each_room() {
         assert_eq!(wakes(&queue.room, || get_one(queue)), 1);
         shm::release(object.entry);
     }
+}
+
+/// Of the sleepers for whom there is no place none is woken; all are where one's message may fit and another's not.
+#[test]
+fn as_many_producers_are_woken_as_can_go_on() {
+    let can_go_on = |queue: &QueueBlock| {
+        get_one(queue);
+        queue.who_can_go_on(queue.producers.position(), &queue.head())
+    };
+    for (ring, maxbytes, expected) in [(0, 0, 2), (1024, 0, 2), (256, 0, i32::MAX), (1024, 100, i32::MAX)] {
+        let (object, queue) = with_limits(Limits { ring, maxsize: 10, maxbytes });
+        (0..9).for_each(|_| put_one(queue));
+        assert_eq!(can_go_on(queue), expected, "ring {ring}, maxbytes {maxbytes}");
+        shm::release(object.entry);
+    }
+    let (object, queue) = queue(1024, 0);
+    (0..3).for_each(|_| put_one(queue));
+    assert_eq!(can_go_on(queue), MOST as i32 - 2);
+    put(queue, &[1; 5000]).unwrap();
+    assert_eq!(can_go_on(queue), i32::MAX, "another large one may have to wait");
+    shm::release(object.entry);
 }
