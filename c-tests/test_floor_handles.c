@@ -36,6 +36,7 @@ static union {
     bool yes;
     void *pointer;
     int plain;
+    mp_status status;
 } out;
 static const int64_t in = 1;
 
@@ -192,6 +193,7 @@ static int no_source(mp_bytes *source_item, void *user)
     X(POOL, mp_pool_map_array_async, (h, no_task, NULL, &in, 8, 1, 8, NULL, NULL, &some_result))   \
     X(RESULT, mp_result_get, (h, MP_NO_WAIT, &result))                                             \
     X(RESULT, mp_result_get_each, (h, MP_NO_WAIT, &result, 1))                                     \
+    X(RESULT, mp_result_statuses, (h, MP_NO_WAIT, &out.status, 1))                                 \
     X(RESULT, mp_result_wait, (h, MP_NO_WAIT))                                                     \
     X(RESULT, mp_result_ready, (h, &out.yes))                                                      \
     X(RESULT, mp_result_successful, (h, &out.yes))                                                 \

@@ -10,7 +10,7 @@ use super::pool_map::{self, mp_apply_options, mp_map_options};
 use super::result::mp_result;
 use super::status::mp_status;
 use crate::error::{Result, Status, fail};
-use crate::pool::{Answer, Batch, Callback, Pool, Request, Settled};
+use crate::pool::{Answer, Batch, Callback, Pool, Progress, Request, Settled};
 use crate::time::{Deadline, FOREVER};
 use core::ffi::{c_int, c_void};
 use std::sync::Arc;
@@ -87,6 +87,24 @@ impl Tell {
     }
 }
 
+/// The user's function and its word, on their way to the helper.
+struct Ask(mp_map_options);
+
+// SAFETY: as above.
+unsafe impl Send for Ask {}
+
+impl Ask {
+    fn into_progress(self, total: usize) -> Option<Progress> {
+        self.0.progress?;
+        Some(Box::new(move |done| self.goes_on(done, total)))
+    }
+
+    fn goes_on(&self, done: usize, total: usize) -> bool {
+        // SAFETY: called with what its type promises.
+        self.0.progress.is_none_or(|f| unsafe { f(done, total, self.0.progress_user) } == 0)
+    }
+}
+
 /// The last step of all three.
 ///
 /// # Safety
@@ -99,10 +117,11 @@ unsafe fn begin(
     (how, and): (&mp_map_options, mp_async_options),
     result: *mut *mut mp_result,
 ) -> Result<Status> {
-    if how.progress.is_some() || !how.statuses.is_null() {
-        fail!(Invalid, "progress and statuses are for maps that wait: see mp_result_progress");
+    if !how.statuses.is_null() {
+        fail!(Invalid, "statuses is for maps that wait: see mp_result_statuses");
     }
-    let plan = pool_map::plan(pool, function, user, how, batch.len())?;
+    let total = batch.len();
+    let plan = pool_map::plan(pool, function, user, how, total)?;
     let request = Request {
         plan,
         batch,
@@ -112,6 +131,7 @@ unsafe fn begin(
             // One that is over already is looked at once, and then is over.
             timeout => Deadline::after(timeout.max(1)),
         },
+        progress: Ask(*how).into_progress(total),
         callback: Tell(and).into_callback(),
     };
     let answer = pool.submit(request)?;
@@ -168,12 +188,13 @@ pub unsafe extern "C" fn mp_pool_apply_async(
 ///
 /// function: not NULL. user: handed to it, see mp_task_fn.
 /// in: n items; may be NULL where n is 0.
-/// map: how it shall run; NULL for the defaults. Without progress and statuses. Its timeout counts
-///     from now, as that of mp_pool_apply_async.
+/// map: how it shall run; NULL for the defaults. Its timeout counts from now, as that of
+///     mp_pool_apply_async; its progress is told by the pool's thread, as mp_result_fn is; instead
+///     of its statuses see mp_result_statuses.
 /// options: NULL for the defaults.
 /// result: where the handle goes, to be freed with mp_result_free; NULL: nobody asks for it.
 ///
-/// MP_ERR_INVALID: function is NULL, or in, or progress or statuses is not.
+/// MP_ERR_INVALID: function is NULL, or in is, or statuses is not.
 /// The rest as mp_pool_apply_async.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn mp_pool_map_async(
@@ -208,12 +229,11 @@ pub unsafe extern "C" fn mp_pool_map_async(
 /// function: not NULL. user: handed to it, see mp_task_fn.
 /// in: n items of in_size bytes each; may be NULL where those are 0 bytes in all.
 /// out_size: bytes of a result.
-/// map: how it shall run; NULL for the defaults. Without progress and statuses. Its timeout counts
-///     from now, as that of mp_pool_apply_async.
+/// map: as in mp_pool_map_async.
 /// options: NULL for the defaults.
 /// result: where the handle goes, to be freed with mp_result_free; NULL: nobody asks for it.
 ///
-/// MP_ERR_INVALID: function is NULL, the sizes overflow, or progress or statuses is not NULL.
+/// MP_ERR_INVALID: function is NULL, the sizes overflow, or statuses is not NULL.
 /// The rest as mp_pool_apply_async.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn mp_pool_map_array_async(

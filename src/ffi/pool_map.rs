@@ -15,7 +15,8 @@ use core::ffi::{c_int, c_uint, c_void};
 use std::sync::Arc;
 
 /// Told, in the calling thread, how many of the items are done: at least ten times a second
-/// while a map runs, and once at its end. Any result but 0 cancels the map.
+/// while a map runs, and once at its end, unless a failure ends it. Any result but 0 cancels the
+/// map.
 pub type mp_progress_fn =
     Option<unsafe extern "C-unwind" fn(done: usize, total: usize, user: *mut c_void) -> c_int>;
 

@@ -162,6 +162,41 @@ pub unsafe extern "C" fn mp_result_successful(result: *const mp_result, successf
     })
 }
 
+/// Waits for a result and tells what each item came to, whatever that is.
+///
+/// timeout: nanoseconds; the call goes on all the same.
+/// statuses: n places. What mp_pool_map has in its statuses goes there: an item that was not done
+///     has MP_ERR_CANCELLED. May be NULL where n is 0.
+/// n: how many items there are; 1 for mp_pool_apply_async.
+///
+/// MP_ERR_TIMEOUT: it is not ready.
+/// MP_ERR_INVALID: it has not n items, or statuses is NULL.
+///
+/// Threads: any, at the same time.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn mp_result_statuses(
+    result: *const mp_result,
+    timeout: mp_timeout,
+    statuses: *mut mp_status,
+    n: usize,
+) -> mp_status {
+    guard("mp_result_statuses", || {
+        let answer = handle::object(result)?;
+        if n > 0 && statuses.is_null() {
+            fail!(Invalid, "statuses is NULL, and n is {n}");
+        }
+        if answer.progress().1 != n {
+            fail!(Invalid, "the call has {} items, not {n}", answer.progress().1);
+        }
+        let settled = answer.wait(Deadline::after(timeout))?;
+        for (i, &status) in settled.statuses.iter().enumerate().take(n) {
+            // SAFETY: C's promise: n places.
+            unsafe { statuses.add(i).write(status.into()) };
+        }
+        Ok(Status::Ok)
+    })
+}
+
 /// How far the call is.
 ///
 /// done: how many items came back, with a result or without; may be NULL.

@@ -6,16 +6,19 @@ use super::handle;
 use super::kind::Kind;
 use super::listener::mp_listener;
 use super::process::mp_process;
+use super::result::mp_result;
 use super::slots::{self, Pin};
 use super::status::mp_status;
 use super::time::mp_timeout;
 use crate::error::{Error, Result, Status, fail};
+use crate::pool::Answer;
 use crate::shm::{EventBlock, In, LockBlock, PriorityBlock, QueueBlock, SemaphoreBlock};
 use crate::sync::ready;
 use crate::sync::watch::{Always, FreeLock, OwnLock, Pulse, Things, Watched};
 use crate::sys::poll::Row;
 use crate::time::Deadline;
 use core::ffi::{c_int, c_void};
+use std::sync::Arc;
 
 /// One of the things that mp_wait waits for. What "ready" means:
 ///
@@ -27,11 +30,12 @@ use core::ffi::{c_int, c_void};
 /// process     it has ended
 /// connection  something came: a message or its beginning, a descriptor, or the end
 /// listener    a client may be there: try mp_listener_accept
+/// result      mp_result_get does not wait for it
 /// descriptor  it can be read from without waiting, is at its end, or broken
 #[repr(C)]
 pub struct mp_wait_item {
-    /// A queue, priority queue, event, semaphore, lock, rlock, process, connection or listener;
-    /// NULL: a descriptor is waited for.
+    /// A queue, priority queue, event, semaphore, lock, rlock, process, connection, listener or
+    /// result; NULL: a descriptor is waited for.
     pub handle: *const c_void,
     /// Where handle is NULL: any descriptor of the caller's.
     pub descriptor: c_int,
@@ -47,6 +51,7 @@ enum Thing {
     Event(Pulse<'static>),
     Queue(&'static QueueBlock),
     Priority(&'static PriorityBlock),
+    Result(Arc<Answer>),
 }
 
 impl Thing {
@@ -58,26 +63,28 @@ impl Thing {
             Thing::Event(event) => event,
             Thing::Queue(queue) => *queue,
             Thing::Priority(queue) => *queue,
+            Thing::Result(answer) => answer,
         }
     }
 }
 
-/// What a pinned handle stands for, None for what is waited for otherwise.
+/// What a pinned handle stands for, unless it is waited for by a descriptor of its own.
 ///
-/// # Safety `pin` is a handle's of this kind, and outlives what is done with the answer.
-unsafe fn thing(pin: &Pin, kind: Kind) -> Option<Thing> {
+/// # Safety `pin` is that of this handle of this kind, and outlives what is done with the answer.
+unsafe fn thing(handle: *const c_void, pin: &Pin, kind: Kind) -> Result<Thing> {
     let at = pin.data();
     // SAFETY: a good handle of a kind holds the address of such a block, in a mapping of which something stays for as
     // long as the pin; blocks are made of atomics.
     unsafe {
-        Some(match kind {
+        Ok(match kind {
             Kind::Lock => Thing::FreeLock(FreeLock(&*(at as *const LockBlock))),
             Kind::RLock => Thing::OwnLock(OwnLock(&*(at as *const LockBlock))),
             Kind::Semaphore => Thing::Semaphore(&*(at as *const SemaphoreBlock)),
             Kind::Event => Thing::Event(Pulse::new(&*(at as *const EventBlock))),
             Kind::Queue => Thing::Queue(&*(at as *const QueueBlock)),
             Kind::PriorityQueue => Thing::Priority(&*(at as *const PriorityBlock)),
-            _ => return None,
+            Kind::Result => Thing::Result(Arc::clone(&*handle::object(handle.cast::<mp_result>())?)),
+            _ => return cannot_wait(kind),
         })
     }
 }
@@ -114,7 +121,7 @@ impl Plan {
             });
         } else {
             // SAFETY: the pin is kept beside it.
-            let Some(thing) = (unsafe { thing(&pin, kind) }) else { return cannot_wait(kind) };
+            let thing = unsafe { thing(handle, &pin, kind) }?;
             self.places.push(Place::Thing(self.things.len()));
             self.things.push(thing);
         }
@@ -256,8 +263,8 @@ pub unsafe extern "C" fn mp_wait(
 /// process that takes, or finds that there is nothing to take, has the descriptor right before it
 /// returns.
 ///
-/// handle: a queue, priority queue, event, semaphore, lock, rlock, process, connection or
-///     listener.
+/// handle: a queue, priority queue, event, semaphore, lock, rlock, process, connection, listener
+///     or result.
 /// descriptor: where it goes.
 ///
 /// MP_ERR_BAD_HANDLE: handle is none.
@@ -287,7 +294,7 @@ pub unsafe extern "C" fn mp_descriptor(handle: *const c_void, descriptor: *mut c
             return Ok(Status::Ok);
         }
         // SAFETY: what the handle stands for stays until the handle is freed, which forgets the descriptor first.
-        let Some(found) = (unsafe { thing(&pin, kind) }) else { return cannot_wait(kind) };
+        let found = unsafe { thing(handle, &pin, kind) }?;
         place.write(ready::descriptor(number, move || -> Box<dyn Watched> {
             match found {
                 Thing::FreeLock(FreeLock(lock)) | Thing::OwnLock(OwnLock(lock)) => Box::new(FreeLock(lock)),
@@ -295,6 +302,7 @@ pub unsafe extern "C" fn mp_descriptor(handle: *const c_void, descriptor: *mut c
                 Thing::Event(event) => Box::new(Whole(event.event())),
                 Thing::Queue(queue) => Box::new(Whole(queue)),
                 Thing::Priority(queue) => Box::new(Whole(queue)),
+                Thing::Result(answer) => Box::new(answer),
             }
         })?);
         Ok(Status::Ok)

@@ -1,7 +1,9 @@
 //! What an asynchronous call comes to: asked for by any thread, settled once by the helper.
 
 use super::Pool;
-use crate::error::{Error, Result, fail};
+use crate::error::{Error, Result, Status, fail};
+use crate::shm::{In, TREE};
+use crate::sync::watch::Watched;
 use crate::sys::thread;
 use crate::time::Deadline;
 use std::sync::atomic::{AtomicU32, AtomicU64, AtomicUsize, Ordering};
@@ -23,6 +25,8 @@ pub(crate) struct Settled {
     pub(crate) error: Option<Error>,
     /// After a failure those that had come in.
     pub(crate) value: Value,
+    /// What each item came to.
+    pub(crate) statuses: Vec<Status>,
     /// A failure did not keep the other items from being done.
     pub(crate) run_all: bool,
 }
@@ -35,6 +39,8 @@ struct State {
     /// What became of the last cancel.
     verdict: Option<bool>,
     watchers: Vec<Weak<Watcher>>,
+    /// This process's bell is to be rung when everybody may know.
+    rings: bool,
 }
 
 /// See the module.
@@ -112,6 +118,12 @@ impl Answer {
             *watcher.changes.lock().unwrap_or_else(PoisonError::into_inner) += 1;
             watcher.changed.notify_all();
         }
+        let rings = state.rings;
+        drop(state);
+        if rings {
+            let (number, bells) = In(&TREE).bell();
+            bells.shake(number);
+        }
     }
 
     fn of(&self, state: &State) -> Option<Arc<Settled>> {
@@ -170,6 +182,25 @@ impl Answer {
     pub(super) fn judge(&self, cancelled: bool) {
         self.lock().verdict = Some(cancelled);
         self.changed.notify_all();
+    }
+}
+
+/// One of the things that are waited for together. It is in nobody's shared memory, but who waits sleeps on a bell in
+/// this tree's.
+impl Watched for Arc<Answer> {
+    fn tree(&self) -> In {
+        In(&TREE)
+    }
+
+    fn watch(&self) -> bool {
+        let mut state = self.lock();
+        state.rings = true;
+        // Later than this it rings.
+        state.public
+    }
+
+    fn is_ready(&self, _: bool) -> bool {
+        self.settled().is_some()
     }
 }
 

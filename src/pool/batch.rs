@@ -1,4 +1,4 @@
-//! The memory of an asynchronous call: copies of its items, and its results.
+//! The memory of an asynchronous call: copies of its items, its results, and what each item came to.
 
 use super::answer::Value;
 use super::call::Work;
@@ -13,6 +13,7 @@ pub(crate) struct Batch {
     sizes: Option<(usize, usize)>,
     len: usize,
     pub(super) value: Value,
+    pub(super) statuses: Vec<Status>,
 }
 
 fn no_memory() -> Error {
@@ -26,6 +27,14 @@ fn copy(bytes: &[u8]) -> Result<Vec<u8>> {
     Ok(copy)
 }
 
+/// What is not done is cancelled.
+fn undone(len: usize) -> Result<Vec<Status>> {
+    let mut statuses = Vec::new();
+    statuses.try_reserve_exact(len).map_err(|_| no_memory())?;
+    statuses.resize(len, Status::Cancelled);
+    Ok(statuses)
+}
+
 impl Batch {
     /// `len` items of fixed size.
     pub(crate) fn array(input: &[u8], len: usize, (in_size, out_size): (usize, usize)) -> Result<Self> {
@@ -36,7 +45,8 @@ impl Batch {
         output.try_reserve_exact(bytes).map_err(|_| no_memory())?;
         output.resize(bytes, 0);
         let value = Value::Array(output);
-        Ok(Batch { input: copy(input)?, ends: Vec::new(), sizes: Some((in_size, out_size)), len, value })
+        let (input, statuses) = (copy(input)?, undone(len)?);
+        Ok(Batch { input, ends: Vec::new(), sizes: Some((in_size, out_size)), len, value, statuses })
     }
 
     /// Items of any size.
@@ -50,7 +60,8 @@ impl Batch {
             input.extend_from_slice(item);
             ends.push(input.len());
         }
-        Ok(Batch { input, ends, sizes: None, len, value: Value::Each(output) })
+        let statuses = undone(len)?;
+        Ok(Batch { input, ends, sizes: None, len, value: Value::Each(output), statuses })
     }
 
     pub(crate) fn len(&self) -> usize {
@@ -73,7 +84,8 @@ impl Work for Batch {
         }
     }
 
-    fn put_all(&mut self, first: usize, _: usize, results: Data) {
+    fn put_all(&mut self, first: usize, count: usize, results: Data) {
+        self.statuses[first..first + count].fill(Status::Ok);
         if let (Value::Array(output), Some((_, size))) = (&mut self.value, self.sizes) {
             let at = first * size;
             results.read(0, &mut output[at..at + results.len()]);
@@ -88,8 +100,11 @@ impl Work for Batch {
         if let Value::Each(output) = &mut self.value {
             output[index] = Some(bytes);
         }
+        self.statuses[index] = Status::Ok;
         Ok(())
     }
 
-    fn fail(&mut self, _: usize, _: &Error) {}
+    fn fail(&mut self, index: usize, why: &Error) {
+        self.statuses[index] = why.status;
+    }
 }

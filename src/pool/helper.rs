@@ -14,6 +14,7 @@ use super::batch::Batch;
 use super::call::{Call, Plan};
 use super::client::Client;
 use super::dispatch::{Caller, Dispatcher};
+use super::map::{PROGRESS_EVERY, no_more};
 use crate::error::{Error, Result, Status};
 use crate::sys::thread;
 use crate::time::Deadline;
@@ -30,6 +31,9 @@ const WATCH: Duration = Duration::from_millis(250);
 /// Told, by the helper, that a call is over.
 pub(crate) type Callback = Box<dyn FnOnce(&Arc<Answer>, &Settled) + Send>;
 
+/// Told, by the helper, how many items are done; false: nobody wants the rest.
+pub(crate) type Progress = Box<dyn Fn(usize) -> bool + Send>;
+
 /// A call to be.
 pub(crate) struct Request {
     pub(crate) plan: Plan,
@@ -37,6 +41,7 @@ pub(crate) struct Request {
     /// Higher goes first.
     pub(crate) priority: i32,
     pub(crate) deadline: Deadline,
+    pub(crate) progress: Option<Progress>,
     pub(crate) callback: Option<Callback>,
 }
 
@@ -47,6 +52,7 @@ struct Job {
     batch: Batch,
     priority: i32,
     deadline: Deadline,
+    progress: Option<Progress>,
     callback: Option<Callback>,
     /// It ends with this, once nothing of it is out.
     error: Option<Error>,
@@ -98,7 +104,7 @@ impl Helper {
 impl Pool {
     /// Begins a call that nobody waits for.
     pub(crate) fn submit(self: &Arc<Self>, request: Request) -> Result<Arc<Answer>> {
-        let Request { plan, batch, priority, deadline, callback } = request;
+        let Request { plan, batch, priority, deadline, progress, callback } = request;
         self.must_run()?;
         let word = self.dispatcher().describe(plan.function, plan.user)?;
         let mut inbox = self.helper.inbox();
@@ -116,7 +122,7 @@ impl Pool {
         let mut call = Call::new(Caller { client: client.number, call: key }, plan, word);
         call.add(0..batch.len());
         let answer_too = Arc::clone(&answer);
-        inbox.fresh.push(Job { answer, call, batch, priority, deadline, callback, error: None });
+        inbox.fresh.push(Job { answer, call, batch, priority, deadline, progress, callback, error: None });
         drop(inbox);
         self.wake_helper();
         Ok(answer_too)
@@ -167,6 +173,9 @@ struct Desk {
     queue: BTreeSet<(Reverse<i32>, u64)>,
     /// When calls are to be over.
     deadlines: BTreeSet<(Instant, u64)>,
+    /// When those that have a progress function were last told, and which of them said that it is enough.
+    told: BTreeMap<u64, Instant>,
+    enough: Vec<u64>,
     /// Calls with nothing left to do.
     over: Vec<u64>,
 }
@@ -218,7 +227,8 @@ fn run(pool: &Arc<Pool>) {
             }
         };
         judge(&desk, &cancels);
-        if desk.finish() {
+        desk.report();
+        if desk.finish() || !desk.enough.is_empty() {
             // A callback may have asked for more, and took time.
             continue;
         }
@@ -257,6 +267,9 @@ impl Desk {
         if let Deadline::At(at) = job.deadline {
             self.deadlines.insert((at, key));
         }
+        if job.progress.is_some() {
+            self.told.insert(key, Instant::now());
+        }
         if job.call.is_over() {
             self.over.push(key);
         } else {
@@ -277,6 +290,11 @@ impl Desk {
         self.receive(pool, client, dispatcher);
         for &(key, grace) in cancels {
             let why = Error::new(Status::Cancelled, "the call was cancelled");
+            self.stop(dispatcher, key, grace, why);
+        }
+        for key in std::mem::take(&mut self.enough) {
+            let Some(job) = self.jobs.get(&key) else { continue };
+            let (grace, why) = (job.call.plan.limit.grace, no_more(job.answer.progress()));
             self.stop(dispatcher, key, grace, why);
         }
         let now = Instant::now();
@@ -316,6 +334,21 @@ impl Desk {
                 }
             }
             dispatcher.retire(number);
+        }
+    }
+
+    /// Tells those who want to know how far their calls are. No lock is held.
+    fn report(&mut self) {
+        for (&key, told) in &mut self.told {
+            let Some(job) = self.jobs.get(&key).filter(|_| told.elapsed() >= PROGRESS_EVERY) else {
+                continue;
+            };
+            *told = Instant::now();
+            if let Some(progress) = job.progress.as_ref().filter(|_| !job.call.is_over())
+                && !progress(job.call.done)
+            {
+                self.enough.push(key);
+            }
         }
     }
 
@@ -395,6 +428,7 @@ impl Desk {
             if let Deadline::At(at) = job.deadline {
                 self.deadlines.remove(&(at, *key));
             }
+            self.told.remove(key);
             drop(job);
         }
         !over.is_empty()
@@ -405,11 +439,16 @@ impl Desk {
 impl Drop for Job {
     fn drop(&mut self) {
         let value = std::mem::replace(&mut self.batch.value, Value::Each(Vec::new()));
+        let statuses = std::mem::take(&mut self.batch.statuses);
+        if let Some(progress) = self.progress.as_ref().filter(|_| self.error.is_none()) {
+            // What it wants then comes too late.
+            progress(self.call.done);
+        }
         let error = match (self.error.take().or(self.call.error.take()), self.call.is_over()) {
             (None, false) => Some(Error::new(Status::Panic, "the pool's helper has gone")),
             (error, _) => error,
         };
-        self.answer.settle(Settled { error, value, run_all: self.call.plan.run_all });
+        self.answer.settle(Settled { error, value, statuses, run_all: self.call.plan.run_all });
         if let (Some(callback), Some(settled)) = (self.callback.take(), self.answer.settled()) {
             callback(&self.answer, &settled);
         }

@@ -4,13 +4,13 @@ use super::Pool;
 use super::call::{Call, Plan, Work};
 use super::client::Client;
 use super::dispatch::Caller;
-use crate::error::{Result, fail};
+use crate::error::{Error, Result, Status, fail};
 use crate::time::Deadline;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// Progress is not reported more often than this.
-const PROGRESS_EVERY: Duration = Duration::from_millis(10);
+pub(super) const PROGRESS_EVERY: Duration = Duration::from_millis(10);
 
 /// How to map.
 pub(crate) struct MapOptions<'a> {
@@ -18,6 +18,12 @@ pub(crate) struct MapOptions<'a> {
     pub(crate) deadline: Deadline,
     /// Told how many items are done; false: the caller wants to stop.
     pub(crate) progress: &'a dyn Fn(usize) -> bool,
+}
+
+/// The caller of a map wants no more of it.
+pub(super) fn no_more((done, all): (usize, usize)) -> Error {
+    let text = format!("the progress function asked to stop after {done} of {all} items");
+    Error::new(Status::Cancelled, text)
 }
 
 impl Pool {
@@ -62,11 +68,7 @@ impl Pool {
             if told.elapsed() >= PROGRESS_EVERY {
                 told = Instant::now();
                 if !(options.progress)(call.done) {
-                    fail!(
-                        Cancelled,
-                        "the progress function asked to stop after {} of {len} items",
-                        call.done
-                    );
+                    return Err(no_more((call.done, len)));
                 }
             }
             if options.deadline.is_over() {

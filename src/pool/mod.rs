@@ -32,7 +32,7 @@ pub(crate) use answer::{Answer, Settled, Until, Value, earliest, wait_for};
 pub(crate) use batch::Batch;
 pub(crate) use call::{Plan, Work};
 pub(crate) use crew::serve;
-pub(crate) use helper::{Callback, Request};
+pub(crate) use helper::{Callback, Progress, Request};
 pub(crate) use imap::{Imap, Source};
 pub(crate) use map::MapOptions;
 pub(crate) use running::Running;
