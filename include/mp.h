@@ -3360,12 +3360,13 @@ mp_status mp_priority_queue_unacknowledged(const mp_priority_queue *queue, size_
  * process     it has ended
  * connection  something came: a message or its beginning, a descriptor, or the end
  * listener    a client may be there: try mp_listener_accept
+ * result      mp_result_get does not wait for it
  * descriptor  it can be read from without waiting, is at its end, or broken
  */
 typedef struct mp_wait_item {
     /*
-     * A queue, priority queue, event, semaphore, lock, rlock, process, connection or listener;
-     * NULL: a descriptor is waited for.
+     * A queue, priority queue, event, semaphore, lock, rlock, process, connection, listener or
+     * result; NULL: a descriptor is waited for.
      */
     const void *handle;
     /* Where handle is NULL: any descriptor of the caller's. */
@@ -3413,8 +3414,8 @@ mp_status mp_wait(mp_wait_item *items, size_t count, size_t *ready, mp_timeout t
  * process that takes, or finds that there is nothing to take, has the descriptor right before it
  * returns.
  *
- * handle: a queue, priority queue, event, semaphore, lock, rlock, process, connection or
- *     listener.
+ * handle: a queue, priority queue, event, semaphore, lock, rlock, process, connection, listener
+ *     or result.
  * descriptor: where it goes.
  *
  * MP_ERR_BAD_HANDLE: handle is none.
@@ -4639,7 +4640,8 @@ mp_status mp_pool_free(mp_pool *pool);
 
 /*
  * Told, in the calling thread, how many of the items are done: at least ten times a second
- * while a map runs, and once at its end. Any result but 0 cancels the map.
+ * while a map runs, and once at its end, unless a failure ends it. Any result but 0 cancels the
+ * map.
  */
 typedef int (*mp_progress_fn)(size_t done, size_t total, void *user);
 
@@ -4972,6 +4974,24 @@ mp_status mp_result_ready(const mp_result *result, bool *ready);
 mp_status mp_result_successful(const mp_result *result, bool *successful);
 
 /*
+ * Waits for a result and tells what each item came to, whatever that is.
+ *
+ * timeout: nanoseconds; the call goes on all the same.
+ * statuses: n places. What mp_pool_map has in its statuses goes there: an item that was not done
+ *     has MP_ERR_CANCELLED. May be NULL where n is 0.
+ * n: how many items there are; 1 for mp_pool_apply_async.
+ *
+ * MP_ERR_TIMEOUT: it is not ready.
+ * MP_ERR_INVALID: it has not n items, or statuses is NULL.
+ *
+ * Threads: any, at the same time.
+ */
+mp_status mp_result_statuses(const mp_result *result,
+                             mp_timeout timeout,
+                             mp_status *statuses,
+                             size_t n);
+
+/*
  * How far the call is.
  *
  * done: how many items came back, with a result or without; may be NULL.
@@ -5095,12 +5115,13 @@ mp_status mp_pool_apply_async(mp_pool *pool,
  *
  * function: not NULL. user: handed to it, see mp_task_fn.
  * in: n items; may be NULL where n is 0.
- * map: how it shall run; NULL for the defaults. Without progress and statuses. Its timeout counts
- *     from now, as that of mp_pool_apply_async.
+ * map: how it shall run; NULL for the defaults. Its timeout counts from now, as that of
+ *     mp_pool_apply_async; its progress is told by the pool's thread, as mp_result_fn is; instead
+ *     of its statuses see mp_result_statuses.
  * options: NULL for the defaults.
  * result: where the handle goes, to be freed with mp_result_free; NULL: nobody asks for it.
  *
- * MP_ERR_INVALID: function is NULL, or in, or progress or statuses is not.
+ * MP_ERR_INVALID: function is NULL, or in is, or statuses is not.
  * The rest as mp_pool_apply_async.
  */
 mp_status mp_pool_map_async(mp_pool *pool,
@@ -5119,12 +5140,11 @@ mp_status mp_pool_map_async(mp_pool *pool,
  * function: not NULL. user: handed to it, see mp_task_fn.
  * in: n items of in_size bytes each; may be NULL where those are 0 bytes in all.
  * out_size: bytes of a result.
- * map: how it shall run; NULL for the defaults. Without progress and statuses. Its timeout counts
- *     from now, as that of mp_pool_apply_async.
+ * map: as in mp_pool_map_async.
  * options: NULL for the defaults.
  * result: where the handle goes, to be freed with mp_result_free; NULL: nobody asks for it.
  *
- * MP_ERR_INVALID: function is NULL, the sizes overflow, or progress or statuses is not NULL.
+ * MP_ERR_INVALID: function is NULL, the sizes overflow, or statuses is not NULL.
  * The rest as mp_pool_apply_async.
  */
 mp_status mp_pool_map_array_async(mp_pool *pool,
