@@ -197,6 +197,8 @@ void job_kill(job *j)
         describe(j, list[i].pid);
     for (i = 0; i < n; i++)
         kill(list[i].pid, SIGKILL);
+    /* By itself, too: it may not have had the time to make its session. */
+    kill(j->pid, SIGKILL);
     kill(-j->pid, SIGKILL);
     j->timed_out = true;
 }
