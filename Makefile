@@ -29,6 +29,7 @@ TO_BUILD := Cargo.toml Cargo.lock make/remap.sh $(shell find src -name '*.rs')
 MPSUM := $(wildcard examples-c/mpsum.c examples-c/mpsum/*.c)
 EXAMPLES := $(patsubst examples-c/%.c,build/examples/%,$(filter-out $(MPSUM),$(wildcard examples-c/*.c)))
 MANDELBROT := $(wildcard examples-c/mandelbrot/*.c)
+NEED_UV = tests/need.sh libuv1-dev $(PKG_CONFIG) --exists libuv
 NEED_PNG = tests/need.sh libpng-dev $(PKG_CONFIG) --exists libpng
 NEED_CRYPTO = tests/need.sh libssl-dev $(PKG_CONFIG) --exists libcrypto
 BENCHES := $(patsubst benches/%.c,build/benches/%,$(wildcard benches/bench_*.c))
@@ -106,7 +107,14 @@ build/examples/mandelbrot: $(MANDELBROT) include/mp.h $(LIBRARY)
 	        $(LINK) $$($(PKG_CONFIG) --libs libpng); \
 	else echo 'skipped: mandelbrot is not built'; fi
 
-examples: $(EXAMPLES) build/examples/mpsum build/examples/mandelbrot ## the programs of examples-c/, in build/examples
+build/examples/wait_libuv: examples-c/wait_libuv/wait_libuv.c include/mp.h $(LIBRARY)
+	@mkdir -p $(@D)
+	@if $(NEED_UV); then \
+	    $(CC) $(CFLAGS) $(WARNINGS) -Iinclude $$($(PKG_CONFIG) --cflags libuv) $< -o $@ \
+	        $(LINK) $$($(PKG_CONFIG) --libs libuv); \
+	else echo 'skipped: wait_libuv is not built'; fi
+
+examples: $(EXAMPLES) build/examples/mpsum build/examples/wait_libuv build/examples/mandelbrot ## the programs of examples-c/, in build/examples
 
 demo: examples ## run pool_square, then mpsum beside sha256sum
 	@$(NEED_CRYPTO)

@@ -1,6 +1,6 @@
 #!/bin/sh
 # Runs every example of build/examples under each start method and compares what it prints with expected/NAME.txt, then
-# checks mpsum and mandelbrot. EXAMPLES=DIR names another place for the programs.
+# checks mpsum, wait_libuv and mandelbrot. EXAMPLES=DIR names another place for the programs.
 set -eu
 cd "$(dirname "$0")/.."
 . tests/lib.sh
@@ -38,7 +38,7 @@ same() {
         queue_workers) sed 's/^Process-[0-9]*/A worker/' | sort ;;
         listener_messages) sed 's/:[0-9][0-9]*$/:N/' ;;
         camera) sed 's/\(saw\|missed\) [0-9][0-9]*/\1 N/' | sort ;;
-        pool_async) sort ;; # as they come
+        pool_async | wait_epoll) sort ;; # as they come
         # The first lines come from six processes, in any order; the others are behind them.
         barrier_results | event_start) awk 'NR <= 6 { print | "sort"; next } { close("sort"); print }' ;;
         lock_sleep | rlock_report | semaphore_two) sort | sed 's/0\.[0-9]*/T/' ;;
@@ -116,6 +116,12 @@ if [ -x "$bin/mpsum" ]; then
     equal "mpsum by spawn runs images" 3 "$(wc -l <"$tmp/images")"
 else
     skip "mpsum is not built"
+fi
+
+if [ -x "$bin/wait_libuv" ]; then
+    . examples-c/wait_libuv/check.sh
+else
+    skip "wait_libuv is not built"
 fi
 
 if [ -x "$bin/mandelbrot" ]; then
