@@ -51,6 +51,7 @@ TEST(floor, macros_of_pools_are_functions_too)
     CHECK(pool2.initializer_data == pool.initializer_data);
     CHECK(pool2.initializer_len == pool.initializer_len && pool2.max_tasks == pool.max_tasks);
     CHECK(pool2.max_memory == pool.max_memory && pool2.name == pool.name);
+    CHECK(pool2.watch == pool.watch && pool2.trace == pool.trace);
     CHECK(pool2.cpus == pool.cpus && pool2.cpu_count == pool.cpu_count);
     CHECK(map2.size == sizeof map && map2.chunk == map.chunk && map2.timeout == map.timeout);
     CHECK(map2.run_all == map.run_all && map2.progress == map.progress);

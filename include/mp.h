@@ -4532,6 +4532,14 @@ typedef struct mp_pool_options {
      */
     bool watch;
     /*
+     * A file for a timeline, in the format of chrome://tracing and ui.perfetto.dev: each task a bar
+     * on its worker's row, with the time that it waited, and what befell the workers. %p in the
+     * name is the process's number; without it that is added in the children of a process that
+     * writes one. NULL for what MP_TRACE in the environment says; "" for none. A file that cannot
+     * be written is a warning in the log. Copied.
+     */
+    const char *trace;
+    /*
      * The numbers of CPUs: worker i runs on the CPU cpus[i % cpu_count], and so does whoever comes
      * in its place. NULL for those of the pool's owner. Copied.
      */
@@ -4542,7 +4550,7 @@ typedef struct mp_pool_options {
 
 /* The defaults: mp_pool_options o = MP_POOL_OPTIONS; */
 #define MP_POOL_OPTIONS { sizeof(mp_pool_options), 0, MP_START_DEFAULT, NULL, NULL, NULL, NULL, 0, \
-    0, 0, NULL, false, NULL, 0 }
+    0, 0, NULL, false, NULL, NULL, 0 }
 
 /* MP_POOL_OPTIONS as a function. */
 mp_status mp_pool_options_init(mp_pool_options *options);

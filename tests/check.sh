@@ -84,6 +84,7 @@ step forkserver build/c-tests/run --start forkserver || true
 step programs tests/spawn.sh || true
 step languages tests/languages.sh || true
 step python tests/python.sh || true
+step timelines tests/trace.sh || true
 step selftest env CFLAGS="$C_TEST_FLAGS" c-tests/selftest.sh || true
 step examples examples-c/check.sh || true
 step install tests/install.sh || true

@@ -12,6 +12,8 @@ use crate::error::Status;
 use crate::pool::{Initializer, Pool, PoolOptions};
 use crate::time::Deadline;
 use core::ffi::{CStr, c_char, c_int, c_void};
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt;
 
 /// A pool.
 pub struct mp_pool {
@@ -63,6 +65,12 @@ pub struct mp_pool_options {
     /// A thread of the library's replaces workers that die while the pool has nothing to do; it
     /// looks four times a second. Without it the next call does.
     pub watch: bool,
+    /// A file for a timeline, in the format of chrome://tracing and ui.perfetto.dev: each task a bar
+    /// on its worker's row, with the time that it waited, and what befell the workers. %p in the
+    /// name is the process's number; without it that is added in the children of a process that
+    /// writes one. NULL for what MP_TRACE in the environment says; "" for none. A file that cannot
+    /// be written is a warning in the log. Copied.
+    pub trace: *const c_char,
     /// The numbers of CPUs: worker i runs on the CPU cpus[i % cpu_count], and so does whoever comes
     /// in its place. NULL for those of the pool's owner. Copied.
     pub cpus: *const usize,
@@ -73,7 +81,7 @@ pub struct mp_pool_options {
 // mp.h:
 // /* The defaults: mp_pool_options o = MP_POOL_OPTIONS; */
 // #define MP_POOL_OPTIONS { sizeof(mp_pool_options), 0, MP_START_DEFAULT, NULL, NULL, NULL, NULL, 0, \
-//     0, 0, NULL, false, NULL, 0 }
+//     0, 0, NULL, false, NULL, NULL, 0 }
 
 const DEFAULTS: mp_pool_options = mp_pool_options {
     size: size_of::<mp_pool_options>(),
@@ -88,6 +96,7 @@ const DEFAULTS: mp_pool_options = mp_pool_options {
     max_memory: 0,
     name: std::ptr::null(),
     watch: false,
+    trace: std::ptr::null(),
     cpus: std::ptr::null(),
     cpu_count: 0,
 };
@@ -132,11 +141,12 @@ pub unsafe extern "C" fn mp_pool_new(pool: *mut *mut mp_pool, options: *const mp
         joined()?;
         let (method, _) = context::chosen(options.context, options.start_method)?;
         // SAFETY: as above: the options' members, too, are what the header says.
-        let (bytes, cpus, prefix) = unsafe {
+        let (bytes, cpus, prefix, trace) = unsafe {
             let bytes = guard::bytes(options.initializer_data, options.initializer_len)?;
             let cpus = guard::cpus(options.cpus, options.cpu_count)?;
             let name = (!options.name.is_null()).then(|| CStr::from_ptr(options.name));
-            (bytes, cpus, name.map(|name| name.to_string_lossy().into_owned()))
+            let trace = (!options.trace.is_null()).then(|| CStr::from_ptr(options.trace));
+            (bytes, cpus, name.map(|name| name.to_string_lossy().into_owned()), trace)
         };
         let initializer = options.initializer.map(|function| Initializer {
             function: function as usize as u64,
@@ -151,6 +161,7 @@ pub unsafe extern "C" fn mp_pool_new(pool: *mut *mut mp_pool, options: *const mp
             most_memory: options.max_memory as u64,
             prefix,
             watch: options.watch,
+            trace: trace.map(|path| OsStr::from_bytes(path.to_bytes()).into()),
             cpus: cpus.to_vec(),
         };
         let made = Pool::new(options, task::call);

@@ -12,6 +12,7 @@
 //! | [`client`]          | a thread of the owner that waits for tasks                               |
 //! | [`map`], [`imap`]   | calls that their callers' threads drive                                  |
 //! | [`helper`]          | the thread that drives the others, with [`batch`] and [`answer`]         |
+//! | [`trace`]           | the timeline, for who wants to look instead of guess                     |
 #![forbid(unsafe_code)]
 
 mod answer;
@@ -26,6 +27,7 @@ mod map;
 mod running;
 mod stats;
 mod task;
+mod trace;
 mod worker;
 
 pub(crate) use answer::{Answer, Settled, Until, Value, earliest, wait_for};
@@ -46,9 +48,11 @@ use crate::time::Deadline;
 use crew::Agency;
 use dispatch::{Dispatcher, Limit};
 use helper::Helper;
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicU8, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
+use trace::Trace;
 
 /// More workers than this are taken for a mistake.
 const MOST_WORKERS: usize = 4096;
@@ -77,6 +81,8 @@ pub(crate) struct PoolOptions<'a> {
     pub(crate) prefix: Option<String>,
     /// Dead workers are replaced also while there is nothing to do.
     pub(crate) watch: bool,
+    /// Where its timeline goes; None for where the environment says, empty for nowhere.
+    pub(crate) trace: Option<PathBuf>,
     /// Worker i runs on the CPU in place i modulo their number; empty: on the owner's.
     pub(crate) cpus: Vec<usize>,
 }
@@ -127,6 +133,7 @@ impl Pool {
             block.workers.store(workers as u64, Ordering::Relaxed);
             block.tasks.store(tasks as u64, Ordering::Relaxed);
         })?;
+        let trace = Trace::wanted(options.trace, workers, tasks);
         let area = shm::resolve::<PoolBlock>(object.r, Kind::Pool).and_then(PoolArea::of);
         let Some(area) = area else {
             shm::release(object.entry);
@@ -138,7 +145,7 @@ impl Pool {
         let pool = Pool {
             area,
             workers,
-            dispatcher: Mutex::new(Dispatcher::new(agency, tasks)),
+            dispatcher: Mutex::new(Dispatcher::new(agency, tasks, trace)),
             state: AtomicU8::new(State::Runs as u8),
             imaps: AtomicUsize::new(0),
             helper: Helper::default(),

@@ -10,6 +10,7 @@ pub(crate) mod exit;
 pub(crate) mod fd;
 pub(crate) mod flag;
 pub(crate) mod futex;
+pub(crate) mod journal;
 pub(crate) mod kept;
 pub(crate) mod lifeline;
 pub(crate) mod local;

@@ -1,10 +1,13 @@
 //! The owner's side of the rings: who has which task, and who gets the next one.
 
 mod roll;
+mod spread;
 mod stop;
+mod timeline;
 
 use super::crew::{self, Agency, Hired};
 use super::task::{self, Outcome, Phase, Stage, TaskState, ticket};
+use super::trace::{Bar, Trace};
 use super::worker::DESCRIBED;
 use crate::error::{Error, Result, fail};
 use crate::process::{self, Method, Target};
@@ -137,10 +140,12 @@ pub(super) struct Dispatcher {
     /// Why none will ever work.
     ruined: Option<Error>,
     counts: Counts,
+    /// Who wants to look.
+    trace: Option<Box<Trace>>,
 }
 
 impl Dispatcher {
-    pub(super) fn new(agency: Agency, tasks: usize) -> Self {
+    pub(super) fn new(agency: Agency, tasks: usize, trace: Option<Box<Trace>>) -> Self {
         Dispatcher {
             area: agency.area,
             agency,
@@ -163,13 +168,16 @@ impl Dispatcher {
             broken: None,
             ruined: None,
             counts: Counts::default(),
+            trace,
         }
     }
 
     pub(super) fn hire_all(&mut self, workers: usize) -> Result<()> {
         self.load.resize(workers, 0);
         for number in 0..workers {
-            self.crew.push(Some(self.agency.hire(number as u16)?));
+            let hired = self.agency.hire(number as u16)?;
+            self.trace_started("started", number as u16, hired.pid());
+            self.crew.push(Some(hired));
         }
         // They come up side by side.
         self.crew.iter().flatten().try_for_each(Hired::confirm)
@@ -207,6 +215,7 @@ impl Dispatcher {
     pub(super) fn dismiss_all(&mut self) {
         self.crew.extend(self.parting.drain(..).map(Some));
         crew::dismiss(self.area, &mut self.crew);
+        self.trace_end();
     }
 
     /// Somebody begins to wait for tasks: a number, and the flag that says that there is mail.
@@ -270,6 +279,7 @@ impl Dispatcher {
         let cancelled = TaskState { stage: Stage::Cancelled, ..now };
         let taken = now.stage == Stage::Queued && now.change(slot, cancelled);
         if taken {
+            self.trace_dropped(number as u32);
             self.retire(number as u32);
         }
         taken
@@ -314,55 +324,12 @@ impl Dispatcher {
             self.watch(number);
         }
         self.load[usize::from(worker)] += 1;
+        self.trace_queued(number, worker, job.tries);
         slot.begun.store(0, Ordering::Relaxed);
         TaskState { turn, worker: 0, stage: Stage::Queued }.put(slot);
         let to = self.area.worker(worker.into());
         to.refill_at.store(self.depth(bytes) as u32 / 2, Ordering::Relaxed);
         to.inbox.push(ticket(number, turn));
-    }
-
-    /// Wakes whoever has something to do, and offers queued tasks to whoever has not.
-    pub(super) fn ring_workers(&mut self, spread: bool) {
-        if spread {
-            self.spread();
-        }
-        for worker in 0..self.crew.len() {
-            let slot = self.area.worker(worker);
-            if slot.inbox.len() > 0 {
-                slot.bell.notify::<shm::ThisTree>(1);
-            }
-        }
-    }
-
-    /// Nothing new is left to hand out: an idle worker gets a chance at what lies ahead of a busy one. The
-    /// compare-and-swap on the task decides which of the two runs it.
-    fn spread(&mut self) {
-        for idle in 0..self.load.len() {
-            if self.load[idle] > 0 || self.crew[idle].is_none() {
-                continue;
-            }
-            let busiest = (0..self.load.len()).max_by_key(|&w| self.area.worker(w).inbox.len());
-            let Some(busiest) = busiest.filter(|&w| self.area.worker(w).inbox.len() > 0) else { return };
-            let mut offers = self.area.worker(busiest).inbox.len().div_ceil(2);
-            for number in (0..self.tasks.len()).rev() {
-                let Some(assigned) = &mut self.tasks[number] else { continue };
-                let state = TaskState::of(self.area.task(number));
-                if offers == 0 || self.area.worker(idle).inbox.len() >= AHEAD {
-                    break;
-                }
-                let fits = usize::from(assigned.home) == busiest && assigned.offered.is_none();
-                if fits && assigned.caller.is_some() && state.stage == Stage::Queued {
-                    assigned.offered = Some(idle as u16);
-                    self.load[idle] += 1;
-                    self.area.worker(idle).inbox.push(ticket(number as u32, state.turn));
-                    offers -= 1;
-                }
-            }
-            if self.load[idle] == 0 {
-                // What lies there is offered already: the next idle one would find no more.
-                return;
-            }
-        }
     }
 
     /// Empties the workers' outboxes, and from time to time asks who has died. What came back for other clients
@@ -403,11 +370,16 @@ impl Dispatcher {
                 self.stillborn = 0;
                 let slot = self.area.task(number as usize);
                 self.counts.done += 1;
-                self.counts.failed += u64::from(Outcome::of(slot) != Outcome::Ok);
+                let outcome = Outcome::of(slot);
+                self.counts.failed += u64::from(outcome != Outcome::Ok);
                 let spent = slot.spent.load(Ordering::Relaxed).max(1);
                 self.pace = if self.pace == 0 { spent } else { (self.pace * 7 + spent) / 8 };
+                self.trace_over(number, Bar::Came(outcome));
             }
-            Back::Died(_) => self.counts.died += 1,
+            Back::Died(_) => {
+                self.counts.died += 1;
+                self.trace_over(number, Bar::Died);
+            }
         }
         let Some(assigned) = &mut self.tasks[number as usize] else { return };
         assigned.back = true;

@@ -19,6 +19,7 @@ impl Dispatcher {
         for worker in 0..self.crew.len() {
             if let Some(departed) = self.crew[worker].as_ref().and_then(Hired::departed) {
                 self.crew[worker] = None;
+                self.trace_mark("died", worker as u16, || departed.how.clone());
                 self.bury(worker as u16, &departed);
             }
             if self.crew[worker].is_none() && self.stillborn < STILLBORN && self.ruined.is_none() {
@@ -68,6 +69,7 @@ impl Dispatcher {
             Ok(hired) => match hired.confirm() {
                 Ok(()) => {
                     self.counts.replaced += 1;
+                    self.trace_started("replaced", worker, hired.pid());
                     return Some(hired);
                 }
                 Err(e) => {

@@ -68,6 +68,11 @@ impl Dispatcher {
                 if spent < limit {
                     return Some(now + (limit - spent));
                 }
+                // Its worker may have died in time, and that is what is told then.
+                self.call_roll();
+                if self.tasks[number as usize].is_none_or(|a| a.back) {
+                    return None;
+                }
                 self.ask(number, Why::Late, assigned.job.limit.grace);
                 Some(now + assigned.job.limit.grace)
             }
@@ -86,6 +91,7 @@ impl Dispatcher {
             assigned.stop = Some(Stop { why, step: Step::Asked, grace, next: Instant::now() + grace });
         }
         self.counts.stopped += 1;
+        self.trace_mark("asked to stop", state.worker, || format!("{why:?}"));
         self.watch(number);
         true
     }
@@ -107,6 +113,7 @@ impl Dispatcher {
         };
         if let Some(worker) = &self.crew[usize::from(state.worker)] {
             worker.send(signal);
+            self.trace_mark("told to end", state.worker, || signals::name(signal).to_string());
         }
         let next = now + stop.grace.max(Duration::from_millis(1));
         if let Some(assigned) = &mut self.tasks[number as usize] {
