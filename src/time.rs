@@ -46,6 +46,11 @@ impl Deadline {
         if self.remaining() >= least { self } else { Deadline::At(Instant::now() + least) }
     }
 
+    /// The same, but no later than after `most`.
+    pub(crate) fn or_before(self, most: Duration) -> Self {
+        Self::after(self.remaining().min(most).as_nanos() as i64)
+    }
+
     /// Whether it is time to give up.
     pub(crate) fn is_over(self) -> bool {
         self.remaining().is_zero()

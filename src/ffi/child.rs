@@ -230,7 +230,7 @@ pub unsafe extern "C" fn mp_child_priority_queue(
 /// child's end.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn mp_child_connection(child: *mut mp_child, index: usize) -> *mut mp_connection {
-    carried("mp_child_connection", child, index, |what| what.into_connection().map(Ok))
+    carried("mp_child_connection", child, index, Carried::into_connection)
 }
 
 /// An argument that is a listener, as mp_child_lock. It is the same as the parent's: each client

@@ -1,12 +1,13 @@
 //! Connections: messages between two ends, each a sequence of bytes, also none at all, received
-//! whole and in the order in which they were sent. What goes over the wire is what Python's
+//! whole and in the order in which they were sent. Over a socket goes what Python's
 //! multiprocessing.connection sends by send_bytes, so that the other end may be a Python
-//! program's.
+//! program's. A pipe's messages go through shared memory.
 //!
 //! An end is closed for the other one when nobody has it any more. A child that libmp starts has
 //! the ends that it was handed and no others; a program that forks by itself closes what its
-//! child shall not have, or execs. One end is one process's at a time: two that send through the
-//! same end mix their messages up.
+//! child shall not have, or execs. Any number of processes may have the same end of a pipe: each
+//! message goes to one of them, whole, whoever else sends or is killed meanwhile. A socket's end
+//! is one process's at a time: two that send through it mix their messages up.
 
 use super::buffer::mp_buffer;
 use super::guard::{self, bytes_out, guard, joined, options, out, write_to};
@@ -93,7 +94,8 @@ pub unsafe extern "C" fn mp_connection_from_fd(
 ///     which
 ///     cannot be taken back: sending the same bytes again then goes on with it, and another
 ///     message goes behind it.
-/// MP_ERR_EOF: the other end is closed. No SIGPIPE is raised.
+/// MP_ERR_EOF: the other end is closed. No SIGPIPE is raised. Of a pipe whose other end was
+///     killed, and that nobody has joined yet, what still fits is sent to nobody.
 /// MP_ERR_CLOSED: this end was closed.
 /// MP_ERR_STATE: this end only receives, or belongs to another process.
 /// MP_ERR_NO_MEMORY: the time ran out in the middle, and there was no memory to keep the rest;
@@ -102,7 +104,7 @@ pub unsafe extern "C" fn mp_connection_from_fd(
 ///
 /// Threads: messages of several threads do not mix; each waits for its turn within its timeout.
 /// Kill: of a process killed in here the other end receives the whole message, or what it had
-/// sent before and then MP_ERR_EOF.
+/// sent before and then MP_ERR_EOF; where others have the same end of a pipe, what they send.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn mp_connection_send(
     connection: *mut mp_connection,
@@ -140,6 +142,9 @@ pub unsafe extern "C" fn mp_connection_send(
 ///     received.
 ///
 /// Threads: each message goes to one thread.
+/// Kill: a message that a killed process was receiving goes to another one that has the same end
+/// of the pipe, unless it is a long one that had begun to come: that is lost. Of a sender that is
+/// killed the end comes at once, or within 75 ms to who has waited for less than that.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn mp_connection_recv(
     connection: *mut mp_connection,
@@ -331,14 +336,20 @@ unsafe fn key(bytes: *const c_void, size: usize, allow_md5: bool) -> Result<Key>
     }
 }
 
-/// The descriptor that the connection stands on, for poll and epoll: it is readable when there is
-/// something to receive. It stays the connection's; do not read, write or close it. Where a call
-/// has given up in the middle of a message, what has come of that is the library's already.
+/// A descriptor for poll and epoll: it is readable when there is something to receive. It stays
+/// the connection's; do not read, write or close it. Where a call has given up in the middle of a
+/// message, what has come of that is the library's already. A socket's is the socket. A pipe's is
+/// for polling only, and whoever asks for it has each message cost some system calls more; where
+/// other processes receive from the same end, MP_NO_WAIT may find nothing.
 ///
 /// fd: where its number goes.
 ///
 /// MP_ERR_CLOSED: this end was closed.
 /// MP_ERR_STATE: this end belongs to another process.
+/// MP_ERR_OS: no descriptor is free.
+///
+/// Kill: a sender that is killed after it has sent, and before it told so, is noticed with the
+/// next message, or with the end.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn mp_connection_fileno(connection: *const mp_connection, fd: *mut c_int) -> mp_status {
     guard("mp_connection_fileno", || {

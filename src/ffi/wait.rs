@@ -19,6 +19,10 @@ use crate::sys::poll::Row;
 use crate::time::Deadline;
 use core::ffi::{c_int, c_void};
 use std::sync::Arc;
+use std::time::Duration;
+
+/// How long a wait for connections goes on before they are looked at again.
+const SLICE: Duration = Duration::from_millis(500);
 
 /// One of the things that mp_wait waits for. What "ready" means:
 ///
@@ -93,6 +97,8 @@ unsafe fn thing(handle: *const c_void, pin: &Pin, kind: Kind) -> Result<Thing> {
 enum Place {
     Thing(usize),
     Descriptor(usize),
+    /// It is asked itself, since its descriptor may be mistaken.
+    Connection(*const mp_connection),
     /// It is ready already.
     Now,
 }
@@ -113,11 +119,14 @@ impl Plan {
             return Ok(());
         }
         let (pin, kind) = slots::pin_any(handle.addr() as u64)?;
-        if let Some(own) = own_descriptor(handle, kind)? {
-            let come = kind == Kind::Connection && has_come(handle.cast())?;
+        if kind == Kind::Connection {
+            let fd = handle::object(handle.cast::<mp_connection>())?.descriptor_once()?;
+            self.row.push(fd);
+            self.places.push(Place::Connection(handle.cast()));
+        } else if let Some(own) = own_descriptor(handle, kind)? {
             self.places.push(match own {
-                Own::Descriptor(fd) if !come => Place::Descriptor(self.row.push(fd)),
-                _ => Place::Now,
+                Own::Descriptor(fd) => Place::Descriptor(self.row.push(fd)),
+                Own::Ended => Place::Now,
             });
         } else {
             // SAFETY: the pin is kept beside it.
@@ -127,6 +136,24 @@ impl Plan {
         }
         self.pins.push(pin);
         Ok(())
+    }
+
+    /// The connections, whose descriptors say only what comes from now on.
+    fn connections(&self) -> impl Iterator<Item = *const mp_connection> {
+        self.places.iter().filter_map(|place| match place {
+            Place::Connection(connection) => Some(*connection),
+            _ => None,
+        })
+    }
+
+    /// Whether something is ready without a wait.
+    fn is_ready_now(&self) -> Result<bool> {
+        let mut now = self.places.iter().any(|place| matches!(place, Place::Now));
+        for connection in self.connections() {
+            handle::object(connection)?.descriptor_once()?;
+            now |= has_come(connection)?;
+        }
+        Ok(now)
     }
 }
 
@@ -154,7 +181,7 @@ fn own_descriptor(handle: *const c_void, kind: Kind) -> Result<Option<Own>> {
     })
 }
 
-/// Whether something of a message was taken from the socket already, where nobody who polls it sees it.
+/// Whether there is something to receive, be it where nobody who polls the socket sees it.
 fn has_come(connection: *const mp_connection) -> Result<bool> {
     match handle::object(connection)?.poll(Deadline::NoWait) {
         Err(e) if e.status == Status::Timeout => Ok(false),
@@ -165,6 +192,11 @@ fn has_come(connection: *const mp_connection) -> Result<bool> {
 #[cold]
 fn cannot_wait<T>(kind: Kind) -> Result<T> {
     fail!(Unsupported, "{} is nothing that can be waited for", kind.name())
+}
+
+#[cold]
+fn none_was_ready<T>(count: usize) -> Result<T> {
+    fail!(Timeout, "none of {count} things was ready in time")
 }
 
 #[cold]
@@ -224,40 +256,49 @@ pub unsafe extern "C" fn mp_wait(
             };
             plan.add(handle, descriptor)?;
         }
-        let Plan { places, things, pins, mut row } = plan;
-        let now = places.iter().any(|place| matches!(place, Place::Now));
-        let deadline = if now { Deadline::NoWait } else { deadline };
         let mut watched = Vec::new();
-        watched.try_reserve_exact(things.len()).map_err(|_| no_memory(count))?;
-        watched.extend(things.iter().map(Thing::inner));
+        watched.try_reserve_exact(plan.things.len()).map_err(|_| no_memory(count))?;
+        watched.extend(plan.things.iter().map(Thing::inner));
         let mut marks = Vec::new();
-        marks.try_reserve_exact(things.len()).map_err(|_| no_memory(count))?;
-        marks.resize(things.len(), false);
-        let mut all = Things { all: &watched, ready: &mut marks };
-        let found = ready::wait_for_both(&mut all, &mut row, deadline)?;
-        let mut total = 0;
-        for (i, place) in places.iter().enumerate() {
-            let is_ready = match *place {
-                Place::Thing(at) => marks[at],
-                Place::Descriptor(at) => row.is_ready(at),
-                Place::Now => true,
+        marks.try_reserve_exact(watched.len()).map_err(|_| no_memory(count))?;
+        marks.resize(watched.len(), false);
+        let has_connections = plan.connections().next().is_some();
+        loop {
+            let limit = match plan.is_ready_now()? {
+                true => Deadline::NoWait,
+                // A killed process may have sent something and not told of it.
+                false if has_connections => deadline.or_before(SLICE),
+                false => deadline,
             };
-            total += usize::from(is_ready);
-            // SAFETY: as above.
-            unsafe { (&raw mut (*items.add(i)).ready).write(is_ready) };
+            let mut row = plan.row.clone();
+            let mut all = Things { all: &watched, ready: &mut marks };
+            ready::wait_for_both(&mut all, &mut row, limit)?;
+            let mut total = 0;
+            for (i, place) in plan.places.iter().enumerate() {
+                let is_ready = match *place {
+                    Place::Thing(at) => marks[at],
+                    Place::Descriptor(at) => row.is_ready(at),
+                    Place::Connection(connection) => has_come(connection)?,
+                    Place::Now => true,
+                };
+                total += usize::from(is_ready);
+                // SAFETY: as above.
+                unsafe { (&raw mut (*items.add(i)).ready).write(is_ready) };
+            }
+            if total > 0 || deadline.is_over() {
+                // SAFETY: C's promise for its argument, as the header gives it.
+                unsafe { write_to(ready, total) };
+                return if total > 0 { Ok(Status::Ok) } else { none_was_ready(count) };
+            }
         }
-        drop(pins);
-        // SAFETY: C's promise for its argument, as the header gives it.
-        unsafe { write_to(ready, total) };
-        if found || now { Ok(Status::Ok) } else { fail!(Timeout, "none of {count} things was ready in time") }
     })
 }
 
 /// A descriptor for the caller's own event loop (poll, epoll, libuv, GLib): it is readable while
 /// what the handle stands for is ready, as mp_wait_item says. Only poll it: do not read from it,
 /// write to it or close it. It is the handle's, the same with each call, and is closed when the
-/// handle is freed; of a process it is mp_process_sentinel's, of a connection the socket, which
-/// does not show what mp_connection_poll has taken from it already.
+/// handle is freed; of a process it is mp_process_sentinel's, of a connection
+/// mp_connection_fileno's.
 ///
 /// Other processes may take what made it readable: so take it with MP_NO_WAIT. A call in this
 /// process that takes, or finds that there is nothing to take, has the descriptor right before it

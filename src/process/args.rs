@@ -81,6 +81,7 @@ impl Args {
     pub(super) fn hand_to(&self, child: Owner) -> Result<Vec<Entry>> {
         let objects = self.held.iter().filter_map(|arg| match arg {
             Held::Object(kind, r, entry) if !entry.is_named() => Some((*kind, *r)),
+            Held::Carried(carried) => carried.object(),
             _ => None,
         });
         objects.map(|(kind, r)| shm::hold_for(child, r, kind)).collect()
@@ -92,7 +93,13 @@ impl Args {
         for arg in &self.held {
             passed.push(match arg {
                 Held::Bytes(bytes) => Passed::Bytes(Blob(Cow::Borrowed(bytes))),
-                Held::Carried(carried) => Passed::Carried(carried.descriptor(), carried.what.clone()),
+                Held::Carried(carried) => {
+                    let held = match carried.object() {
+                        Some((kind, r)) => Some((r.bits(), shm::hold_for(child, r, kind)?.bits())),
+                        None => None,
+                    };
+                    Passed::Carried(carried.descriptor(), carried.what.clone(), held)
+                }
                 Held::Object(kind, r, entry) if entry.is_named() => {
                     let (fd, file) = shm::passport(*entry)?;
                     Passed::Named(*kind as u8, r.bits(), fd, file.device, file.inode)
@@ -110,7 +117,10 @@ impl Args {
         let mut entries = entries.into_iter();
         let args = std::mem::take(&mut self.held).into_iter().map(|arg| match arg {
             Held::Bytes(bytes) => Arg::Bytes(bytes),
-            Held::Carried(carried) => Arg::Carried(Mutex::new(Some(carried.arrived()))),
+            Held::Carried(carried) => {
+                let held = carried.object().and_then(|_| entries.next());
+                Arg::Carried(Mutex::new(Some(carried.arrived(held))))
+            }
             Held::Object(kind, r, parents) => {
                 let entry = match parents.is_named() {
                     true => shm::hold_again(parents, r, kind).ok(),

@@ -45,7 +45,10 @@ impl Child {
                 }
                 None => Arg::Bytes(Vec::new()),
             },
-            Passed::Carried(fd, what) => Arg::Carried(Mutex::new(Carried::received(fd, what).ok())),
+            Passed::Carried(fd, what, held) => {
+                let held = held.map(|(r, entry)| spawn::object(r, entry));
+                Arg::Carried(Mutex::new(Carried::received(fd, what, held).ok()))
+            }
             Passed::Object(kind, r, entry) => match Kind::from_bits(kind) {
                 Some(kind) => Arg::Object(kind, Some(spawn::object(r, entry))),
                 None => Arg::Bytes(Vec::new()),

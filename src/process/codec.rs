@@ -94,22 +94,23 @@ pub(crate) enum Passed<'a> {
     Object(u8, u64, u64),
     /// One that has a name: kind, reference, the descriptor that the child is given, and the file that it leads to.
     Named(u8, u64, i32, u64, u64),
-    /// A connection or a listener: the descriptor that the child is given, and what it is.
-    Carried(i32, What),
+    /// A connection or a listener: the descriptor that the child is given, what it is, and of a pipe its reference and
+    /// the entry of the child's ledger that holds it.
+    Carried(i32, What, Option<(u64, u64)>),
 }
 
 impl Passed<'_> {
     /// The descriptor that it stands on, if any.
     fn descriptor(&self) -> Option<i32> {
         match self {
-            Passed::Named(_, _, fd, ..) | Passed::Carried(fd, _) => Some(*fd),
+            Passed::Named(_, _, fd, ..) | Passed::Carried(fd, ..) => Some(*fd),
             Passed::Bytes(_) | Passed::Object(..) => None,
         }
     }
 
     /// That has another number here.
     fn renumber(&mut self, new: impl Fn(i32) -> i32) {
-        if let Passed::Named(_, _, fd, ..) | Passed::Carried(fd, _) = self {
+        if let Passed::Named(_, _, fd, ..) | Passed::Carried(fd, ..) = self {
             *fd = new(*fd);
         }
     }

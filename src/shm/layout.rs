@@ -173,14 +173,15 @@ pub(crate) enum Kind {
     Part,
     /// Of a queue.
     Ring,
+    Pipe,
 }
 
 impl Kind {
     pub(crate) fn from_bits(bits: u8) -> Option<Self> {
         use Kind::*;
-        const ALL: [Kind; 16] = [
+        const ALL: [Kind; 17] = [
             Ledger, Lock, Value, Array, Pool, Bytes, Queue, RLock, Semaphore, Event, Barrier, Condition,
-            Memory, Priority, Part, Ring,
+            Memory, Priority, Part, Ring, Pipe,
         ];
         ALL.into_iter().find(|&k| k as u8 == bits)
     }
@@ -410,6 +411,8 @@ pub(crate) fn hash() -> u64 {
         size_of::<super::queue_block::QueueBlock>(),
         size_of::<super::queue_block::RingBlock>(),
         Kind::Ring as usize,
+        size_of::<super::pipe_block::PipeBlock>(),
+        Kind::Pipe as usize,
         LedgerChunk::ENTRIES,
         UNIT,
         GRAIN,

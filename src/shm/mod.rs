@@ -18,6 +18,7 @@ mod loans;
 mod names;
 mod objects;
 mod own;
+mod pipe_block;
 mod pool_area;
 mod priority_block;
 mod queue_block;
@@ -50,6 +51,7 @@ pub(crate) use objects::{
     Data, Object, address, create, create_in, data, hold, hold_for, reference, release, resolve, resolve_in,
 };
 pub(crate) use own::{is_one as is_segment, ticket};
+pub(crate) use pipe_block::{Edge, PipeBlock, RINGS, WayBlock};
 pub(crate) use pool_area::{AHEAD, IN_BLOCK, INLINE, OUT_BLOCK, PoolArea, TARGETS, TaskSlot, WorkerSlot};
 pub(crate) use priority_block::{
     CARRIER, FIRST, HEAP_PARTS, LEASE_PARTS, PriorityBlock, SHORT, Slot, part_bytes, short_bytes,

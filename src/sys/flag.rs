@@ -24,6 +24,11 @@ impl Flag {
         self.1
     }
 
+    /// The same, to be watched.
+    pub(crate) fn borrowed(&self) -> BorrowedFd<'_> {
+        self.0.fd()
+    }
+
     /// It is readable.
     pub(crate) fn raise(&self) {
         // Nothing to do about a host that has closed it; and full is readable, too.

@@ -4,7 +4,7 @@ use super::fd::above_stdio;
 use super::{last_error, os};
 use crate::error::Result;
 pub(crate) use nix::errno::Errno;
-use nix::sys::socket::{AddressFamily, SockFlag, SockType, socketpair};
+use nix::sys::socket::{AddressFamily, MsgFlags, SockFlag, SockType, recv, socketpair};
 use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 use std::time::{Duration, Instant};
 
@@ -38,6 +38,25 @@ pub(crate) fn send(to: BorrowedFd<'_>, bytes: &[u8], fds: &[RawFd]) -> std::resu
         match send_with(to, bytes, fds, 0) {
             Err(Errno::EINTR) => {}
             sent => return sent,
+        }
+    }
+}
+
+/// Sends a message without descriptors, if that takes no time.
+pub(crate) fn try_send(to: BorrowedFd<'_>, bytes: &[u8]) {
+    while let Err(Errno::EINTR) = send_with(to, bytes, &[], libc::MSG_DONTWAIT) {}
+}
+
+/// How long the message that comes next is, and its beginning; None when there is none yet. 0 is the end.
+pub(crate) fn peek<const N: usize>(from: BorrowedFd<'_>) -> Option<([u8; N], usize)> {
+    let mut bytes = [0; N];
+    let flags = MsgFlags::MSG_PEEK | MsgFlags::MSG_DONTWAIT | MsgFlags::MSG_TRUNC;
+    loop {
+        match recv(from.as_raw_fd(), &mut bytes, flags) {
+            Err(Errno::EINTR) => {}
+            // Said once, and before what is still to be read.
+            Err(Errno::ECONNRESET) => {}
+            len => return len.ok().map(|len| (bytes, len)),
         }
     }
 }

@@ -6,7 +6,7 @@ use std::os::fd::RawFd;
 use std::time::Duration;
 
 /// A row of descriptors to wait for.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(crate) struct Row(Vec<libc::pollfd>);
 
 impl Row {

@@ -4,7 +4,9 @@
 use super::connection::Connection;
 use super::handshake::Key;
 use super::listener::{Listener, Rules};
-use crate::error::Result;
+use super::pipe::{Pipe, Rings, Role};
+use crate::error::{Result, fail};
+use crate::shm::{Entry, Kind, Object, Ref};
 use crate::sys::fd;
 use crate::sys::kept::{self, Kept};
 use crate::sys::sockets;
@@ -15,17 +17,30 @@ use std::os::fd::{AsRawFd, RawFd};
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) enum What {
     Connection { can_receive: bool, can_send: bool },
+    Pipe { first: bool, duplex: bool },
     Listener { address: String, key: Option<Vec<u8>>, allow_md5: bool, any_user: bool, patience: i64 },
 }
 
 pub(crate) struct Carried {
     fd: Kept,
+    /// A pipe's, which it holds.
+    rings: Option<Box<Rings>>,
     pub(crate) what: What,
 }
 
 impl Carried {
     pub(super) fn new(fd: Kept, what: What) -> Self {
-        Carried { fd, what }
+        Carried { fd, rings: None, what }
+    }
+
+    pub(super) fn of_pipe((fd, rings, role): (Kept, Rings, Role)) -> Self {
+        let what = What::Pipe { first: role.first, duplex: role.duplex };
+        Carried { fd, rings: Some(Box::new(rings)), what }
+    }
+
+    /// What in shared memory the child has to hold.
+    pub(crate) fn object(&self) -> Option<(Kind, Ref)> {
+        self.rings.as_ref().map(|rings| (Kind::Pipe, rings.reference()))
     }
 
     /// The descriptor that the child has to have.
@@ -33,29 +48,35 @@ impl Carried {
         self.fd.fd().as_raw_fd()
     }
 
-    /// In a forked child, which was spared the descriptor.
-    pub(crate) fn arrived(&self) -> Self {
-        Carried { fd: self.fd.inherit(), what: self.what.clone() }
+    /// In a forked child, which was spared the descriptor. `held`: its entry for the object.
+    pub(crate) fn arrived(&self, held: Option<Entry>) -> Self {
+        let object = self.object().zip(held).map(|((_, r), entry)| Object { r, entry });
+        Carried { fd: self.fd.inherit(), rings: object.and_then(rings), what: self.what.clone() }
     }
 
     /// In a fresh image, which has inherited it.
-    pub(crate) fn received(fd: RawFd, what: What) -> Result<Self> {
+    pub(crate) fn received(fd: RawFd, what: What, held: Option<Object>) -> Result<Self> {
         let mut list = kept::list();
-        Ok(Carried { fd: list.keep(fd::adopt(fd)?), what })
+        Ok(Carried { fd: list.keep(fd::adopt(fd)?), rings: held.and_then(rings), what })
     }
 
     /// The same once more.
     pub(crate) fn again(&self) -> Result<Self> {
+        let rings = self.rings.as_ref().map(|rings| rings.again().map(Box::new)).transpose()?;
         let mut list = kept::list();
-        Ok(Carried { fd: list.keep(sockets::again(self.fd.fd())?), what: self.what.clone() })
+        Ok(Carried { fd: list.keep(sockets::again(self.fd.fd())?), rings, what: self.what.clone() })
     }
 
     /// Unpacks it; what is a listener comes back as it is.
-    pub(crate) fn into_connection(self) -> std::result::Result<Connection, Self> {
+    pub(crate) fn into_connection(self) -> std::result::Result<Result<Connection>, Self> {
         match self.what {
             What::Connection { can_receive, can_send } => {
-                Ok(Connection::received(self.fd, can_receive, can_send))
+                Ok(Ok(Connection::received(self.fd, can_receive, can_send)))
             }
+            What::Pipe { first, duplex } => Ok(match self.rings {
+                Some(rings) => Pipe::new(self.fd, *rings, Role { first, duplex }).map(Connection::of_pipe),
+                None => gone(),
+            }),
             What::Listener { .. } => Err(self),
         }
     }
@@ -68,7 +89,17 @@ impl Carried {
                 let rules = Rules { key, any_user, patience };
                 Ok(Listener::received(self.fd, address, rules))
             }
-            What::Connection { .. } => Err(self),
+            What::Connection { .. } | What::Pipe { .. } => Err(self),
         }
     }
+}
+
+/// None where they are not what they were said to be.
+fn rings(held: Object) -> Option<Box<Rings>> {
+    Rings::of(held).ok().map(Box::new)
+}
+
+#[cold]
+fn gone<T>() -> Result<T> {
+    fail!(State, "the pipe's block in shared memory is damaged")
 }

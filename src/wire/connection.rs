@@ -2,6 +2,7 @@
 
 use super::carried::{Carried, What};
 use super::handshake::{Handshake, Key};
+use super::pipe::Pipe;
 use super::stream::Stream;
 use crate::error::Result;
 use crate::sys::fd;
@@ -13,6 +14,17 @@ use std::os::fd::{BorrowedFd, OwnedFd, RawFd};
 /// What a connection stands on.
 enum Transport {
     Stream(Stream),
+    Pipe(Pipe),
+}
+
+/// The same call on whichever it is.
+macro_rules! on {
+    ($connection:expr, $end:ident => $call:expr) => {
+        match &$connection.0 {
+            Transport::Stream($end) => $call,
+            Transport::Pipe($end) => $call,
+        }
+    };
 }
 
 /// One end. Any thread may use it; of those who send, and of those who receive, one at a time is at work.
@@ -20,12 +32,11 @@ pub(crate) struct Connection(Transport);
 
 impl Connection {
     pub(super) fn over(fd: Kept) -> Self {
-        Connection(Transport::Stream(Stream::new(fd, true, true)))
+        Self::received(fd, true, true)
     }
 
-    fn stream(&self) -> &Stream {
-        let Transport::Stream(stream) = &self.0;
-        stream
+    pub(super) fn of_pipe(pipe: Pipe) -> Self {
+        Connection(Transport::Pipe(pipe))
     }
 
     /// Takes over a connected socket of the program's.
@@ -33,22 +44,13 @@ impl Connection {
         sockets::check_stream(raw)?;
         let mut list = kept::list();
         let kept = list.keep(fd::adopt(raw)?);
-        Ok(Connection(Transport::Stream(Stream::new(kept, can_receive, can_send))))
+        Ok(Self::received(kept, can_receive, can_send))
     }
 
-    /// Two ends. If not duplex the first only receives and the second only sends.
+    /// Two ends in shared memory. If not duplex the first only receives and the second only sends.
     pub(crate) fn pair(duplex: bool) -> Result<(Self, Self)> {
-        let (first, second) = {
-            let mut list = kept::list();
-            let (first, second) = sockets::pair()?;
-            (list.keep(first), list.keep(second))
-        };
-        if !duplex {
-            sockets::end_writing(first.fd())?;
-        }
-        let end =
-            |fd, can_receive, can_send| Connection(Transport::Stream(Stream::new(fd, can_receive, can_send)));
-        Ok((end(first, true, duplex), end(second, duplex, true)))
+        let (first, second) = Pipe::pair(duplex)?;
+        Ok((Self::of_pipe(first), Self::of_pipe(second)))
     }
 
     /// In a child: what it was handed.
@@ -57,7 +59,7 @@ impl Connection {
     }
 
     pub(crate) fn send(&self, message: &[u8], deadline: Deadline) -> Result<()> {
-        self.stream().send(message, deadline)
+        on!(self, end => end.send(message, deadline))
     }
 
     /// Receives a message into `room`; `tell` learns its length, which may be more than fits.
@@ -65,9 +67,9 @@ impl Connection {
         &self,
         room: &mut [u8],
         deadline: Deadline,
-        tell: impl FnOnce(usize),
+        tell: impl FnMut(usize),
     ) -> Result<()> {
-        self.stream().receive(deadline, |input, socket| input.receive_into(socket, room, deadline, tell))
+        on!(self, end => end.receive_into(room, deadline, tell))
     }
 
     /// Receives a message of at most `most` bytes into memory of its own.
@@ -75,21 +77,21 @@ impl Connection {
         &self,
         most: usize,
         deadline: Deadline,
-        tell: impl FnOnce(usize),
+        tell: impl FnMut(usize),
     ) -> Result<Vec<u8>> {
-        self.stream().receive(deadline, |input, socket| input.receive_vec(socket, most, deadline, tell))
+        on!(self, end => end.receive_vec(most, deadline, tell))
     }
 
     pub(crate) fn poll(&self, deadline: Deadline) -> Result<()> {
-        self.stream().poll(deadline)
+        on!(self, end => end.poll(deadline))
     }
 
     pub(crate) fn send_fd(&self, fd: RawFd, deadline: Deadline) -> Result<()> {
-        self.stream().send_fd(fd, deadline)
+        on!(self, end => end.send_fd(fd, deadline))
     }
 
     pub(crate) fn receive_fd(&self, deadline: Deadline) -> Result<OwnedFd> {
-        self.stream().receive_fd(deadline)
+        on!(self, end => end.receive_fd(deadline))
     }
 
     /// Has the other end prove that it knows the key.
@@ -102,46 +104,61 @@ impl Connection {
         Handshake::answering(key).advance(self, deadline)
     }
 
+    /// For the program to poll, from now on.
     pub(crate) fn descriptor(&self) -> Result<RawFd> {
-        self.stream().descriptor()
+        on!(self, end => end.descriptor())
+    }
+
+    /// To be polled once: before that has to be looked whether something has come already.
+    pub(crate) fn descriptor_once(&self) -> Result<RawFd> {
+        match &self.0 {
+            Transport::Stream(stream) => stream.descriptor(),
+            Transport::Pipe(pipe) => pipe.descriptor_once(),
+        }
     }
 
     pub(crate) fn can_receive(&self) -> bool {
-        self.stream().can_receive()
+        on!(self, end => end.can_receive())
     }
 
     pub(crate) fn can_send(&self) -> bool {
-        self.stream().can_send()
+        on!(self, end => end.can_send())
     }
 
     pub(crate) fn is_closed(&self) -> bool {
-        self.stream().is_closed()
+        on!(self, end => end.is_closed())
     }
 
     pub(crate) fn close(&self) {
-        self.stream().close();
+        on!(self, end => end.close())
     }
 
     /// Does something with the descriptor.
     pub(super) fn with_fd<R>(&self, what: impl FnOnce(BorrowedFd<'_>) -> R) -> Result<R> {
-        Ok(what(self.stream().socket()?.fd()))
+        match &self.0 {
+            Transport::Stream(stream) => Ok(what(stream.socket()?.fd())),
+            Transport::Pipe(pipe) => pipe.with_fd(what),
+        }
     }
 
     /// Where this end is, and the other one.
     pub(super) fn ends(&self) -> Result<(Option<Address>, Option<Address>)> {
-        let socket = self.stream().socket()?;
-        Ok((sockets::own(socket.fd()), sockets::other(socket.fd())))
+        self.with_fd(|fd| (sockets::own(fd), sockets::other(fd)))
     }
 
     /// The process and the user at the other end, where the kernel knows.
     pub(super) fn peer(&self) -> Option<(u32, u32)> {
-        let socket = self.stream().socket().ok()?;
-        sockets::peer(socket.fd())
+        self.with_fd(sockets::peer).ok()?
     }
 
     /// The same end once more, for a child.
     pub(crate) fn carry(&self) -> Result<Carried> {
-        let (can_receive, can_send) = (self.can_receive(), self.can_send());
-        Ok(Carried::new(self.stream().again()?, What::Connection { can_receive, can_send }))
+        match &self.0 {
+            Transport::Pipe(pipe) => Ok(Carried::of_pipe(pipe.again()?)),
+            Transport::Stream(stream) => {
+                let (can_receive, can_send) = (self.can_receive(), self.can_send());
+                Ok(Carried::new(stream.again()?, What::Connection { can_receive, can_send }))
+            }
+        }
     }
 }

@@ -2,14 +2,13 @@
 //! goes on where that was.
 
 use super::frame::{self, Head};
+use super::receive::{self, Came, Source};
 use super::stream::Socket;
 use crate::error::{Error, Result, Status, fail};
 use crate::sys::sockets::{self, Along, For, Moved};
 use crate::time::Deadline;
 use std::os::fd::OwnedFd;
 
-/// Room is made for so much of a message before any of it has come.
-const FIRST: usize = 64 << 10;
 /// EBADMSG, the same on every Linux but for machines that libmp does not run on.
 const BAD_MESSAGE: i32 = 74;
 
@@ -39,7 +38,7 @@ impl Input {
     }
 
     /// How long the message that comes next is.
-    pub(super) fn length(&mut self, socket: &Socket, deadline: Deadline) -> Result<usize> {
+    fn length(&mut self, socket: &Socket, deadline: Deadline) -> Result<usize> {
         loop {
             if let Some(error) = &self.broken {
                 return Err(error.clone());
@@ -67,101 +66,17 @@ impl Input {
                     self.along = Along::default();
                 }
                 Moved::NotNow => socket.wait(For::Reading, deadline)?,
-                Moved::End => return Err(self.end(None)),
+                Moved::End => return Err(self.end()),
             }
         }
     }
 
-    fn end(&self, len: Option<usize>) -> Error {
-        let text = match len {
-            None if self.have == 0 => "the other end was closed".into(),
-            None => format!("the other end was closed {} bytes into the beginning of a message", self.have),
-            Some(len) => {
-                format!("the other end was closed in a message: {} of {len} bytes came", self.body.len())
-            }
+    fn end(&self) -> Error {
+        let text = match self.have {
+            0 => "the other end was closed".into(),
+            have => format!("the other end was closed {have} bytes into the beginning of a message"),
         };
         Error::new(Status::Eof, text)
-    }
-
-    fn done(&mut self) -> Vec<u8> {
-        self.have = 0;
-        std::mem::take(&mut self.body)
-    }
-
-    /// Receives the message into `room`. What it is told first is the message's length, which may not fit.
-    pub(super) fn receive_into(
-        &mut self,
-        socket: &Socket,
-        room: &mut [u8],
-        deadline: Deadline,
-        tell: impl FnOnce(usize),
-    ) -> Result<()> {
-        let len = self.length(socket, deadline)?;
-        tell(len);
-        let size = room.len();
-        let Some(room) = room.get_mut(..len) else {
-            fail!(TooSmall, "the message has {len} bytes, and the buffer {size}");
-        };
-        let kept = self.body.len();
-        let mut at = kept;
-        let gave_up = loop {
-            if at == len {
-                break None;
-            }
-            match sockets::receive(socket.fd(), &mut room[at..]) {
-                Ok(Moved::Bytes(n)) => at += n,
-                Ok(Moved::NotNow) => {
-                    if let Err(e) = socket.wait(For::Reading, deadline) {
-                        break Some(e);
-                    }
-                }
-                Ok(Moved::End) => break Some(Error::new(Status::Eof, "")),
-                Err(e) => break Some(e),
-            }
-        };
-        let Some(error) = gave_up else {
-            room[..kept].copy_from_slice(&self.body);
-            self.done();
-            return Ok(());
-        };
-        if self.body.try_reserve(at - kept).is_err() {
-            let text = "a part of a message had come, and there was no memory to keep it";
-            self.broken = Some(Error::new(Status::NoMemory, text));
-            return Err(Error::new(Status::NoMemory, text));
-        }
-        self.body.extend_from_slice(&room[kept..at]);
-        Err(if error.status == Status::Eof { self.end(Some(len)) } else { error })
-    }
-
-    /// Receives the message into memory of its own, which grows with what comes: a length costs the other side as
-    /// much as it costs this one.
-    pub(super) fn receive_vec(
-        &mut self,
-        socket: &Socket,
-        most: usize,
-        deadline: Deadline,
-        tell: impl FnOnce(usize),
-    ) -> Result<Vec<u8>> {
-        let len = self.length(socket, deadline)?;
-        tell(len);
-        if len > most {
-            fail!(TooSmall, "the message has {len} bytes, and at most {most} are wanted");
-        }
-        while self.body.len() < len {
-            let left = len - self.body.len();
-            if self.body.capacity() == self.body.len() {
-                let more = self.body.len().max(FIRST).min(left);
-                if self.body.try_reserve_exact(more).is_err() {
-                    fail!(NoMemory, "no memory for a message of {len} bytes");
-                }
-            }
-            match sockets::receive_behind(socket.fd(), &mut self.body, left)? {
-                Moved::Bytes(_) => {}
-                Moved::NotNow => socket.wait(For::Reading, deadline)?,
-                Moved::End => return Err(self.end(Some(len))),
-            }
-        }
-        Ok(self.done())
     }
 
     /// Receives a descriptor, if that is what comes next.
@@ -176,5 +91,48 @@ impl Input {
             (None, Ok(len)) => fail!(State, "what comes next is a message of {len} bytes, not a descriptor"),
             (None, Err(e)) => Err(e),
         }
+    }
+}
+
+/// What comes from a socket.
+pub(super) struct FromSocket<'a>(pub(super) &'a mut Input, pub(super) &'a Socket);
+
+impl Source for FromSocket<'_> {
+    fn length(&mut self, deadline: Deadline) -> Result<usize> {
+        self.0.length(self.1, deadline)
+    }
+
+    fn body(&mut self) -> &mut Vec<u8> {
+        &mut self.0.body
+    }
+
+    fn read(&mut self, room: &mut [u8], deadline: Deadline) -> Result<Came> {
+        loop {
+            match sockets::receive(self.1.fd(), room)? {
+                Moved::Bytes(n) => return Ok(Came::Bytes(n)),
+                Moved::NotNow => self.1.wait(For::Reading, deadline)?,
+                Moved::End => return Ok(Came::End),
+            }
+        }
+    }
+
+    fn read_behind(&mut self, left: usize, deadline: Deadline) -> Result<Came> {
+        receive::reserve(&mut self.0.body, 1, left)?;
+        loop {
+            match sockets::receive_behind(self.1.fd(), &mut self.0.body, left)? {
+                Moved::Bytes(n) => return Ok(Came::Bytes(n)),
+                Moved::NotNow => self.1.wait(For::Reading, deadline)?,
+                Moved::End => return Ok(Came::End),
+            }
+        }
+    }
+
+    fn done(&mut self) -> Result<Vec<u8>> {
+        self.0.have = 0;
+        Ok(std::mem::take(&mut self.0.body))
+    }
+
+    fn give_up(&mut self, why: Error) {
+        self.0.broken = Some(why);
     }
 }

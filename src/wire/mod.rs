@@ -5,6 +5,8 @@
 //! |---|---|
 //! | `connection` | one end, whatever it stands on |
 //! | `stream`, `input`, `output` | one end of a socket, and what of a message has come and gone so far |
+//! | `pipe` | one end of a pipe: rings in shared memory |
+//! | `receive` | a message, from whatever it comes |
 //! | `frame` | how long a message is, in bytes |
 //! | `turn` | one thread after the other, each until its deadline |
 //! | `address` | addresses as text |
@@ -24,6 +26,8 @@ mod handshake;
 mod input;
 mod listener;
 mod output;
+mod pipe;
+mod receive;
 mod stream;
 #[cfg(test)]
 mod tests;

@@ -11,6 +11,14 @@ use std::os::fd::RawFd;
 /// EPIPE, the same on every Linux.
 const BROKEN_PIPE: i32 = 32;
 
+/// Where messages go.
+pub(super) trait Outlet {
+    /// Sends what is left of a message; of what has gone, what begins it included, `gone` says how much.
+    fn push(&self, message: &[u8], gone: &mut usize, deadline: Deadline) -> Result<()>;
+    /// Sends a descriptor: wholly or not at all.
+    fn push_fd(&self, fd: RawFd, deadline: Deadline) -> Result<()>;
+}
+
 #[derive(Default)]
 pub(super) struct Output {
     half: Option<Half>,
@@ -33,15 +41,15 @@ impl Output {
 
     /// Sends a message. If a part of it has gone before, this is the rest of it; if that was another message's, that
     /// one goes first.
-    pub(super) fn send(&mut self, socket: &Socket, message: &[u8], deadline: Deadline) -> Result<()> {
+    pub(super) fn send(&mut self, to: &impl Outlet, message: &[u8], deadline: Deadline) -> Result<()> {
         if let Some(error) = &self.broken {
             return Err(error.clone());
         }
-        if self.finish(socket, deadline)?.is_some_and(|sent| sent == message) {
+        if self.finish(to, deadline)?.is_some_and(|sent| sent == message) {
             return Ok(());
         }
         let mut gone = 0;
-        let Err(error) = push(socket, message, &mut gone, deadline) else { return Ok(()) };
+        let Err(error) = to.push(message, &mut gone, deadline) else { return Ok(()) };
         if gone > 0 && error.status != Status::Eof {
             let mut copy = Vec::new();
             if copy.try_reserve_exact(message.len()).is_err() {
@@ -56,46 +64,53 @@ impl Output {
     }
 
     /// Sends what is left of a message, which is then given back.
-    fn finish(&mut self, socket: &Socket, deadline: Deadline) -> Result<Option<Vec<u8>>> {
+    fn finish(&mut self, to: &impl Outlet, deadline: Deadline) -> Result<Option<Vec<u8>>> {
         let Some(half) = &mut self.half else { return Ok(None) };
-        push(socket, &half.message, &mut half.gone, deadline)?;
+        to.push(&half.message, &mut half.gone, deadline)?;
         Ok(self.half.take().map(|half| half.message))
     }
 
-    /// Sends a descriptor, with one byte as CPython does it.
-    pub(super) fn send_fd(&mut self, socket: &Socket, fd: RawFd, deadline: Deadline) -> Result<()> {
+    /// Sends a descriptor.
+    pub(super) fn send_fd(&mut self, to: &impl Outlet, fd: RawFd, deadline: Deadline) -> Result<()> {
         if let Some(error) = &self.broken {
             return Err(error.clone());
         }
-        self.finish(socket, deadline)?;
+        self.finish(to, deadline)?;
+        to.push_fd(fd, deadline)
+    }
+}
+
+impl Outlet for Socket {
+    fn push(&self, message: &[u8], gone: &mut usize, deadline: Deadline) -> Result<()> {
+        let (head, head_len) = frame::begin(message.len());
+        let head = &head[..head_len];
+        while *gone < head_len + message.len() {
+            let moved = match gone.checked_sub(head_len) {
+                Some(at) => sockets::send(self.fd(), &message[at..], &[])?,
+                None => sockets::send(self.fd(), &head[*gone..], message)?,
+            };
+            match moved {
+                Moved::Bytes(n) => *gone += n,
+                Moved::NotNow => self.wait(For::Writing, deadline)?,
+                Moved::End => return Err(gone_away()),
+            }
+        }
+        Ok(())
+    }
+
+    /// With one byte, as CPython does it.
+    fn push_fd(&self, fd: RawFd, deadline: Deadline) -> Result<()> {
         loop {
-            match sockets::send_along(socket.fd(), 1, fd)? {
+            match sockets::send_along(self.fd(), &[1], fd)? {
                 Moved::Bytes(_) => return Ok(()),
-                Moved::NotNow => socket.wait(For::Writing, deadline)?,
+                Moved::NotNow => self.wait(For::Writing, deadline)?,
                 Moved::End => return Err(gone_away()),
             }
         }
     }
 }
 
-/// Sends a message from where it is.
-fn push(socket: &Socket, message: &[u8], gone: &mut usize, deadline: Deadline) -> Result<()> {
-    let (head, head_len) = frame::begin(message.len());
-    let head = &head[..head_len];
-    while *gone < head_len + message.len() {
-        let moved = match gone.checked_sub(head_len) {
-            Some(at) => sockets::send(socket.fd(), &message[at..], &[])?,
-            None => sockets::send(socket.fd(), &head[*gone..], message)?,
-        };
-        match moved {
-            Moved::Bytes(n) => *gone += n,
-            Moved::NotNow => socket.wait(For::Writing, deadline)?,
-            Moved::End => return Err(gone_away()),
-        }
-    }
-    Ok(())
-}
-
-fn gone_away() -> Error {
+#[cold]
+pub(super) fn gone_away() -> Error {
     Error::os(BROKEN_PIPE, "the other end is closed: nobody receives").with_status(Status::Eof)
 }

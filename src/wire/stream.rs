@@ -1,8 +1,9 @@
 //! One end of a socket. Bytes are read no further than the message that is asked for, so that the descriptor is
 //! readable for whoever else waits for it as long as there is something to receive.
 
-use super::input::Input;
+use super::input::{FromSocket, Input};
 use super::output::Output;
+use super::receive;
 use super::turn::{SLICE, Turn};
 use crate::error::{Error, Result, Status, fail};
 use crate::sys::kept::{self, Kept};
@@ -20,6 +21,15 @@ pub(super) struct Socket {
 }
 
 impl Socket {
+    pub(super) fn new(fd: Kept) -> Self {
+        Socket { fd, closed: AtomicBool::new(false) }
+    }
+
+    /// Whoever waits leaves, now or soon.
+    pub(super) fn close(&self) {
+        self.closed.store(true, Ordering::Relaxed);
+    }
+
     pub(super) fn fd(&self) -> BorrowedFd<'_> {
         self.fd.fd()
     }
@@ -41,7 +51,7 @@ impl Socket {
     }
 }
 
-fn closed() -> Error {
+pub(super) fn closed() -> Error {
     Error::new(Status::Closed, "the connection was closed")
 }
 
@@ -61,7 +71,7 @@ impl Stream {
     /// Of a listed descriptor.
     pub(super) fn new(fd: Kept, can_receive: bool, can_send: bool) -> Self {
         let is_local = sockets::own(fd.fd()).is_some_and(|at| at.is_local());
-        let socket = Arc::new(Socket { fd, closed: AtomicBool::new(false) });
+        let socket = Arc::new(Socket::new(fd));
         Stream {
             socket: Mutex::new(Some(socket)),
             is_local,
@@ -109,7 +119,7 @@ impl Stream {
     pub(super) fn close(&self) {
         let socket = self.socket.lock().unwrap_or_else(PoisonError::into_inner).take();
         if let Some(socket) = socket {
-            socket.closed.store(true, Ordering::Relaxed);
+            socket.close();
             self.input.disturb();
             self.output.disturb();
         }
@@ -125,11 +135,37 @@ impl Stream {
         let Some(mut output) = self.output.take(deadline, || socket.check())? else {
             fail!(Timeout, "another thread was sending all the time");
         };
-        output.send(&socket, message, deadline)
+        output.send(&*socket, message, deadline)
+    }
+
+    /// Receives a message into `room`; `tell` learns its length, which may be more than fits.
+    pub(super) fn receive_into(
+        &self,
+        room: &mut [u8],
+        deadline: Deadline,
+        tell: impl FnMut(usize),
+    ) -> Result<()> {
+        let how = |input: &mut Input, socket: &Socket| {
+            receive::into_room(&mut FromSocket(input, socket), room, deadline, tell)
+        };
+        self.receive(deadline, how)
+    }
+
+    /// Receives a message of at most `most` bytes into memory of its own.
+    pub(super) fn receive_vec(
+        &self,
+        most: usize,
+        deadline: Deadline,
+        tell: impl FnMut(usize),
+    ) -> Result<Vec<u8>> {
+        let how = |input: &mut Input, socket: &Socket| {
+            receive::into_vec(&mut FromSocket(input, socket), most, deadline, tell)
+        };
+        self.receive(deadline, how)
     }
 
     /// Receives with `how`.
-    pub(super) fn receive<R>(
+    fn receive<R>(
         &self,
         deadline: Deadline,
         how: impl FnOnce(&mut Input, &Socket) -> Result<R>,
@@ -164,7 +200,7 @@ impl Stream {
         let Some(mut output) = self.output.take(deadline, || socket.check())? else {
             fail!(Timeout, "another thread was sending all the time");
         };
-        output.send_fd(&socket, fd, deadline)
+        output.send_fd(&*socket, fd, deadline)
     }
 
     /// Receives a descriptor that comes between two messages.

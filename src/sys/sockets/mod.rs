@@ -15,10 +15,7 @@ use super::{last_error, os};
 use crate::error::{Error, Result, Status};
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, ppoll};
-use nix::sys::socket::{
-    AddressFamily, MsgFlags, Shutdown, SockFlag, SockType, getsockopt, recv, sendmsg, shutdown, socketpair,
-    sockopt,
-};
+use nix::sys::socket::{MsgFlags, SockType, getsockopt, recv, sendmsg, sockopt};
 use nix::sys::time::TimeSpec;
 use std::io::IoSlice;
 use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd, RawFd};
@@ -39,13 +36,6 @@ pub(crate) enum Moved {
 pub(crate) enum For {
     Reading,
     Writing,
-}
-
-/// Two ends, each of them connected to the other.
-pub(crate) fn pair() -> Result<(OwnedFd, OwnedFd)> {
-    socketpair(AddressFamily::Unix, SockType::Stream, None, SockFlag::SOCK_CLOEXEC)
-        .and_then(|(a, b)| Ok((above_stdio(a)?, above_stdio(b)?)))
-        .map_err(os("cannot make a socket pair"))
 }
 
 /// Sends what the socket takes of `first` and then of `second`.
@@ -153,14 +143,14 @@ pub(crate) fn receive_along(from: BorrowedFd<'_>, room: &mut [u8], along: &mut A
     }
 }
 
-/// Sends one byte with one descriptor: both or nothing.
-pub(crate) fn send_along(to: BorrowedFd<'_>, byte: u8, fd: RawFd) -> Result<Moved> {
+/// Sends a few bytes with one descriptor: both or nothing.
+pub(crate) fn send_along(to: BorrowedFd<'_>, bytes: &[u8], fd: RawFd) -> Result<Moved> {
     if identity(fd).is_none() {
         return Err(Error::os(libc::EBADF, "there is no such descriptor"));
     }
     loop {
-        match super::packets::send_with(to, &[byte], &[fd], libc::MSG_DONTWAIT) {
-            Ok(()) => return Ok(Moved::Bytes(1)),
+        match super::packets::send_with(to, bytes, &[fd], libc::MSG_DONTWAIT) {
+            Ok(()) => return Ok(Moved::Bytes(bytes.len())),
             Err(e) => match failed(e) {
                 Some(moved) => return Ok(moved),
                 None if e == Errno::EINTR => {}
@@ -178,9 +168,10 @@ pub(crate) fn wait(fd: BorrowedFd<'_>, what: For, limit: Duration) -> bool {
     ppoll(&mut polled, Some(TimeSpec::from_duration(limit)), None).is_ok_and(|n| n > 0)
 }
 
-/// From now on nothing can be sent, and what the other end receives ends here.
-pub(crate) fn end_writing(fd: BorrowedFd<'_>) -> Result<()> {
-    shutdown(fd.as_raw_fd(), Shutdown::Write).map_err(os("cannot close one direction (shutdown)"))
+/// Whether nobody has the other end any more.
+pub(crate) fn is_hung_up(fd: BorrowedFd<'_>) -> bool {
+    let mut polled = [PollFd::new(fd, PollFlags::empty())];
+    ppoll(&mut polled, Some(TimeSpec::from_duration(Duration::ZERO)), None).is_ok_and(|n| n > 0)
 }
 
 /// An error unless this is a socket that carries a stream and is connected.

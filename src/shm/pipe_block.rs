@@ -1,0 +1,55 @@
+//! A pipe: for each way a ring of bytes, and what its two sides share. What is in the rings says `wire/pipe/way.rs`.
+
+use super::layout::{BlockHead, UNIT, Words};
+use crate::park::{OwnerLock, Patience, Spot};
+use std::sync::atomic::{AtomicU32, AtomicU64};
+
+/// Bytes of a pipe's rings in all: what is handed out at a time.
+pub(crate) const RINGS: usize = UNIT;
+
+/// A pipe. Its data is the ring of the only way, or half of it each way's.
+#[repr(C, align(64))]
+pub(crate) struct PipeBlock {
+    pub(crate) head: BlockHead,
+    _line: [AtomicU64; 3],
+    /// What the first end sends, and what the second one does.
+    pub(crate) ways: [WayBlock; 2],
+}
+
+/// One way.
+#[repr(C, align(64))]
+pub(crate) struct WayBlock {
+    pub(crate) sender: Edge,
+    pub(crate) receiver: Edge,
+}
+
+/// One side of a way. What is written by whom decides the cache line: the first by this side only, the second by
+/// this side for the other one to read.
+#[repr(C, align(64))]
+pub(crate) struct Edge {
+    /// Held for a whole message.
+    pub(crate) lock: OwnerLock,
+    /// The other side's position as the lock's last holder saw it: at most too old.
+    pub(crate) seen: AtomicU64,
+    /// Of the sender: the receiver's position at which it is to be woken.
+    pub(crate) wanted: AtomicU64,
+    /// How many descriptors were sent, or received.
+    pub(crate) descriptors: AtomicU64,
+    pub(crate) patience: Patience,
+    _room: AtomicU32,
+    _line: [AtomicU64; 2],
+    /// Bytes so far: they never wrap around. Only the lock's holder stores it.
+    pub(crate) position: AtomicU64,
+    /// Where the other side sleeps until that has changed.
+    pub(crate) moved: Spot,
+    /// Of the sender: who receives polls the socket, see `wire/pipe/bell.rs`.
+    pub(crate) announced: AtomicU32,
+    /// Of the sender: a byte is in the socket.
+    pub(crate) rung: AtomicU32,
+    _line_too: [AtomicU64; 5],
+}
+
+// SAFETY: repr(C), atomics only, alignment 64.
+unsafe impl Words for PipeBlock {}
+
+const _: () = assert!(size_of::<Edge>() == 128 && size_of::<PipeBlock>() == 576);

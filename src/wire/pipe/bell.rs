@@ -1,0 +1,142 @@
+//! Bytes in the socket, for who polls it. Who receives announces that it does; from then on a sender that has sent a
+//! piece puts one there, unless one is there. Who receives takes it out once the ring is empty.
+//!
+//! | word        | value                 | who                                                               |
+//! |-------------|-----------------------|-------------------------------------------------------------------|
+//! | `announced` | bit 0: once           | a wait sets it; the sender that rings clears it                   |
+//! |             | bit 1: from now on    | the program was told a descriptor                                 |
+//! | `rung`      | 0 → 1                 | a sender, before it puts the byte there                           |
+//! |             | 1 → 0                 | the receiver, before it takes the byte                            |
+//!
+//! A receiver can put nothing into its own socket. So what the program polls is the socket together with a flag of
+//! this process's own, which is raised where the ring holds something that no byte may tell of any more. A sender
+//! killed between its piece and its byte leaves the poller asleep until the next piece, or the end; a byte that
+//! nothing belongs to is taken by whoever finds the ring empty.
+
+use super::way::Way;
+use crate::error::Result;
+use crate::shm::Edge;
+use crate::sys::atomic::fence;
+use crate::sys::flag::Flag;
+use crate::sys::kept::{self, Kept};
+use crate::sys::packets;
+use crate::sys::sockets::Many;
+use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd, RawFd};
+use std::sync::atomic::Ordering::{Relaxed, SeqCst};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+const ONCE: u32 = 1;
+const FROM_NOW_ON: u32 = 2;
+
+/// Bytes of a packet: one of these is a bell's, eight of them are a descriptor's number.
+const BELL: usize = 1;
+const NUMBER: usize = 8;
+
+/// By the sender, after what it sent can be seen, and a fence.
+#[cold]
+pub(super) fn ring(sender: &Edge, socket: BorrowedFd<'_>) {
+    sender.announced.fetch_and(!ONCE, Relaxed);
+    if sender.rung.swap(1, SeqCst) == 0 {
+        packets::try_send(socket, &[0; BELL]);
+    }
+}
+
+/// The next piece is to be told of. What has come already has to be looked for after this.
+pub(super) fn announce_once(sender: &Edge) {
+    sender.announced.fetch_or(ONCE, SeqCst);
+    fence(SeqCst);
+}
+
+/// What the program polls.
+struct Polled {
+    many: Kept,
+    flag: Flag,
+    is_raised: bool,
+}
+
+impl Polled {
+    fn raise(&mut self, to: bool) {
+        if self.is_raised != to {
+            self.is_raised = to;
+            if to { self.flag.raise() } else { self.flag.lower() }
+        }
+    }
+}
+
+/// The receiver's part. None: the program was told no descriptor.
+#[derive(Default)]
+pub(super) struct Bell(Mutex<Option<Polled>>);
+
+impl Bell {
+    fn polled(&self) -> MutexGuard<'_, Option<Polled>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The descriptor that the program polls.
+    pub(super) fn descriptor(&self, way: &Way, socket: BorrowedFd<'_>) -> Result<RawFd> {
+        let mut polled = self.polled();
+        let place = match &mut *polled {
+            Some(place) => place,
+            none => {
+                let flag = Flag::new()?;
+                let many = {
+                    let mut list = kept::list();
+                    list.keep(Many::new()?.into_fd())
+                };
+                Many::add(many.fd(), socket)?;
+                Many::add(many.fd(), flag.borrowed())?;
+                none.insert(Polled { many, flag, is_raised: false })
+            }
+        };
+        way.block.sender.announced.fetch_or(FROM_NOW_ON, SeqCst);
+        fence(SeqCst);
+        place.raise(way.has_come());
+        Ok(place.many.fd().as_raw_fd())
+    }
+
+    /// With the receiver's lock, after something was received, or nothing was there.
+    pub(super) fn settle(&self, way: &Way, socket: BorrowedFd<'_>) {
+        let sender = &way.block.sender;
+        if way.has_come() || sender.announced.load(Relaxed) == 0 && sender.rung.load(Relaxed) == 0 {
+            return;
+        }
+        let mut polled = self.polled();
+        if let Some(polled) = &mut *polled {
+            polled.raise(false);
+        }
+        sender.rung.swap(0, SeqCst);
+        while let Some((_, BELL)) = packets::peek::<NUMBER>(socket) {
+            let _ = packets::receive::<BELL>(socket);
+        }
+        // A byte may have gone that told of this. Whoever sends after this finds that none is there.
+        fence(SeqCst);
+        if let Some(polled) = &mut *polled {
+            polled.raise(way.has_come());
+        }
+    }
+
+    /// With the receiver's lock: takes the descriptor of this number out of the socket; None where it is lost. What a
+    /// killed sender has left before it goes.
+    pub(super) fn take(&self, number: u64, way: &Way, socket: BorrowedFd<'_>) -> Result<Option<OwnedFd>> {
+        let mut bells = false;
+        let found = loop {
+            match packets::peek::<NUMBER>(socket) {
+                Some((_, BELL)) => bells = true,
+                Some((bytes, NUMBER)) if u64::from_ne_bytes(bytes) < number => {}
+                Some((bytes, NUMBER)) if u64::from_ne_bytes(bytes) == number => {
+                    break packets::receive::<NUMBER>(socket)?
+                        .and_then(|message| message.fds.into_iter().next());
+                }
+                _ => break None,
+            }
+            packets::receive::<NUMBER>(socket)?;
+        };
+        if bells {
+            way.block.sender.rung.store(0, SeqCst);
+            if let Some(polled) = &mut *self.polled() {
+                polled.raise(true);
+            }
+        }
+        Ok(found)
+    }
+}

@@ -1,0 +1,280 @@
+//! What the calls on one end of a pipe use: the rings, the socket beneath them, and how they wait.
+
+use super::bell::Bell;
+use super::way::{Way, damaged};
+use crate::error::{Error, Result, Status, fail};
+use crate::park::{Owner, Tree, Wait};
+use crate::shm::{self, In, Kind, Object, PipeBlock, RINGS, Ref};
+use crate::sys::atomic::fence;
+use crate::sys::kept::Kept;
+use crate::sys::sockets::{self, For};
+use crate::time::Deadline;
+use crate::wire::output::gone_away;
+use crate::wire::stream::Socket;
+use std::sync::atomic::Ordering::{Relaxed, SeqCst};
+use std::sync::atomic::{AtomicBool, AtomicU64};
+use std::time::Duration;
+
+/// How long a sender waits for more room than it needs, so that the two sides do not wake each other for each message.
+const CALM: Duration = Duration::from_millis(1);
+
+/// A reference to the rings, let go when it is dropped.
+pub(in crate::wire) struct Rings {
+    object: Object,
+    block: &'static PipeBlock,
+    /// Whose it is: a forked child's copy of it is nobody's.
+    owner: Owner,
+}
+
+impl Rings {
+    /// Of a new pipe.
+    pub(super) fn new() -> Result<Self> {
+        Self::of(shm::create::<PipeBlock>(Kind::Pipe, RINGS, |_| {})?)
+    }
+
+    /// Takes over what this process holds.
+    pub(in crate::wire) fn of(object: Object) -> Result<Self> {
+        let Some(block) = shm::resolve::<PipeBlock>(object.r, Kind::Pipe) else { return damaged() };
+        Ok(Rings { object, block, owner: shm::tree_of(block).me() })
+    }
+
+    /// One more.
+    pub(in crate::wire) fn again(&self) -> Result<Self> {
+        let r = self.object.r;
+        Self::of(Object { r, entry: shm::hold(r, Kind::Pipe)? })
+    }
+
+    pub(in crate::wire) fn reference(&self) -> Ref {
+        self.object.r
+    }
+}
+
+impl Drop for Rings {
+    fn drop(&mut self) {
+        let tree = shm::tree_of(self.block);
+        if tree.me() != self.owner {
+            return;
+        }
+        // Nobody may be left on this side: whoever sleeps asks the socket, which was closed before.
+        for way in &self.block.ways {
+            way.sender.moved.notify::<In>(i32::MAX);
+            way.receiver.moved.notify::<In>(i32::MAX);
+        }
+        shm::release(self.object.entry);
+    }
+}
+
+/// One end, while it is open or a call uses it. What it is made of is dropped in this order.
+pub(super) struct Line {
+    pub(super) socket: Socket,
+    pub(super) bell: Bell,
+    pub(super) sends: Way,
+    pub(super) receives: Way,
+    /// This process holds the sender's or the receiver's lock beyond a call, which gave up in a message.
+    pub(super) is_sending: AtomicBool,
+    pub(super) is_receiving: AtomicBool,
+    /// How many had the pipe when somebody last saw that the other end is open.
+    seen_holders: AtomicU64,
+    tree: In,
+    rings: Rings,
+}
+
+impl Line {
+    /// The first or the second end.
+    pub(super) fn new(fd: Kept, rings: Rings, first: bool, duplex: bool) -> Result<Self> {
+        let Some(data) = shm::data(&rings.block.head).filter(|data| data.len() == RINGS) else {
+            return damaged();
+        };
+        let [from_first, from_second] = &rings.block.ways;
+        let (own, other) = match duplex {
+            true => (data.part(0, RINGS / 2), data.part(RINGS / 2, RINGS / 2)),
+            // The other way is not used.
+            false => (data.part(0, RINGS), data.part(0, RINGS)),
+        };
+        let (from_first, from_second) = (Way::new(from_first, own), Way::new(from_second, other));
+        let (sends, receives) = if first { (from_first, from_second) } else { (from_second, from_first) };
+        Ok(Line {
+            socket: Socket::new(fd),
+            bell: Bell::default(),
+            sends,
+            receives,
+            is_sending: AtomicBool::new(false),
+            is_receiving: AtomicBool::new(false),
+            seen_holders: AtomicU64::new(0),
+            tree: shm::tree_of(rings.block),
+            rings,
+        })
+    }
+
+    pub(super) fn tree(&self) -> In {
+        self.tree
+    }
+
+    pub(super) fn rings(&self) -> &Rings {
+        &self.rings
+    }
+
+    fn is_hung_up(&self) -> bool {
+        sockets::is_hung_up(self.socket.fd())
+    }
+
+    /// An error if nobody has the other end. The kernel is asked where somebody has let go of the pipe, or died and
+    /// was swept, since it was asked before: that costs as much as a hundred messages.
+    pub(super) fn check_other(&self) -> Result<()> {
+        let holders = self.rings.block.head.refs.load(Relaxed);
+        if holders != self.seen_holders.load(Relaxed) {
+            if self.is_hung_up() {
+                return Err(gone_away());
+            }
+            self.seen_holders.store(holders, Relaxed);
+        }
+        Ok(())
+    }
+
+    /// After a piece was sent.
+    pub(super) fn wake_receiver(&self) {
+        let sender = &self.sends.block.sender;
+        // Rule 4 of sleeping; the same holds for who has announced that it polls.
+        fence(SeqCst);
+        if sender.moved.has_sleepers() {
+            sender.moved.wake::<In>(i32::MAX);
+        }
+        if sender.announced.load(Relaxed) != 0 {
+            super::bell::ring(sender, self.socket.fd());
+        }
+    }
+
+    /// After pieces were received, up to this place.
+    pub(super) fn wake_sender(&self, head: u64) {
+        let way = self.receives.block;
+        // As above. Who sees the sleeper sees what it wants: that was stored before.
+        fence(SeqCst);
+        if way.receiver.moved.has_sleepers() && head >= way.sender.wanted.load(Relaxed) {
+            way.receiver.moved.wake::<In>(i32::MAX);
+        }
+    }
+
+    /// With the sender's lock: waits until so many bytes can be written.
+    pub(super) fn await_room(&self, tail: u64, need: u64, deadline: Deadline) -> Result<()> {
+        let way = &self.sends;
+        if way.room(tail) >= need || way.room_now(tail) >= need {
+            return Ok(());
+        }
+        self.await_room_slowly(tail, need, deadline)
+    }
+
+    #[cold]
+    fn await_room_slowly(&self, tail: u64, need: u64, deadline: Deadline) -> Result<()> {
+        let way = &self.sends;
+        let (sender, receiver) = (&way.block.sender, &way.block.receiver);
+        let is_closed = || self.socket.check().is_err();
+        let has = |bytes| way.room_now(tail) >= bytes || is_closed();
+        self.socket.check()?;
+        if self.is_hung_up() {
+            return Err(gone_away());
+        }
+        if deadline.is_over() {
+            fail!(Timeout, "the time ran out");
+        }
+        if sender.patience.spin(|| has(need)) {
+            return self.socket.check();
+        }
+        let calm = deadline.or_before(CALM);
+        for (bytes, deadline) in [(need.max(way.size() / 2), calm), (need, deadline)] {
+            sender.wanted.store((tail + bytes).saturating_sub(way.size()), Relaxed);
+            let look = || has(bytes).then_some(());
+            let tick = || if self.is_hung_up() { Err(gone_away()) } else { Ok(()) };
+            match receiver.moved.wait_asleep(&self.tree, deadline, true, look, tick)? {
+                Wait::Found(()) => return self.socket.check(),
+                Wait::TimedOut => {}
+            }
+        }
+        fail!(Timeout, "the time ran out")
+    }
+
+    /// Waits until something has come; false: nothing has, and nothing will. `has_lock`: the caller has the
+    /// receiver's lock.
+    pub(super) fn await_piece(&self, deadline: Deadline, has_lock: bool) -> Result<bool> {
+        let way = &self.receives;
+        let look = || way.has_come() || self.socket.check().is_err();
+        self.socket.check()?;
+        if way.has_come() {
+            return Ok(true);
+        }
+        if !deadline.is_over() && way.block.receiver.patience.spin(look) {
+            return self.socket.check().map(|()| true);
+        }
+        // What was sent comes before the end.
+        if self.is_hung_up() {
+            return Ok(way.has_come());
+        }
+        if deadline.is_over() {
+            self.settle_bell(has_lock);
+            return if way.has_come() { Ok(true) } else { Err(timed_out()) };
+        }
+        let moved = &way.block.sender.moved;
+        let found = || look().then_some(());
+        match moved.wait_asleep(&self.tree, deadline, true, found, || Err(())) {
+            Ok(Wait::Found(())) => return self.socket.check().map(|()| true),
+            Ok(Wait::TimedOut) => return Err(timed_out()),
+            // It lasts, or there is something to see.
+            Err(()) => {}
+        }
+        loop {
+            self.settle_bell(has_lock);
+            super::bell::announce_once(&way.block.sender);
+            if way.has_come() {
+                return Ok(true);
+            }
+            if self.is_hung_up() {
+                return Ok(way.has_come());
+            }
+            self.socket.wait(For::Reading, deadline)?;
+            // Another process that is receiving sees to the bell, soon.
+            if !has_lock && !way.has_come() && !self.settle_bell(false) {
+                let soon = deadline.or_before(CALM);
+                let _ = moved.wait_asleep(&self.tree, soon, true, found, || Ok::<_, ()>(()));
+            }
+        }
+    }
+
+    /// Nothing was there, or no longer: has the descriptors say so. False where somebody else is receiving.
+    pub(super) fn settle_bell(&self, has_lock: bool) -> bool {
+        let receiver = &self.receives.block.receiver;
+        if !has_lock && !receiver.lock.try_quickly(self.tree.me()) {
+            return false;
+        }
+        self.bell.settle(&self.receives, self.socket.fd());
+        if !has_lock {
+            receiver.lock.release(&self.tree);
+        }
+        true
+    }
+
+    /// Whoever waits in this process looks whether it still shall.
+    pub(super) fn disturb(&self) {
+        self.receives.block.sender.moved.notify::<In>(i32::MAX);
+        self.sends.block.receiver.moved.notify::<In>(i32::MAX);
+    }
+}
+
+impl Drop for Line {
+    fn drop(&mut self) {
+        if self.tree.me() != self.rings.owner {
+            return;
+        }
+        for (is_held, lock) in [
+            (&self.is_sending, &self.sends.block.sender.lock),
+            (&self.is_receiving, &self.receives.block.receiver.lock),
+        ] {
+            if is_held.load(Relaxed) {
+                lock.release(&self.tree);
+            }
+        }
+    }
+}
+
+#[cold]
+fn timed_out() -> Error {
+    Error::new(Status::Timeout, "nothing came in time")
+}

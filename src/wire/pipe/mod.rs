@@ -1,0 +1,257 @@
+//! One end of a pipe: messages go through rings in shared memory, with a futex to wake by. Beneath them is a pair of
+//! sockets, over which descriptors go, by which each end learns that nobody has the other one any more, and which
+//! can be polled.
+//!
+//! Of the processes that have an end one sends and one receives at a time, for as long as a message takes.
+
+mod bell;
+mod line;
+mod receive;
+mod send;
+mod way;
+
+pub(super) use line::Rings;
+
+use super::output::Output;
+use super::receive::{into_room, into_vec};
+use super::turn::{Taken, Turn};
+use crate::error::{Error, Result, Status, fail};
+use crate::shm::Edge;
+use crate::sys::kept::{self, Kept};
+use crate::sys::{packets, sockets};
+use crate::time::Deadline;
+use line::Line;
+use receive::{Input, Receiving};
+use send::Sending;
+use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd, RawFd};
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// Which end it is, and of what.
+#[derive(Clone, Copy)]
+pub(super) struct Role {
+    pub(super) first: bool,
+    pub(super) duplex: bool,
+}
+
+impl Role {
+    fn can_receive(self) -> bool {
+        self.duplex || self.first
+    }
+
+    fn can_send(self) -> bool {
+        self.duplex || !self.first
+    }
+}
+
+/// One end.
+pub(super) struct Pipe {
+    /// None: it was closed.
+    line: Mutex<Option<Arc<Line>>>,
+    role: Role,
+    input: Turn<Input>,
+    output: Turn<Output>,
+}
+
+/// A side's lock, for a call; kept where that gives up in a message.
+struct Hold<'a> {
+    line: &'a Line,
+    side: &'a Edge,
+    keep: &'a AtomicBool,
+}
+
+impl<'a> Hold<'a> {
+    fn take(
+        line: &'a Line,
+        side: &'a Edge,
+        keep: &'a AtomicBool,
+        deadline: Deadline,
+        doing: &str,
+    ) -> Result<Self> {
+        // The turn is this thread's, so nobody else changes that.
+        if !keep.load(Relaxed) && side.lock.acquire(&line.tree(), || deadline).is_none() {
+            return Err(Error::new(Status::Timeout, format!("another process was {doing} all the time")));
+        }
+        Ok(Hold { line, side, keep })
+    }
+
+    fn end(self, keep: bool) {
+        self.keep.store(keep, Relaxed);
+        if !keep {
+            self.side.lock.release(&self.line.tree());
+        }
+    }
+}
+
+impl Pipe {
+    /// Both ends. If not duplex the first only receives and the second only sends.
+    pub(super) fn pair(duplex: bool) -> Result<(Self, Self)> {
+        let rings = Rings::new()?;
+        let again = rings.again()?;
+        let (first, second) = {
+            let mut list = kept::list();
+            let (first, second) = packets::pair()?;
+            (list.keep(first), list.keep(second))
+        };
+        let end = |fd, rings, first| Self::new(fd, rings, Role { first, duplex });
+        Ok((end(first, rings, true)?, end(second, again, false)?))
+    }
+
+    pub(super) fn new(fd: Kept, rings: Rings, role: Role) -> Result<Self> {
+        let line = Line::new(fd, rings, role.first, role.duplex)?;
+        Ok(Pipe {
+            line: Mutex::new(Some(Arc::new(line))),
+            role,
+            input: Turn::new(Input::default()),
+            output: Turn::new(Output::default()),
+        })
+    }
+
+    fn line(&self) -> Result<Arc<Line>> {
+        let line = self.line.lock().unwrap_or_else(PoisonError::into_inner);
+        line.clone().ok_or_else(super::stream::closed)
+    }
+
+    pub(super) fn can_receive(&self) -> bool {
+        self.role.can_receive()
+    }
+
+    pub(super) fn can_send(&self) -> bool {
+        self.role.can_send()
+    }
+
+    pub(super) fn is_closed(&self) -> bool {
+        self.line().is_err()
+    }
+
+    /// Closes it. Calls that wait in other threads leave, and with the last of them goes the descriptor.
+    pub(super) fn close(&self) {
+        let line = self.line.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(line) = line {
+            line.socket.close();
+            line.disturb();
+            self.input.disturb();
+            self.output.disturb();
+        }
+    }
+
+    /// Sends with `how`.
+    fn sending(
+        &self,
+        deadline: Deadline,
+        how: impl FnOnce(&mut Output, &Sending<'_>) -> Result<()>,
+    ) -> Result<()> {
+        let line = self.line()?;
+        if !self.can_send() {
+            fail!(State, "this end only receives");
+        }
+        let Some(mut output) = self.output.take(deadline, || line.socket.check())? else {
+            fail!(Timeout, "another thread was sending all the time");
+        };
+        let side = &line.sends.block.sender;
+        let hold = Hold::take(&line, side, &line.is_sending, deadline, "sending")?;
+        let sent = how(&mut output, &Sending(&line));
+        hold.end(!output.is_between());
+        sent
+    }
+
+    pub(super) fn send(&self, message: &[u8], deadline: Deadline) -> Result<()> {
+        self.sending(deadline, |output, to| output.send(to, message, deadline))
+    }
+
+    pub(super) fn send_fd(&self, fd: RawFd, deadline: Deadline) -> Result<()> {
+        self.sending(deadline, |output, to| output.send_fd(to, fd, deadline))
+    }
+
+    /// Receives with `how`.
+    fn receiving<R>(
+        &self,
+        deadline: Deadline,
+        how: impl FnOnce(&mut Receiving<'_>) -> Result<R>,
+    ) -> Result<R> {
+        let line = self.line()?;
+        self.check_receives()?;
+        let Some(mut input) = self.take_input(&line, deadline)? else {
+            fail!(Timeout, "another thread was receiving all the time");
+        };
+        let side = &line.receives.block.receiver;
+        let hold = Hold::take(&line, side, &line.is_receiving, deadline, "receiving")?;
+        let got = how(&mut Receiving { line: &line, input: &mut input });
+        hold.end(!input.is_between());
+        got
+    }
+
+    fn take_input(&self, line: &Line, deadline: Deadline) -> Result<Option<Taken<'_, Input>>> {
+        self.input.take(deadline, || line.socket.check())
+    }
+
+    fn check_receives(&self) -> Result<()> {
+        if !self.can_receive() {
+            fail!(State, "this end only sends");
+        }
+        Ok(())
+    }
+
+    pub(super) fn receive_into(
+        &self,
+        room: &mut [u8],
+        deadline: Deadline,
+        tell: impl FnMut(usize),
+    ) -> Result<()> {
+        self.receiving(deadline, |from| into_room(from, room, deadline, tell))
+    }
+
+    pub(super) fn receive_vec(
+        &self,
+        most: usize,
+        deadline: Deadline,
+        tell: impl FnMut(usize),
+    ) -> Result<Vec<u8>> {
+        self.receiving(deadline, |from| into_vec(from, most, deadline, tell))
+    }
+
+    pub(super) fn receive_fd(&self, deadline: Deadline) -> Result<OwnedFd> {
+        self.receiving(deadline, |from| from.receive_fd(deadline))
+    }
+
+    /// Waits until there is something to receive, an end included.
+    pub(super) fn poll(&self, deadline: Deadline) -> Result<()> {
+        let line = self.line()?;
+        self.check_receives()?;
+        line.await_piece(deadline, false).map(drop)
+    }
+
+    /// For the program to poll.
+    pub(super) fn descriptor(&self) -> Result<RawFd> {
+        let line = self.line()?;
+        if !self.can_receive() {
+            return Ok(line.socket.fd().as_raw_fd());
+        }
+        line.bell.descriptor(&line.receives, line.socket.fd())
+    }
+
+    /// For one wait, before which is looked whether something has come already.
+    pub(super) fn descriptor_once(&self) -> Result<RawFd> {
+        let line = self.line()?;
+        bell::announce_once(&line.receives.block.sender);
+        Ok(line.socket.fd().as_raw_fd())
+    }
+
+    /// Does something with the socket.
+    pub(super) fn with_fd<R>(&self, what: impl FnOnce(BorrowedFd<'_>) -> R) -> Result<R> {
+        Ok(what(self.line()?.socket.fd()))
+    }
+
+    /// The same end once more. Not in the middle of a message, and not while another thread uses it.
+    pub(super) fn again(&self) -> Result<(Kept, Rings, Role)> {
+        let line = self.line()?;
+        let idle =
+            self.input.peek(Input::is_between).and_then(|a| Some(a && self.output.peek(Output::is_between)?));
+        if idle != Some(true) {
+            fail!(State, "the connection is in the middle of a message");
+        }
+        let rings = line.rings().again()?;
+        let mut list = kept::list();
+        Ok((list.keep(sockets::again(line.socket.fd())?), rings, self.role))
+    }
+}

@@ -1,0 +1,76 @@
+//! Sending through a pipe.
+
+use super::line::Line;
+use super::way::Piece;
+use crate::error::Result;
+use crate::sys::sockets::{self, For, Moved};
+use crate::time::Deadline;
+use crate::wire::output::{Outlet, gone_away};
+use std::os::fd::RawFd;
+use std::sync::atomic::Ordering::Relaxed;
+
+/// What begins a message that comes in parts counts as so much of it.
+const BEGUN: usize = 1;
+
+/// With the sender's lock.
+pub(super) struct Sending<'a>(pub(super) &'a Line);
+
+impl Sending<'_> {
+    fn publish(&self, to: u64) {
+        self.0.sends.sent(to);
+        self.0.wake_receiver();
+    }
+}
+
+impl Outlet for Sending<'_> {
+    fn push(&self, message: &[u8], gone: &mut usize, deadline: Deadline) -> Result<()> {
+        let line = self.0;
+        let way = &line.sends;
+        line.check_other()?;
+        let mut tail = way.tail();
+        if *gone == 0 && message.len() <= way.longest() {
+            let piece = Piece::Whole(message.len());
+            line.await_room(tail, piece.size(), deadline)?;
+            self.publish(way.write(tail, piece, message));
+            return Ok(());
+        }
+        let begin = Piece::Begin(message.len());
+        while *gone < BEGUN + message.len() {
+            let rest = &message[gone.saturating_sub(BEGUN)..];
+            let part = &rest[..rest.len().min(way.longest())];
+            let piece = Piece::Part(part.len());
+            line.await_room(tail, begin.size() + piece.size(), deadline)?;
+            if *gone == 0 {
+                tail = way.write(tail, begin, &[]);
+                *gone = BEGUN;
+            }
+            tail = way.write(tail, piece, part);
+            self.publish(tail);
+            *gone += part.len();
+        }
+        Ok(())
+    }
+
+    /// The descriptor before the piece that tells of it: who finds the piece finds the descriptor.
+    fn push_fd(&self, fd: RawFd, deadline: Deadline) -> Result<()> {
+        let line = self.0;
+        let way = &line.sends;
+        line.check_other()?;
+        let tail = way.tail();
+        let counter = &way.block.sender.descriptors;
+        let number = counter.load(Relaxed).wrapping_add(1) & (u64::MAX >> 8);
+        let piece = Piece::Descriptor(number);
+        line.await_room(tail, piece.size(), deadline)?;
+        // First: whoever sends the next one, should this process be killed, takes another number.
+        counter.store(number, Relaxed);
+        loop {
+            match sockets::send_along(line.socket.fd(), &number.to_ne_bytes(), fd)? {
+                Moved::Bytes(_) => break,
+                Moved::NotNow => line.socket.wait(For::Writing, deadline)?,
+                Moved::End => return Err(gone_away()),
+            }
+        }
+        self.publish(way.write(tail, piece, &[]));
+        Ok(())
+    }
+}
