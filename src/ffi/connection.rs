@@ -143,8 +143,9 @@ pub unsafe extern "C" fn mp_connection_send(
 ///
 /// Threads: each message goes to one thread.
 /// Kill: a message that a killed process was receiving goes to another one that has the same end
-/// of the pipe, unless it is a long one that had begun to come: that is lost. Of a sender that is
-/// killed the end comes at once, or within 75 ms to who has waited for less than that.
+/// of the pipe, unless it is a long one that had begun to come: that is lost. So is a long one
+/// whose sender was killed in the middle: another's comes in its place. Of a killed sender the
+/// end comes at once, or within 75 ms to who has waited for less than that.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn mp_connection_recv(
     connection: *mut mp_connection,
