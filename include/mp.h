@@ -3407,8 +3407,8 @@ mp_status mp_wait(mp_wait_item *items, size_t count, size_t *ready, mp_timeout t
  * A descriptor for the caller's own event loop (poll, epoll, libuv, GLib): it is readable while
  * what the handle stands for is ready, as mp_wait_item says. Only poll it: do not read from it,
  * write to it or close it. It is the handle's, the same with each call, and is closed when the
- * handle is freed; of a process it is mp_process_sentinel's, of a connection the socket, which
- * does not show what mp_connection_poll has taken from it already.
+ * handle is freed; of a process it is mp_process_sentinel's, of a connection
+ * mp_connection_fileno's.
  *
  * Other processes may take what made it readable: so take it with MP_NO_WAIT. A call in this
  * process that takes, or finds that there is nothing to take, has the descriptor right before it
@@ -3435,14 +3435,15 @@ mp_status mp_descriptor(const void *handle, int *descriptor);
 /* ---- connection ---------------------------------------------------------------------------------
  *
  * Connections: messages between two ends, each a sequence of bytes, also none at all, received
- * whole and in the order in which they were sent. What goes over the wire is what Python's
+ * whole and in the order in which they were sent. Over a socket goes what Python's
  * multiprocessing.connection sends by send_bytes, so that the other end may be a Python
- * program's.
+ * program's. A pipe's messages go through shared memory.
  *
  * An end is closed for the other one when nobody has it any more. A child that libmp starts has
  * the ends that it was handed and no others; a program that forks by itself closes what its
- * child shall not have, or execs. One end is one process's at a time: two that send through the
- * same end mix their messages up.
+ * child shall not have, or execs. Any number of processes may have the same end of a pipe: each
+ * message goes to one of them, whole, whoever else sends or is killed meanwhile. A socket's end
+ * is one process's at a time: two that send through it mix their messages up.
  */
 
 /* One end of a connection. */
@@ -3487,7 +3488,8 @@ mp_status mp_connection_from_fd(mp_connection **connection,
  *     which
  *     cannot be taken back: sending the same bytes again then goes on with it, and another
  *     message goes behind it.
- * MP_ERR_EOF: the other end is closed. No SIGPIPE is raised.
+ * MP_ERR_EOF: the other end is closed. No SIGPIPE is raised. Of a pipe whose other end was
+ *     killed, and that nobody has joined yet, what still fits is sent to nobody.
  * MP_ERR_CLOSED: this end was closed.
  * MP_ERR_STATE: this end only receives, or belongs to another process.
  * MP_ERR_NO_MEMORY: the time ran out in the middle, and there was no memory to keep the rest;
@@ -3496,7 +3498,7 @@ mp_status mp_connection_from_fd(mp_connection **connection,
  *
  * Threads: messages of several threads do not mix; each waits for its turn within its timeout.
  * Kill: of a process killed in here the other end receives the whole message, or what it had
- * sent before and then MP_ERR_EOF.
+ * sent before and then MP_ERR_EOF; where others have the same end of a pipe, what they send.
  */
 mp_status mp_connection_send(mp_connection *connection,
                              const void *data,
@@ -3526,6 +3528,10 @@ mp_status mp_connection_send(mp_connection *connection,
  *     received.
  *
  * Threads: each message goes to one thread.
+ * Kill: a message that a killed process was receiving goes to another one that has the same end
+ * of the pipe, unless it is a long one that had begun to come: that is lost. So is a long one
+ * whose sender was killed in the middle: another's comes in its place. Of a killed sender the
+ * end comes at once, or within 75 ms to who has waited for less than that.
  */
 mp_status mp_connection_recv(mp_connection *connection,
                              void *buffer,
@@ -3639,14 +3645,20 @@ mp_status mp_connection_answer_challenge(mp_connection *connection,
                                          mp_timeout timeout);
 
 /*
- * The descriptor that the connection stands on, for poll and epoll: it is readable when there is
- * something to receive. It stays the connection's; do not read, write or close it. Where a call
- * has given up in the middle of a message, what has come of that is the library's already.
+ * A descriptor for poll and epoll: it is readable when there is something to receive. It stays
+ * the connection's; do not read, write or close it. Where a call has given up in the middle of a
+ * message, what has come of that is the library's already. A socket's is the socket. A pipe's is
+ * for polling only, and whoever asks for it has each message cost some system calls more; where
+ * other processes receive from the same end, MP_NO_WAIT may find nothing.
  *
  * fd: where its number goes.
  *
  * MP_ERR_CLOSED: this end was closed.
  * MP_ERR_STATE: this end belongs to another process.
+ * MP_ERR_OS: no descriptor is free.
+ *
+ * Kill: a sender that is killed after it has sent, and before it told so, is noticed with the
+ * next message, or with the end.
  */
 mp_status mp_connection_fileno(const mp_connection *connection, int *fd);
 
@@ -3715,12 +3727,15 @@ mp_status mp_pipe_options_init(mp_pipe_options *options);
 
 /*
  * Makes two ends that are connected. Hand one to a child as an argument, and free it here after
- * the
- * start: the other end sees its end only when nobody has it any more.
+ * the start: the other end sees its end only when nobody has it any more.
+ *
+ * A pipe takes 65 KiB of shared memory, and a descriptor for each process that has an end. What
+ * is sent goes through 32 KiB each way, or 64 KiB where there is only one, whatever its length.
  *
  * first, second: where the handles go. options: NULL for the defaults.
  *
  * MP_ERR_INVALID: first and second are the same place.
+ * MP_ERR_NO_MEMORY: the shared memory is used up.
  * MP_ERR_OS: no descriptor is free.
  */
 mp_status mp_pipe_new(mp_connection **first,
