@@ -25,6 +25,14 @@ const NUMBER: u64 = (1 << 56) - 1;
 /// skip, so every record fits into an empty ring.
 pub(super) const SHORTEST: usize = 256;
 
+/// How far ahead both sides tell the processor what they will want: of 128 to 1024 bytes this did best where two
+/// processes do nothing but put and get.
+const AHEAD: usize = 256;
+/// More of a record than that is too much to be on its way at once.
+const MOST_AHEAD: usize = 2048;
+/// A shorter ring has no place that is far from the other side.
+const WORTH: usize = 16 << 10;
+
 /// The ring's bytes in this process.
 #[derive(Clone, Copy)]
 pub(super) struct Ring {
@@ -98,6 +106,7 @@ impl Ring {
 
     #[inline(always)]
     pub(super) fn write(&self, place: Place, bytes: &[u8]) {
+        self.hint(place.offset + GRAIN + bytes.len(), bytes.len(), Data::will_write);
         self.set(place, BYTES | bytes.len() as u64);
         self.data.write(place.offset + GRAIN, bytes);
     }
@@ -156,7 +165,19 @@ impl Ring {
         if offset + GRAIN + behind > self.data.len() || grains > filled {
             return damaged();
         }
+        if (grains as usize * GRAIN) + AHEAD + behind < filled as usize * GRAIN {
+            self.hint(offset + GRAIN + behind, behind, Data::will_read);
+        }
         Ok((record, grains))
+    }
+
+    /// Behind the end of a record: a little further on there will be another one, of as many bytes if they are all alike.
+    /// The other side was there last, so it lies in that one's cache.
+    #[inline(always)]
+    fn hint(&self, end: usize, bytes: usize, hint: impl Fn(&Data, usize, usize)) {
+        if self.data.len() >= WORTH {
+            hint(&self.data, (end + AHEAD) & (self.data.len() - 1), (GRAIN + bytes).min(MOST_AHEAD));
+        }
     }
 
     /// A part of the ring.

@@ -12,6 +12,7 @@ use super::table;
 use super::units;
 use crate::error::{Result, Status, fail};
 use crate::park::{Owner, OwnerLock, Spot};
+use crate::sys::cache;
 use std::sync::atomic::{AtomicU8, AtomicU16, AtomicU32, AtomicU64, Ordering};
 
 /// A block that this process holds.
@@ -56,6 +57,18 @@ impl Data {
         // SAFETY: as above. Others may write at the same time: bytes then mix, which the callers exclude by
         // handing the bytes over first.
         unsafe { std::ptr::copy(self.at.add(offset), out.as_mut_ptr(), out.len()) };
+    }
+
+    /// A part, as far as there is one, will be written soon.
+    #[inline(always)]
+    pub(crate) fn will_write(&self, offset: usize, len: usize) {
+        cache::will_write(self.at.wrapping_add(offset), len.min(self.len.saturating_sub(offset)));
+    }
+
+    /// A part, as far as there is one, will be read soon.
+    #[inline(always)]
+    pub(crate) fn will_read(&self, offset: usize, len: usize) {
+        cache::will_read(self.at.wrapping_add(offset), len.min(self.len.saturating_sub(offset)));
     }
 
     /// Copies a part to the end of `out`, which has room for it.

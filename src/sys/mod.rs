@@ -1,6 +1,7 @@
 //! The only room that calls the kernel and the C library.
 
 pub(crate) mod atomic;
+pub(crate) mod cache;
 pub(crate) mod caller;
 pub(crate) mod children;
 pub(crate) mod clock;
