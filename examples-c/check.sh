@@ -35,6 +35,7 @@ same() {
         lock_print) sort ;; # ten processes, in any order
         process_family | process_stop) sed 's/\(pid\|parent\)\([ =]\)[0-9][0-9]*/\1\2N/g' | sort ;;
         process_daemon) sed 's/process [0-9][0-9]*/process N/' ;;
+        log_server) sort ;; # each process in its order
         queue_workers) sed 's/^Process-[0-9]*/A worker/' | sort ;;
         listener_messages) sed 's/:[0-9][0-9]*$/:N/' ;;
         camera) sed 's/\(saw\|missed\) [0-9][0-9]*/\1 N/' | sort ;;
@@ -88,6 +89,7 @@ for source in examples-c/*.c; do
                 ;;
             process_daemon)
                 pid=$(sed -n 's/.*process //p' "$tmp/out")
+                # shellcheck disable=SC2016 # for the inner shell
                 try "$example by $method takes process $pid along" sh -c '! kill -0 "$1"' - "$pid"
                 ;;
             camera)

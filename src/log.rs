@@ -1,4 +1,5 @@
-//! Records of what happens, for whoever asks for them: on stderr, in a function of the program's, or both.
+//! Records of what happens, for whoever asks for them: on stderr, in a function of the program's, in a queue that
+//! another process takes them from.
 //! Nobody has asked by default, and then a record costs a load and a comparison.
 //!
 //! The setting is one word, and what it leads to is never freed, so that a forked child has its parent's as it
@@ -11,13 +12,17 @@
 //! | 31               | the environment was looked at, or need not be              |
 #![forbid(unsafe_code)]
 
+mod record;
+
+pub(crate) use record::Record;
+
 use crate::sys::local::Local;
 use crate::sys::published::{List, Published};
 use crate::sys::stdio;
-use std::borrow::Cow;
 use std::cell::{Cell, RefCell};
 use std::ffi::{CStr, CString};
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::SystemTime;
 
 pub(crate) const SUBDEBUG: u16 = 5;
 pub(crate) const DEBUG: u16 = 10;
@@ -50,6 +55,9 @@ static SETTING: AtomicU32 = AtomicU32::new(0);
 static SINK: Published<Sink> = Published::new();
 /// Every sink that there was: one that is set again is not made again.
 static SINKS: List<Sink> = List::new();
+static QUEUE: Published<Sink> = Published::new();
+/// Every queue that there was.
+static QUEUES: List<Sink> = List::new();
 /// What this process is called.
 static NAME: Local<Option<CString>> = Local::new();
 
@@ -60,18 +68,11 @@ thread_local! {
     static PENDING: RefCell<Vec<(u16, String)>> = const { RefCell::new(Vec::new()) };
 }
 
-/// One record.
-pub(crate) struct Record<'a> {
-    pub(crate) level: u16,
-    pub(crate) level_name: &'a CStr,
-    pub(crate) process: &'a CStr,
-    pub(crate) message: &'a CStr,
-}
-
 /// How a sink is called: its address, the program's word for it, the record.
 pub(crate) type Call = fn(usize, usize, &Record<'_>);
 
-/// A function that is given the records, with the program's word for it, and how it is called.
+/// A function that is given the records, with the program's word for it, and how it is called. Of a queue: what a
+/// child finds it by, the handle, and how it is put there.
 pub(crate) struct Sink {
     pub(crate) function: usize,
     pub(crate) user: usize,
@@ -131,11 +132,22 @@ pub(crate) fn word() -> u32 {
 pub(crate) fn adopt(word: u32) {
     SETTING.store(word | KNOWN, Ordering::Relaxed);
     SINK.set(None);
+    QUEUE.set(None);
 }
 
 /// What this process is called in its records.
 pub(crate) fn set_name(name: CString) {
     NAME.with(|n| *n = Some(name));
+}
+
+fn name() -> CString {
+    NAME.with(|n| n.clone()).unwrap_or_else(|| MAIN.into())
+}
+
+/// Nanoseconds since 1970.
+fn now() -> i64 {
+    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(since.as_nanos()).unwrap_or(i64::MAX)
 }
 
 /// Whether anybody wants records of this level.
@@ -146,7 +158,7 @@ pub(crate) fn enabled(level: u16) -> bool {
         0 => WARNING,
         set => set,
     };
-    level >= least && (setting & STDERR != 0 || SINK.get().is_some())
+    level >= least && (setting & STDERR != 0 || SINK.get().is_some() || QUEUE.get().is_some())
 }
 
 /// The function that is given the records; None: there is none.
@@ -156,6 +168,19 @@ pub(crate) fn sink() -> Option<&'static Sink> {
 
 pub(crate) fn set_sink(sink: Option<(usize, usize, Call)>) {
     SINK.set(sink.map(|(function, user, call)| filed(function, user, call)));
+}
+
+/// The queue that records are put into; None: there is none.
+pub(crate) fn queue() -> Option<&'static Sink> {
+    QUEUE.get()
+}
+
+/// Another one; what was there before.
+pub(crate) fn set_queue(queue: Option<(usize, usize, Call)>) -> Option<&'static Sink> {
+    let new = queue.map(|(function, user, call)| {
+        QUEUES.find_or_add(|q| (q.function, q.user) == (function, user), || Sink { function, user, call })
+    });
+    QUEUE.swap(new)
 }
 
 fn filed(function: usize, user: usize, call: Call) -> &'static Sink {
@@ -191,17 +216,24 @@ pub(crate) fn forget_pending() {
     let _ = PENDING.try_with(|pending| pending.borrow_mut().clear());
 }
 
-/// Hands a record to whoever wants it.
+/// Hands a record of this process to whoever wants it.
 pub(crate) fn write(level: u16, message: &CStr) {
     if !enabled(level) {
         return;
     }
-    let name = NAME.with(|n| n.clone());
-    let process = name.as_deref().unwrap_or(MAIN);
-    let level_name = level_name(level);
+    let record = Record::new(level, message);
+    hand_out(&record);
+    if let Some(queue) = QUEUE.get() {
+        give(queue, &record);
+    }
+}
+
+/// Hands a record, of this process or another, to stderr and the sink, as far as there are any.
+pub(crate) fn hand_out(record: &Record<'_>) {
     if setting() & STDERR != 0 {
+        let (level, process, message) = (&record.level_name, &record.process, &record.message);
         let parts: [&[u8]; 7] =
-            [b"[", level_name.to_bytes(), b"/", process.to_bytes(), b"] ", message.to_bytes(), b"\n"];
+            [b"[", level.to_bytes(), b"/", process.to_bytes(), b"] ", message.to_bytes(), b"\n"];
         let mut line = Vec::new();
         if line.try_reserve_exact(parts.iter().map(|p| p.len()).sum()).is_ok() {
             parts.iter().for_each(|part| line.extend_from_slice(part));
@@ -209,19 +241,15 @@ pub(crate) fn write(level: u16, message: &CStr) {
         }
     }
     if let Some(sink) = SINK.get() {
-        let record = Record { level, level_name: &level_name, process, message };
-        // What the sink itself causes to be said is not given to it again.
-        if let Ok(false) = IN_SINK.try_with(|busy| busy.replace(true)) {
-            (sink.call)(sink.function, sink.user, &record);
-            let _ = IN_SINK.try_with(|busy| busy.set(false));
-        }
+        give(sink, record);
     }
 }
 
-fn level_name(level: u16) -> Cow<'static, CStr> {
-    match NAMES.iter().find(|n| n.0 == level) {
-        Some((_, name)) => Cow::Borrowed(name),
-        None => Cow::Owned(CString::new(format!("Level {level}")).unwrap_or_default()),
+/// What the receiver itself causes to be said is not given on.
+fn give(to: &Sink, record: &Record<'_>) {
+    if let Ok(false) = IN_SINK.try_with(|busy| busy.replace(true)) {
+        (to.call)(to.function, to.user, record);
+        let _ = IN_SINK.try_with(|busy| busy.set(false));
     }
 }
 
@@ -245,11 +273,5 @@ mod tests {
         let first = filed(1, 2, call);
         let other = filed(1, 3, call);
         assert!(std::ptr::eq(first, filed(1, 2, call)) && !std::ptr::eq(first, other));
-    }
-
-    #[test]
-    fn levels_without_a_name_have_their_number() {
-        assert_eq!(&*level_name(WARNING), c"WARNING");
-        assert_eq!(&*level_name(15), c"Level 15");
     }
 }

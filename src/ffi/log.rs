@@ -5,7 +5,6 @@ use super::status::mp_status;
 use crate::error::{Result, Status, fail};
 use crate::log::{self, Call, Record};
 use core::ffi::{CStr, c_char, c_int, c_void};
-use std::time::SystemTime;
 
 /// How much a record matters. Any number from 1 to 999 is a level; these have names.
 #[repr(C)]
@@ -154,18 +153,17 @@ pub(super) fn set_sink(address: Option<usize>, user: usize) {
     log::set_sink(address.map(|address| (address, user, call as Call)));
 }
 
-fn call(address: usize, user: usize, record: &Record<'_>) {
-    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+pub(super) fn call(address: usize, user: usize, record: &Record<'_>) {
     let record = mp_log_record {
         size: size_of::<mp_log_record>(),
         level: record.level.into(),
-        pid: std::process::id() as c_int,
-        time: i64::try_from(now.as_nanos()).unwrap_or(i64::MAX),
+        pid: record.pid,
+        time: record.time,
         level_name: record.level_name.as_ptr(),
         process_name: record.process.as_ptr(),
         message: record.message.as_ptr(),
     };
-    // SAFETY: the address is that of the sink that was given to mp_log_set_sink, in this process.
+    // SAFETY: the address is that of a sink of this process, which the program gave.
     let sink: mp_log_fn = unsafe { std::mem::transmute(address) };
     if let Some(sink) = sink {
         // SAFETY: called with what its type promises.

@@ -52,4 +52,5 @@ pub mod pool_async;
 pub mod pool_stats;
 pub mod task;
 pub mod log;
+pub mod log_queue;
 pub mod stats;

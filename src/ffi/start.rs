@@ -219,10 +219,11 @@ pub(super) unsafe fn run_if_child(argc: c_int, argv: *mut *mut c_char) {
 
 /// Runs what a child was started for, and ends it; the fork server returns its exit code.
 fn execute(newborn: process::Newborn) -> i32 {
-    // Only a hint: one that this image does not have stays away.
+    // Only a hint: one that this image does not have stays away. So does a queue that is gone.
     if let Some(sink) = newborn.sink.and_then(|sink| sink.address().ok()) {
         super::log::set_sink(Some(sink), 0);
     }
+    super::log_queue::inherit(newborn.log_queue);
     match newborn.job {
         process::Job::Process { target, args } => {
             let address = target.map(|t| t.address()).transpose().unwrap_or_else(|e| process::refuse(&e));

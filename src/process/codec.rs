@@ -32,8 +32,8 @@ pub(crate) struct Papers<'a> {
     pub(crate) executable: Option<(CString, Vec<CString>)>,
     /// Who it is.
     pub(crate) origin: Origin,
-    /// What it logs, and the function that is given it.
-    pub(crate) log: (u32, Option<Target>),
+    /// What it logs, the function that is given it, and the queue that it is put into: a Ref's bits, 0 for none.
+    pub(crate) log: (u32, Option<Target>, u64),
     /// For a child of the fork server: what it would have had from the process that asked for it.
     pub(crate) asked: Option<Asked>,
     pub(crate) job: Job<'a>,
@@ -200,7 +200,7 @@ mod tests {
             method: 2,
             executable: Some((c"/bin/x".to_owned(), vec![c"x".to_owned()])),
             origin: Origin { name: c"a name".to_owned(), path: "3:1".to_owned(), ..Origin::default() },
-            log: (7, None),
+            log: (7, None, 0),
             asked: None,
             job: Job::Process { target: Some(Target::Name(b"f".to_vec())), args },
         }
@@ -215,7 +215,7 @@ mod tests {
             method: 2,
             executable: Some(executable),
             origin,
-            log: (7, None),
+            log: (7, None, 0),
             asked: None,
             job: Job::Process { target: Some(Target::Name(name)), args },
         } = decode(&bytes).unwrap()

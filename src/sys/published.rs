@@ -22,6 +22,12 @@ impl<T: Sync> Published<T> {
         self.0.store(address(to), Ordering::Release);
     }
 
+    /// Sets it, and tells what it was.
+    pub(crate) fn swap(&self, to: Option<&'static T>) -> Option<&'static T> {
+        // SAFETY: as in get. Acquire and Release as in get and set.
+        unsafe { self.0.swap(address(to), Ordering::AcqRel).as_ref() }
+    }
+
     /// Sets it if it still is what it was; false otherwise.
     pub(crate) fn set_if(&self, before: Option<&'static T>, to: &'static T) -> bool {
         // Relaxed on failure: the caller reads again.

@@ -111,7 +111,8 @@ pub(super) fn papers(job: Job<'_>, origin: Origin, tie: Tie) -> Papers<'_> {
     let method = Method::chosen().map_or(0, |m| m as u8);
     // A pointer of the user's means nothing to a process without this memory, and so the sink neither.
     let sink = log::sink().filter(|sink| sink.user == 0);
-    let log = (log::word(), sink.and_then(|sink| Target::of(sink.function).ok()));
+    let queue = log::queue().map_or(0, |queue| queue.function as u64);
+    let log = (log::word(), sink.and_then(|sink| Target::of(sink.function).ok()), queue);
     Papers { lifeline: None, worker: tie == Tie::Worker, method, executable, origin, log, asked: None, job }
 }
 
@@ -230,6 +231,8 @@ pub(crate) struct Newborn {
     pub(crate) job: Job<'static>,
     /// What is given the records that it logs.
     pub(crate) sink: Option<Target>,
+    /// And the queue that they are put into: a Ref's bits, 0 for none.
+    pub(crate) log_queue: u64,
     pub(crate) life: Life,
 }
 
@@ -299,9 +302,14 @@ pub(super) fn receive(r: Ref, entry: Entry) -> Result<Newborn> {
         set_executable(papers.executable);
     }
     own::begin(papers.origin, Vec::new());
-    let (setting, sink) = papers.log;
+    let (setting, sink, log_queue) = papers.log;
     log::adopt(setting);
-    Ok(Newborn { job: papers.job, sink, life: Life { lifeline, worker: papers.worker, asked: papers.asked } })
+    Ok(Newborn {
+        job: papers.job,
+        sink,
+        log_queue,
+        life: Life { lifeline, worker: papers.worker, asked: papers.asked },
+    })
 }
 
 impl Life {
