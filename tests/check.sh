@@ -87,6 +87,7 @@ step python tests/python.sh || true
 step timelines tests/trace.sh || true
 step selftest env CFLAGS="$C_TEST_FLAGS" c-tests/selftest.sh || true
 step examples examples-c/check.sh || true
+step docs tests/docs.sh || true
 step install tests/install.sh || true
 step reproducible tests/reproducible.sh || true
 close
