@@ -43,7 +43,7 @@ export CC CXX LD AR OBJCOPY READELF STRIP CARGO CFLAGS LDFLAGS C_TEST_FLAGS PKG_
 
 .DELETE_ON_ERROR:
 .PRECIOUS: build/benches/%.o
-.PHONY: all header demo check models hammer rounds fuzz bench bench-peers examples c-tests install install-strip uninstall clean help
+.PHONY: all header docs demo check models hammer rounds fuzz bench bench-peers examples c-tests install install-strip uninstall clean help
 
 all: $(LIBRARY) build/lib/libmp.a ## the library, in build/lib
 
@@ -88,6 +88,10 @@ $(LIBRARY): build/rust/libmp.a build/rust/libs-private libmp.map
 
 header: ## write include/mp.h and libmp.map from src/ffi
 	MP_HEADER_WRITE=1 $(CARGO) test --locked -q --test header _is_up_to_date
+
+docs: ## what mp.h says, as HTML and manual pages, in build/docs
+	@tests/need.sh doxygen doxygen --version
+	make/docs.sh $(CURDIR)/build/docs
 
 build/examples/%: examples-c/%.c include/mp.h $(LIBRARY)
 	@mkdir -p $(@D)

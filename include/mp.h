@@ -153,11 +153,11 @@ int mp_last_errno(void);
 const char *mp_version(void);
 
 /*
- * Every main begins with this call. In a child that is a fresh run of the program it does not
- * return: the child does what it was started for, and exits. Elsewhere it sets up what the
- *     program's processes share: one segment of memory without a name, that goes with the last
- *     of them. Other calls do so as well when they need it; here is where a failure is easiest
- *     to handle.
+ * Every main begins with this call. In a child that is a fresh run of the program (by spawn or by
+ * the fork server) it does not return: the child does what it was started for, and exits.
+ * Elsewhere it sets up what the program's processes share: one segment of memory without a name,
+ * that goes with the last of them. Other calls do so as well when they need it; here is where a
+ * failure is easiest to handle.
  *
  * argc, argv: main's, unchanged.
  *
@@ -3727,7 +3727,7 @@ mp_status mp_pipe_options_init(mp_pipe_options *options);
 
 /*
  * Makes two ends that are connected. Hand one to a child as an argument, and free it here after
- * the start: the other end sees its end only when nobody has it any more.
+ * the start: the other end gets MP_ERR_EOF only when no process has this one any more.
  *
  * A pipe takes 65 KiB of shared memory, and a descriptor for each process that has an end. What
  * is sent goes through 32 KiB each way, or 64 KiB where there is only one, whatever its length.
@@ -5424,6 +5424,51 @@ mp_status mp_log_set_sink(mp_log_fn sink, void *user);
  * MP_ERR_INVALID: level is out of its range, or message is NULL.
  */
 mp_status mp_log_write(int level, const char *message);
+
+/* ---- log_queue ----------------------------------------------------------------------------------
+ *
+ * Logging of many processes in one place: they put their records into a queue, and one of them, or a
+ * thread of it, takes them out and does with them what is to be done.
+ */
+
+/*
+ * Has every record of this process put into a queue, in the place of the one before, besides what
+ * mp_log_to_stderr and mp_log_set_sink ask for. mp_log_listen takes them out. Logging never waits
+ * for room: where the queue has none the record is lost.
+ *
+ * queue: NULL for none. The handle may be freed: the log holds the queue by one of its own.
+ *
+ * MP_ERR_BAD_HANDLE: queue is none.
+ * MP_ERR_NO_MEMORY: there is no room for one more handle.
+ *
+ * Threads: any. Children that are started later, workers of pools too, put theirs into the same
+ * queue, by every start method; by spawn and by the fork server not where the queue has a name.
+ * Kill: a record is in the queue, whole, or it is not.
+ */
+mp_status mp_log_to_queue(mp_queue *queue);
+
+/*
+ * Takes records out of a queue, which mp_log_to_queue has put there, and hands each to a sink,
+ * until the message "none" comes or the queue is at its end. Run it in a thread or process of its
+ * own; a process that logs into the same queue must not log from the sink, or there is no end.
+ *
+ * queue: nothing else should be in it.
+ * sink: called in this thread; NULL: the records go where this process's own go, to stderr and
+ *     its sink, whatever its level.
+ * user: handed to sink.
+ * timeout: nanoseconds to wait in all. What is there already is taken in any case.
+ *
+ * MP_OK: "none" came, or the queue was shut down and is empty.
+ * MP_ERR_CLOSED: this handle was closed, before or meanwhile.
+ * MP_ERR_TIMEOUT: the time is over, and the queue empty.
+ * MP_ERR_INVALID: a message was no record; it is gone, and the call may be made again.
+ * MP_ERR_NO_MEMORY: there is no memory for a record, which stays the oldest.
+ * MP_ERR_STATE: the queue's block was overwritten by a stray pointer.
+ *
+ * Threads: each record goes to one of those who listen.
+ * Kill: a record that a killed process had taken out and not yet handed on is lost.
+ */
+mp_status mp_log_listen(mp_queue *queue, mp_log_fn sink, void *user, mp_timeout timeout);
 
 /* ---- stats --------------------------------------------------------------------------------------
  *

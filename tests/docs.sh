@@ -57,6 +57,20 @@ for page in README.md docs/*.md; do
     done <"$out/links"
 done
 
+# A manual page for each function, and comments in the form that Doxygen is told of.
+if tests/need.sh doxygen doxygen --version; then
+    try "make docs" make/docs.sh "$out/reference"
+    for name in $(declared); do
+        if [ ! -e "$out/reference/man/man3/$name.3" ]; then echo "$name"; fi
+    done >"$out/unwritten"
+    equal "functions without a manual page" '' "$(cat "$out/unwritten")"
+    # A status may be named twice: of the call, and of what it makes.
+    equal "what Doxygen does not understand" '' \
+        "$(grep -v 'multiple documentation sections' "$out/reference/warnings" || true)"
+else
+    skip "make docs: no doxygen"
+fi
+
 # Each Python once, by its version: pyenv's, and those that PATH has.
 seen=' '
 for python in "${PYENV_ROOT:-$HOME/.pyenv}"/versions/*/bin/python3 $(command -v python3 || true); do

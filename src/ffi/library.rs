@@ -12,11 +12,11 @@ pub unsafe extern "C" fn mp_version() -> *const c_char {
     concat!(env!("CARGO_PKG_VERSION"), "\0").as_ptr().cast()
 }
 
-/// Every main begins with this call. In a child that is a fresh run of the program it does not
-/// return: the child does what it was started for, and exits. Elsewhere it sets up what the
-///     program's processes share: one segment of memory without a name, that goes with the last
-///     of them. Other calls do so as well when they need it; here is where a failure is easiest
-///     to handle.
+/// Every main begins with this call. In a child that is a fresh run of the program (by spawn or by
+/// the fork server) it does not return: the child does what it was started for, and exits.
+/// Elsewhere it sets up what the program's processes share: one segment of memory without a name,
+/// that goes with the last of them. Other calls do so as well when they need it; here is where a
+/// failure is easiest to handle.
 ///
 /// argc, argv: main's, unchanged.
 ///
