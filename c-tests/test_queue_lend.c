@@ -287,3 +287,24 @@ TEST(queue, who_waits_gets_what_the_dead_had_peeked)
     close(ends[1]);
     CHECK_OK(mp_queue_free(q));
 }
+
+static int peeks_and_frees(mp_child *self, void *user)
+{
+    mp_queue *q = mp_child_queue(self, 0);
+
+    (void)user;
+    peek(q, 300, 2);
+    CHECK_OK(mp_queue_close(q));
+    return 5;
+}
+
+/* Who has it gives the queue up before it ends. */
+TEST(queue, what_is_peeked_comes_back_also_by_a_closed_handle)
+{
+    mp_queue *q = queue_new(0, 0);
+
+    put_pattern(q, 300, 2);
+    CHECK_INT(child_end(CHILD_START(peeks_and_frees, q)), 5);
+    CHECK_OK(mp_queue_release(q, peek(q, 300, 2)));
+    CHECK_OK(mp_queue_free(q));
+}

@@ -254,6 +254,7 @@ impl QueueBlock {
             let borrower = Owner::from_bits(loan.word.load(Relaxed) as u32);
             if let Some(borrower) = borrower.filter(|&owner| owner != tree.me() && tree.is_dead(owner)) {
                 tree.bury(borrower);
+                shm::take_from_dead(self, borrower);
             }
         }
     }

@@ -79,6 +79,13 @@ pub(crate) fn forget_orphans(queue: &QueueBlock) {
     }
 }
 
+/// What a process that is dead had is handed out again, also where it had given up the queue before, and its sweep did
+/// not come by here.
+pub(crate) fn take_from_dead(queue: &QueueBlock, dead: Owner) {
+    let _books = books::open(tree_of(queue).0);
+    queue.note_death(dead);
+}
+
 impl QueueBlock {
     /// With the books open, which the sweep of a dead process has: what it had is handed out again.
     pub(super) fn note_death(&self, dead: Owner) {

@@ -42,7 +42,7 @@ pub(crate) use layout::{
 pub(crate) use ledger::Entry;
 pub(crate) use loans::{
     GATE_ORPHANS, ORPHAN, RELEASING, Terms, forget_orphans, lend, lend_own, own_bytes, own_data,
-    reserve_bytes,
+    reserve_bytes, take_from_dead,
 };
 pub(crate) use names::{
     Naming, Opening, Wanted, hold_again, let_go, open, passport, reap_all, receive, unlink,
