@@ -21,6 +21,7 @@ int name_array(mp_array **a, const char *name, int how, int type, size_t length)
 int name_value(mp_value **v, const char *name, int how, int type);
 int name_memory(mp_shared_memory **m, const char *name, int how, size_t size);
 int name_list(mp_shareable_list **l, const char *name, int how, const mp_item *items, size_t count);
+int name_queue(mp_queue **q, const char *name, int how);
 
 /* A process that shares nothing with this one but what it is told: it plays a role of
  * test_names_roles.c. */
@@ -35,6 +36,12 @@ void stranger_ready(const stranger *s);
 /* Lets it go on; gives its exit code, or -N for signal N. */
 int stranger_end(stranger *s);
 void stranger_kill(stranger *s);
+
+/* What a role does: what stranger_ready waits for, and until stranger_end. */
+void role_says_ready(void);
+void role_waits_for_end(void);
+/* The roles of strangers that share queues. */
+bool role_of_queues(const char *role, const char *name, const char *more);
 
 /* A barrier of two, a condition, an event and a semaphore. */
 typedef struct meeting {

@@ -122,14 +122,14 @@ void stranger_kill(stranger *s)
 
 /* ---- what strangers do ---- */
 
-static void say_ready(void)
+void role_says_ready(void)
 {
     char c = 'r';
 
     CHECK(write(STDOUT_FILENO, &c, 1) == 1);
 }
 
-static void wait_for_end(void)
+void role_waits_for_end(void)
 {
     char c;
 
@@ -142,8 +142,8 @@ static void hold(const char *name, const char *how)
     mp_lock *l = name_lock(name, atoi(how));
 
     CHECK_OK(mp_lock_acquire(l, MP_FOREVER));
-    say_ready();
-    wait_for_end();
+    role_says_ready();
+    role_waits_for_end();
     CHECK_OK(mp_lock_release(l));
     CHECK_OK(mp_lock_free(l));
 }
@@ -153,8 +153,8 @@ static void keep_open(const char *name, const char *how)
 {
     mp_lock *l = name_lock(name, atoi(how));
 
-    say_ready();
-    wait_for_end();
+    role_says_ready();
+    role_waits_for_end();
     CHECK_OK(mp_lock_free(l));
 }
 
@@ -167,7 +167,7 @@ static void add(const char *name, const char *file)
 
     CHECK(number != MAP_FAILED);
     close(fd);
-    say_ready();
+    role_says_ready();
     for (i = 0; i < 20000; i++) {
         long x;
 
@@ -186,7 +186,7 @@ static void meet(const char *name, const char *rounds)
     meeting m = meeting_open(name);
     int i;
 
-    say_ready();
+    role_says_ready();
     for (i = 0; i < atoi(rounds); i++)
         meeting_round(&m, false);
     meeting_free(&m);
@@ -199,8 +199,8 @@ static void hold_array(const char *name)
     CHECK_OK(name_array(&a, name, MP_OPEN_ATTACH, MP_INT64, 4));
     CHECK_OK(mp_array_acquire(a, MP_FOREVER));
     CHECK_OK(mp_array_set_int(a, 3, 11));
-    say_ready();
-    wait_for_end();
+    role_says_ready();
+    role_waits_for_end();
 }
 
 /* Counts in each item of an array, in two steps that need the lock. */
@@ -216,7 +216,7 @@ static void count(const char *name, const char *guard)
     CHECK_OK(name_array(&a, name, MP_OPEN_OR_CREATE, MP_INT64, ITEMS));
     CHECK_OK(mp_array_data(a, &data, NULL));
     items = data;
-    say_ready();
+    role_says_ready();
     for (round = 0; round < ROUNDS; round++) {
         CHECK_OK(mp_lock_acquire(l, MP_FOREVER));
         for (i = 0; i < ITEMS; i++) {
@@ -226,7 +226,7 @@ static void count(const char *name, const char *guard)
         }
         CHECK_OK(mp_lock_release(l));
     }
-    wait_for_end();
+    role_waits_for_end();
     CHECK_OK(mp_array_free(a));
     CHECK_OK(mp_lock_free(l));
 }
@@ -259,8 +259,8 @@ static void change(const char *memory, const char *list)
     CHECK_OK(mp_shareable_list_set(l, 0, &yes));
     CHECK_OK(mp_shareable_list_set(l, 1, &there));
     CHECK_OK(mp_shareable_list_set(l, 2, &half));
-    say_ready();
-    wait_for_end();
+    role_says_ready();
+    role_waits_for_end();
     CHECK_INT(byte[size - 1], 77);
     byte[0] = 79;
     CHECK_OK(mp_shareable_list_get(l, 2, &item, NULL, 0));
@@ -283,13 +283,13 @@ static void hold_rlock(const char *name)
     CHECK_STATUS(mp_rlock_release(r), MP_ERR_NOT_OWNER);
     for (i = 0; i < 3; i++)
         CHECK_OK(mp_rlock_acquire(r, MP_FOREVER));
-    say_ready();
+    role_says_ready();
     for (i = 0; i < 3; i++) {
         CHECK(read(STDIN_FILENO, &c, 1) == 1);
         CHECK_OK(mp_rlock_release(r));
-        say_ready();
+        role_says_ready();
     }
-    wait_for_end();
+    role_waits_for_end();
     CHECK_STATUS(mp_rlock_release(r), MP_ERR_NOT_OWNER);
     CHECK_STATUS(mp_rlock_acquire(r, MP_NO_WAIT), MP_ERR_TIMEOUT);
     CHECK_OK(mp_rlock_free(r));
@@ -374,5 +374,5 @@ TEST_COLD(names, stranger)
     else if (strcmp(role, "meet") == 0)
         meet(name, more);
     else
-        CHECK(!"a role");
+        CHECK(role_of_queues(role, name, more));
 }

@@ -156,7 +156,7 @@ MEETING(lock_freed_by_its_next_holder, 0, nothing, make_held_lock, release_lock,
 
 static void make_queue(void)
 {
-    mp_queue_options o = {sizeof o, 0, 0, 1024};
+    mp_queue_options o = {.size = sizeof o, .ring = 1024};
 
     CHECK_OK(mp_queue_new(&queue, &o));
 }

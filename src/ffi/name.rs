@@ -44,7 +44,8 @@ pub enum mp_open {
 /// be the same, or the call is MP_ERR_INVALID with a sentence that gives both: report_owner_death
 /// of what has a lock, and whether it has one; a value's and an array's type; an array's length;
 /// shared memory's size; how many items a list has, with how much room; bounded and give_back, and
-/// with either of them the number of slots; a barrier's parties, timeout and action.
+/// with either of them the number of slots; a barrier's parties, timeout and action; a queue's
+/// maxsize, maxbytes and ring. Of a queue that is there, memory says nothing.
 ///
 /// Making an object with a name may also come to these:
 /// MP_ERR_INVALID: the name, open or mode makes no sense, or the name leads to an object of
@@ -122,6 +123,18 @@ pub(super) fn none((name, how, mode): Options) -> Result<()> {
 #[cold]
 fn no_name() -> Error {
     Error::new(Status::Invalid, "open and mode are for objects with a name, and the name is NULL")
+}
+
+/// What a queue that has nothing said about it may take.
+const USUAL: usize = 1 << 30;
+
+/// How many bytes a queue with a name may take: what was asked for, or by default `more` than usual.
+pub(super) fn memory(name: *const c_char, asked: usize, more: usize) -> Result<usize> {
+    match (name.is_null(), asked) {
+        (_, 0) => Ok(USUAL.saturating_add(more)),
+        (false, asked) => Ok(asked),
+        (true, _) => fail!(Invalid, "memory is for queues with a name, and the name is NULL"),
+    }
 }
 
 /// What shall be where the name leads to: its kind and how many bytes it takes beside its block.

@@ -6,13 +6,14 @@
 use super::buffer::{self, mp_buffer};
 use super::guard::{self, bytes_out, guard, joined, options, out, write_to};
 use super::handle;
+use super::name;
 use super::status::mp_status;
 use super::time::mp_timeout;
 use crate::error::{Result, Status, fail};
 use crate::queue::{self, Limits, Message};
-use crate::shm::{self, Data, ThisTree};
+use crate::shm::{Data, Kind, QueueBlock, ThisTree};
 use crate::time::Deadline;
-use core::ffi::c_void;
+use core::ffi::{c_char, c_int, c_uint, c_void};
 
 /// A queue.
 pub struct mp_queue {
@@ -36,14 +37,34 @@ pub struct mp_queue_options {
     /// are at most 16 such at a time, of together at most a MiB or the ring's bytes, whichever
     /// is more, and a longer one only by itself.
     pub ring: usize,
+    /// What other processes, also such as are no relatives, open the same object by: see
+    /// mp_name_unlink. NULL: it has no name, and goes with its last handle.
+    pub name: *const c_char,
+    /// Of one with a name, an mp_open.
+    pub open: c_int,
+    /// Of one with a name that is created, who may open it, as for chmod: 0600 and what shall be
+    /// added, 0: nobody but this user.
+    pub mode: c_uint,
+    /// Of one with a name that is created, how many bytes of memory it may take at most, with all
+    /// that is in it, lent out, or kept to be used again; 0: 1 GiB, and twice its ring. These are
+    /// addresses in each process that opens it; memory is what its messages take.
+    pub memory: usize,
 }
 
 // mp.h:
 // /* The defaults: mp_queue_options o = MP_QUEUE_OPTIONS; */
-// #define MP_QUEUE_OPTIONS { sizeof(mp_queue_options), 0, 0, 0 }
+// #define MP_QUEUE_OPTIONS { sizeof(mp_queue_options), 0, 0, 0, NULL, 0, 0, 0 }
 
-const DEFAULTS: mp_queue_options =
-    mp_queue_options { size: size_of::<mp_queue_options>(), maxsize: 0, maxbytes: 0, ring: 0 };
+const DEFAULTS: mp_queue_options = mp_queue_options {
+    size: size_of::<mp_queue_options>(),
+    maxsize: 0,
+    maxbytes: 0,
+    ring: 0,
+    name: std::ptr::null(),
+    open: 0,
+    mode: 0,
+    memory: 0,
+};
 
 /// MP_QUEUE_OPTIONS as a function.
 #[unsafe(no_mangle)]
@@ -61,11 +82,15 @@ pub unsafe extern "C" fn mp_queue_options_init(options: *mut mp_queue_options) -
 ///
 /// queue: where the handle goes. options: NULL for the defaults.
 ///
-/// MP_ERR_INVALID: ring is more than 1 GiB.
+/// MP_ERR_INVALID: ring is more than 1 GiB, or memory was given without a name.
 /// MP_ERR_NO_MEMORY: the shared segment, or the machine, has no room for so much.
+/// MP_ERR_INVALID, MP_ERR_EXISTS, MP_ERR_NOT_FOUND, MP_ERR_UNSUPPORTED, MP_ERR_TIMEOUT,
+///     MP_ERR_OS: of one with a name, see mp_name_unlink.
 ///
 /// Fork: a child, also one that libmp did not make, uses the same queue through the same
 /// handle.
+/// Kill: what is in a queue with a name stays there for as long as one process has it open, and
+/// after that where all freed their handles. What a killed one had peeked is handed out again.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn mp_queue_new(
     queue: *mut *mut mp_queue,
@@ -76,7 +101,13 @@ pub unsafe extern "C" fn mp_queue_new(
         let (place, options) = unsafe { (out(queue, "queue")?, self::options(options, DEFAULTS)?) };
         joined()?;
         let limits = Limits { maxsize: options.maxsize, maxbytes: options.maxbytes, ring: options.ring };
-        place.write(handle::new_shared(queue::create(&shm::TREE, limits)?)?);
+        let memory = name::memory(options.name, options.memory, options.ring.saturating_mul(2))?;
+        let name = (options.name, options.open, options.mode);
+        let create = |s| queue::create(s, limits);
+        // SAFETY: C's promise: a name is NULL or a text that is ended by a zero.
+        let object =
+            unsafe { name::open(name, (Kind::Queue, memory), create, |q: &QueueBlock| q.fits(limits)) }?;
+        place.write(handle::new_shared(object)?);
         Ok(Status::Ok)
     })
 }

@@ -1,7 +1,7 @@
 //! Making a queue, and what can be asked of it.
 
 use super::chain::FIRST;
-use super::position::{Between, LONGEST, MOST};
+use super::position::{Between, GRAIN, LONGEST, MOST};
 use super::put::Message;
 use super::ring::{Ring, SHORTEST};
 use super::tally::Tally;
@@ -21,21 +21,30 @@ pub(crate) struct Limits {
     pub(crate) ring: usize,
 }
 
+impl Limits {
+    /// The most messages and bytes, and the ring's bytes, as a queue has them.
+    fn words(&self) -> Result<[u64; 3]> {
+        let ring = match self.ring {
+            0 => Some(0),
+            ring => ring.max(SHORTEST).checked_next_power_of_two(),
+        };
+        let Some(ring) = ring.filter(|&bytes| bytes <= LONGEST) else {
+            fail!(Invalid, "a ring of {} bytes is asked for, and {LONGEST} is the most", self.ring);
+        };
+        let most = |limit: usize, most: u64| if limit == 0 { most } else { most.min(limit as u64) };
+        Ok([most(self.maxsize, MOST), most(self.maxbytes, u64::MAX), ring as u64])
+    }
+}
+
 /// Makes one.
 pub(crate) fn create(s: &'static Segment, limits: Limits) -> Result<Object> {
-    let bytes = match limits.ring {
-        0 => Some(FIRST),
-        ring => ring.max(SHORTEST).checked_next_power_of_two(),
-    };
-    let Some(bytes) = bytes.filter(|&bytes| bytes <= LONGEST) else {
-        fail!(Invalid, "a ring of {} bytes is asked for, and {LONGEST} is the most", limits.ring);
-    };
-    let most = |limit: usize, most: u64| if limit == 0 { most } else { most.min(limit as u64) };
+    let [maxsize, maxbytes, ring] = limits.words()?;
     let object = shm::create_in::<QueueBlock>(s, Kind::Queue, 0, |block| {
-        block.maxsize.store(most(limits.maxsize, MOST), Relaxed);
-        block.maxbytes.store(most(limits.maxbytes, u64::MAX), Relaxed);
-        block.grows.store((limits.ring == 0).into(), Relaxed);
+        block.maxsize.store(maxsize, Relaxed);
+        block.maxbytes.store(maxbytes, Relaxed);
+        block.grows.store((ring == 0).into(), Relaxed);
     })?;
+    let bytes = if ring == 0 { FIRST } else { ring as usize };
     match shm::resolve_in::<QueueBlock>(s, object.r, Kind::Queue) {
         Some(block) => shm::begin_rings(block, bytes).inspect_err(|_| shm::release(object.entry))?,
         None => fail!(Panic, "a fresh block is not there"),
@@ -63,6 +72,23 @@ pub(crate) struct Stats {
 }
 
 impl QueueBlock {
+    /// INVALID where the queue has other limits.
+    pub(crate) fn fits(&self, limits: Limits) -> Result<()> {
+        let ring = Ring::of(&self.producers)?.grains() as u64 * GRAIN as u64;
+        let has =
+            [self.maxsize.load(Relaxed), self.maxbytes.load(Relaxed), if self.grows() { 0 } else { ring }];
+        let asked = limits.words()?;
+        let text = |[maxsize, maxbytes, ring]: [u64; 3]| {
+            let shown = |limit, none| if limit == none { 0 } else { limit };
+            let (maxsize, maxbytes) = (shown(maxsize, MOST), shown(maxbytes, u64::MAX));
+            format!("maxsize {maxsize}, maxbytes {maxbytes} and ring {ring}")
+        };
+        if has != asked {
+            fail!(Invalid, "the queue has {}, and {} are asked for", text(has), text(asked));
+        }
+        Ok(())
+    }
+
     pub(crate) fn stats(&self) -> Stats {
         shm::settle_pending(self);
         // What was got before what was put: there never seems to be less than nothing in the queue.
