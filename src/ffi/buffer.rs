@@ -4,7 +4,10 @@ use super::guard::{self, guard, guard_or, out};
 use super::handle;
 use super::status::mp_status;
 use crate::error::{Error, Result, Status};
+use crate::shm::{self, Entry, ParcelBlock};
 use core::ffi::c_void;
+use std::ops::Deref;
+use std::sync::OnceLock;
 
 /// Bytes that belong to their holder until mp_buffer_free. A handle of the process that has it.
 pub struct mp_buffer {
@@ -22,11 +25,52 @@ pub struct mp_bytes {
     pub len: usize,
 }
 
+/// What a buffer has: bytes, and, where these are a message that came with handles, what holds them.
+pub(super) struct Buffer {
+    bytes: Box<[u8]>,
+    parcel: OnceLock<Entry>,
+}
+
+impl From<Vec<u8>> for Buffer {
+    fn from(bytes: Vec<u8>) -> Self {
+        Buffer { bytes: bytes.into_boxed_slice(), parcel: OnceLock::new() }
+    }
+}
+
+impl Deref for Buffer {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        &self.bytes
+    }
+}
+
+impl Buffer {
+    /// It gives this up when it is freed.
+    pub(super) fn keep(&self, parcel: Entry) {
+        if self.parcel.set(parcel).is_err() {
+            shm::release(parcel);
+        }
+    }
+
+    pub(super) fn parcel(&self) -> Option<&ParcelBlock> {
+        self.parcel.get().and_then(|&entry| shm::parcel(entry))
+    }
+}
+
+impl Drop for Buffer {
+    fn drop(&mut self) {
+        if let Some(entry) = self.parcel.take() {
+            shm::release(entry);
+        }
+    }
+}
+
 /// A copy of bytes, with memory of its own.
 pub(super) fn copy(bytes: &[u8]) -> Result<*mut mp_buffer> {
     let mut copy = reserve(bytes.len())?;
     copy.extend_from_slice(bytes);
-    handle::new_boxed(copy.into_boxed_slice())
+    handle::new_boxed(copy.into())
 }
 
 /// Empty, with room for `len` bytes.
@@ -77,7 +121,7 @@ pub unsafe extern "C" fn mp_buffer_data(buffer: *const mp_buffer, len: *mut usiz
     })
 }
 
-/// Frees a buffer. NULL is fine.
+/// Frees a buffer, and gives up the handles that came with it and nobody took. NULL is fine.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn mp_buffer_free(buffer: *mut mp_buffer) -> mp_status {
     guard("mp_buffer_free", || handle::free_boxed(buffer))

@@ -193,7 +193,7 @@ pub unsafe extern "C" fn mp_connection_recv_buffer(
         // SAFETY: as above.
         let tell = |bytes| unsafe { write_to(len, bytes) };
         let message = handle::object(connection)?.receive(most, deadline, tell)?;
-        place.write(handle::new_boxed(message.into_boxed_slice())?);
+        place.write(handle::new_boxed(message.into())?);
         Ok(Status::Ok)
     })
 }

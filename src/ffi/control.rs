@@ -147,7 +147,7 @@ pub unsafe extern "C" fn mp_process_result(
         let place = unsafe { out(result, "result") }?;
         let mut bytes = buffer::reserve(0)?;
         handle::object(process)?.result(&mut bytes)?;
-        place.write(handle::new_boxed(bytes.into_boxed_slice())?);
+        place.write(handle::new_boxed(bytes.into())?);
         Ok(Status::Ok)
     })
 }

@@ -45,7 +45,7 @@ nouns! {
     super::event::mp_event, Event, Shared: Block = EventBlock;
     super::barrier::mp_barrier, Barrier, Shared: Block = BarrierBlock;
     super::condition::mp_condition, Condition, Shared: Block = ConditionBlock;
-    super::buffer::mp_buffer, Buffer, Boxed: Object = Box<[u8]>;
+    super::buffer::mp_buffer, Buffer, Boxed: Object = super::buffer::Buffer;
     super::connection::mp_connection, Connection, Boxed: Object = crate::wire::Connection;
     super::listener::mp_listener, Listener, Boxed: Object = crate::wire::Listener;
     super::process::mp_process, Process, Boxed: Object = std::sync::Arc<crate::process::Process>;

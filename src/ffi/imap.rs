@@ -180,7 +180,7 @@ pub unsafe extern "C" fn mp_imap_next(
         };
         // SAFETY: C's promise: NULL, or a place for the number.
         unsafe { guard::write_to(index, at) };
-        place.write(handle::new_boxed(taken?.into_boxed_slice())?);
+        place.write(handle::new_boxed(taken?.into())?);
         Ok(Status::Ok)
     })
 }

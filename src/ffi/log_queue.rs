@@ -80,15 +80,16 @@ pub unsafe extern "C" fn mp_log_listen(
 /// The next message; None: there are no more.
 fn next(queue: *mut mp_queue, deadline: Deadline) -> Result<Option<Vec<u8>>> {
     let found = handle::find(queue)?;
-    let got = found.block().get(&found.tree(), deadline, || found.check(), &mut |message| {
+    let mut take = |message: Option<shm::Data>| {
         message
-            .map(|data: shm::Data| {
+            .map(|data| {
                 let mut bytes = buffer::reserve(data.len())?;
                 data.append_to(0, data.len(), &mut bytes);
                 Ok(bytes)
             })
             .transpose()
-    });
+    };
+    let got = found.block().get(&found.tree(), deadline, || found.check(), &mut take, None);
     handle::took(queue);
     match got {
         Err(e) if e.status == Status::Closed => found.check().map(|()| None),

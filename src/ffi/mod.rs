@@ -31,6 +31,7 @@ pub mod array_number;
 pub mod shared_memory;
 pub mod shareable_list;
 pub mod queue;
+pub mod queue_handles;
 pub mod queue_lend;
 pub mod queue_many;
 pub mod queue_state;

@@ -426,7 +426,7 @@ impl Work for Strings<'_> {
         let mut bytes = buffer::reserve(result.len())?;
         bytes.resize(result.len(), 0);
         result.read(0, &mut bytes);
-        self.output[index] = handle::new_boxed(bytes.into_boxed_slice())?;
+        self.output[index] = handle::new_boxed(bytes.into())?;
         note(self.statuses, index, 1, mp_status::MP_OK);
         Ok(())
     }

@@ -387,5 +387,5 @@ pub(super) fn wrap(taken: Taken) -> Result<*mut mp_buffer> {
     let Some(data) = taken.bytes else { return Ok(std::ptr::null_mut()) };
     let mut bytes = buffer::reserve(data.len())?;
     data.append_to(0, data.len(), &mut bytes);
-    handle::new_boxed(bytes.into_boxed_slice())
+    handle::new_boxed(bytes.into())
 }

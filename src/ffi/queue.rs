@@ -11,7 +11,7 @@ use super::status::mp_status;
 use super::time::mp_timeout;
 use crate::error::{Result, Status, fail};
 use crate::queue::{self, Limits, Message};
-use crate::shm::{Data, Kind, QueueBlock, ThisTree};
+use crate::shm::{Data, Entry, Kind, QueueBlock, ThisTree};
 use crate::time::Deadline;
 use core::ffi::{c_char, c_int, c_uint, c_void};
 
@@ -170,6 +170,7 @@ fn get_message<R>(
     queue: *mut mp_queue,
     timeout: i64,
     mut take: impl FnMut(Option<Data>) -> Result<R>,
+    parcel: Option<&mut Option<Entry>>,
 ) -> Result<R> {
     if let Some(block) = handle::block_quickly(queue)
         && let Some(taken) = block.get_quickly(&ThisTree, &mut take)?
@@ -177,7 +178,7 @@ fn get_message<R>(
         return Ok(taken);
     }
     let found = handle::find(queue)?;
-    found.block().get(&found.tree(), Deadline::after(timeout), || found.check(), &mut take)
+    found.block().get(&found.tree(), Deadline::after(timeout), || found.check(), &mut take, parcel)
 }
 
 /// Takes the oldest message out of the queue, into the caller's buffer, waiting for one for up
@@ -194,6 +195,8 @@ fn get_message<R>(
 /// MP_ERR_TOO_SMALL: the message does not fit into the buffer. It stays the oldest, and its
 ///     length is in len.
 /// MP_ERR_INVALID: the message is "none", and the pointer none is NULL. It stays the oldest.
+/// MP_ERR_UNSUPPORTED: the message carries handles, and stays the oldest: mp_queue_get_buffer
+///     gets it.
 /// MP_ERR_STATE: the queue's block was overwritten by a stray pointer.
 ///
 /// Threads: each message goes to one consumer. A call that meets another consumer at work waits
@@ -212,7 +215,7 @@ pub unsafe extern "C" fn mp_queue_get(
     guard("mp_queue_get", || {
         // SAFETY: C's promise for its arguments, as the header gives it.
         let room = unsafe { bytes_out(buffer, size) }?;
-        let got = get_message(queue, timeout, |message| {
+        let take = |message: Option<Data>| {
             let bytes = message.map_or(0, |data| data.len());
             if message.is_none() && none.is_null() {
                 fail!(Invalid, "the message is \"none\", and there is no place to say so");
@@ -228,21 +231,24 @@ pub unsafe extern "C" fn mp_queue_get(
             // SAFETY: as above.
             unsafe { write_to(none, message.is_none()) };
             Ok(())
-        });
+        };
+        let got = get_message(queue, timeout, take, None);
         handle::took(queue);
         got?;
         Ok(Status::Ok)
     })
 }
 
-/// Takes the oldest message out of the queue, as mp_queue_get does, into a new buffer.
+/// Takes the oldest message out of the queue, as mp_queue_get does, into a new buffer, with the
+/// handles that it carries: see mp_buffer_handle.
 ///
 /// buffer: where the buffer goes, which is the caller's to free; NULL goes there for the
 ///     message "none".
 /// timeout: nanoseconds.
 ///
 /// MP_ERR_EMPTY, MP_ERR_CLOSED: as mp_queue_get.
-/// MP_ERR_NO_MEMORY: there is no memory for the buffer. The message stays the oldest.
+/// MP_ERR_NO_MEMORY: there is no memory for the buffer, or no room to write down that this process
+///     has its handles. The message stays the oldest.
 /// MP_ERR_STATE: the queue's block was overwritten by a stray pointer.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn mp_queue_get_buffer(
@@ -253,14 +259,25 @@ pub unsafe extern "C" fn mp_queue_get_buffer(
     guard("mp_queue_get_buffer", || {
         // SAFETY: C's promise for its arguments, as the header gives it.
         let place = unsafe { out(buffer, "buffer") }?;
-        let got = get_message(queue, timeout, |message| {
-            let Some(data) = message else { return Ok(std::ptr::null_mut()) };
+        let mut made = std::ptr::null_mut();
+        let take = |message: Option<Data>| {
+            let Some(data) = message else { return Ok(()) };
             let mut bytes = buffer::reserve(data.len())?;
             data.append_to(0, data.len(), &mut bytes);
-            handle::new_boxed(bytes.into_boxed_slice())
-        });
+            made = handle::new_boxed::<mp_buffer>(bytes.into())?;
+            Ok(())
+        };
+        let mut parcel = None;
+        let got = get_message(queue, timeout, take, Some(&mut parcel));
         handle::took(queue);
-        place.write(got?);
+        if let Err(e) = got {
+            handle::free_boxed(made)?;
+            return Err(e);
+        }
+        if let Some(parcel) = parcel {
+            handle::object(made)?.keep(parcel);
+        }
+        place.write(made);
         Ok(Status::Ok)
     })
 }

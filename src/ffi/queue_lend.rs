@@ -88,7 +88,7 @@ pub unsafe extern "C" fn mp_queue_cancel(queue: *mut mp_queue, data: *mut c_void
 /// timeout: nanoseconds.
 ///
 /// MP_ERR_INVALID: data or len is NULL.
-/// MP_ERR_EMPTY, MP_ERR_CLOSED, MP_ERR_STATE: as mp_queue_get.
+/// MP_ERR_UNSUPPORTED, MP_ERR_EMPTY, MP_ERR_CLOSED, MP_ERR_STATE: as mp_queue_get.
 /// MP_ERR_NO_MEMORY: 16 messages are peeked, or there is no memory for one to be moved out of
 ///     the ring, as a small one is. It stays the oldest.
 ///

@@ -101,7 +101,8 @@ pub unsafe extern "C" fn mp_queue_put_many(
 /// MP_ERR_INVALID: a pointer is NULL, or count is 0.
 /// MP_ERR_TOO_SMALL: the first message does not fit into the buffer. It stays the oldest, and its
 ///     length is in lens.
-/// MP_ERR_EMPTY, MP_ERR_CLOSED, MP_ERR_STATE: as mp_queue_get. After any failure got is 0.
+/// MP_ERR_UNSUPPORTED, MP_ERR_EMPTY, MP_ERR_CLOSED, MP_ERR_STATE: as mp_queue_get. After any
+///     failure got is 0.
 ///
 /// Kill: a process killed in here has taken all of them or none.
 #[unsafe(no_mangle)]

@@ -7,7 +7,7 @@ use super::side::Hold;
 use super::tally::Tally;
 use crate::error::{Error, Result, Status, fail};
 use crate::park::Tree;
-use crate::shm::{Data, QueueBlock};
+use crate::shm::{Data, Entry, QueueBlock};
 use crate::time::Deadline;
 use std::sync::atomic::Ordering::Relaxed;
 
@@ -107,7 +107,8 @@ impl QueueBlock {
         self.publish_get(hold, &head, taken).map(Some)
     }
 
-    /// Gets a message, waiting for one. `open` as for [`QueueBlock::put`].
+    /// Gets a message, waiting for one. `open` as for [`QueueBlock::put`]. Where the message carries handles, what holds
+    /// them goes to `parcel`, or the message stays.
     #[cold]
     #[inline(never)]
     pub(crate) fn get<R, T: Tree>(
@@ -116,6 +117,7 @@ impl QueueBlock {
         deadline: Deadline,
         open: impl Fn() -> Result<()>,
         take: &mut impl FnMut(Option<Data>) -> Result<R>,
+        mut parcel: Option<&mut Option<Entry>>,
     ) -> Result<R> {
         loop {
             open()?;
@@ -132,7 +134,7 @@ impl QueueBlock {
             {
                 return Ok(taken);
             }
-            if let Some(taken) = self.get_held(hold, take)? {
+            if let Some(taken) = self.get_held(hold, take, parcel.as_deref_mut())? {
                 return Ok(taken);
             }
             if !self.wait_for_message(tree, deadline, &open) {
@@ -150,6 +152,7 @@ impl QueueBlock {
         &self,
         hold: Hold<'_, T>,
         take: &mut impl FnMut(Option<Data>) -> Result<R>,
+        parcel: Option<&mut Option<Entry>>,
     ) -> Result<Option<R>> {
         loop {
             let ring = Ring::of(&self.consumers)?;
@@ -163,7 +166,7 @@ impl QueueBlock {
                 Record::Bytes { offset, len } => (take(Some(ring.part(offset, len))), len),
                 Record::None => (take(None), 0),
                 Record::Large { carrier } => {
-                    return self.get_large(hold, carrier, head, grains, take).map(Some);
+                    return self.get_large(hold, carrier, (head, grains), take, parcel).map(Some);
                 }
                 Record::Link => {
                     self.pass_link()?;

@@ -18,13 +18,14 @@
 //! At no step is the block held by nobody, and at none does a message that is in have no block.
 
 use super::get::Head;
+use super::parcels::Packed;
 use super::position::{GRAIN, Position};
 use super::put::{Message, Tail};
 use super::ring::{Ring, damaged};
 use super::side::Hold;
 use crate::error::{Result, fail};
 use crate::park::Tree;
-use crate::shm::{self, BytesBlock, Data, Kind, LARGE, Object, QueueBlock, RingBlock};
+use crate::shm::{self, BytesBlock, Data, Entry, Kind, LARGE, Object, QueueBlock, RingBlock};
 use std::sync::atomic::Ordering::Relaxed;
 
 /// What is in flight together in a queue that does not grow is at most this, or the ring's length if that is more,
@@ -148,12 +149,16 @@ impl QueueBlock {
         &self,
         hold: Hold<'_, T>,
         carrier: usize,
-        mut head: Head,
-        grains: u32,
+        (mut head, grains): (Head, u32),
         take: &mut impl FnMut(Option<Data>) -> Result<R>,
+        parcel: Option<&mut Option<Entry>>,
     ) -> Result<R> {
         let Some(ring) = shm::ring_of(&self.consumers) else { return damaged() };
         let len = ring.lengths[carrier].load(Relaxed) as usize;
+        if let Some(block) = shm::packed(&ring.carriers[carrier]) {
+            let message = Packed { block, carrier: &ring.carriers[carrier], len };
+            return self.get_parcel(hold, message, (head, grains), take, parcel);
+        }
         let block = shm::carried(&ring.carriers[carrier]).and_then(|block| shm::data(&block.head));
         let Some(data) = block.filter(|data| data.len() >= len) else { return damaged() };
         let taken = take(Some(data.part(0, len)));

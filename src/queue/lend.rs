@@ -15,6 +15,7 @@
 //! freed after its bytes were copied out: killed in between, it is handed out once more, as with peek.
 
 use super::get::Head;
+use super::parcels::carries;
 use super::put::Message;
 use super::ring::{Record, Ring, damaged};
 use crate::error::{Result, fail};
@@ -149,6 +150,9 @@ impl QueueBlock {
                 }
                 Record::Large { carrier } => {
                     let Some(block) = shm::ring_of(&self.consumers) else { return damaged() };
+                    if let Some(parcel) = shm::packed(&block.carriers[carrier]) {
+                        return Err(carries(parcel));
+                    }
                     let len = block.lengths[carrier].load(Relaxed) as usize;
                     head.take(grains, len, true);
                     self.consumers.prepare(head.at.turned(), head.tally);

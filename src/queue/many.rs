@@ -74,7 +74,7 @@ impl QueueBlock {
         if got > 0 || most == 0 {
             return Ok(got);
         }
-        self.get(tree, deadline, open, take)?;
+        self.get(tree, deadline, open, take, None)?;
         // What cannot be got now is got by the next call, which then has its own reason.
         Ok(1 + self.get_batch(tree, most - 1, take).unwrap_or(0))
     }

@@ -17,6 +17,7 @@ mod get;
 mod large;
 mod lend;
 mod many;
+mod parcels;
 mod position;
 pub(crate) mod priority;
 mod put;

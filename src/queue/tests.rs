@@ -57,7 +57,7 @@ fn get_with<R>(queue: &QueueBlock, mut take: impl FnMut(Option<Data>) -> Result<
     if let Some(taken) = queue.get_quickly(&ThisTree, &mut take)? {
         return Ok(taken);
     }
-    queue.get(&ThisTree, Deadline::after(0), || Ok(()), &mut take)
+    queue.get(&ThisTree, Deadline::after(0), || Ok(()), &mut take, None)
 }
 
 fn get(queue: &QueueBlock) -> Result<Got> {

@@ -9,6 +9,7 @@ use super::books;
 use super::layout::{ArrayBlock, BytesBlock, Kind, LockBlock, PoolBlock, Ref, ValueBlock};
 use super::ledger::{self, Entry, private};
 use super::objects::{self, Object, drop_ref, resolve_in};
+use super::parcels::{self, ParcelBlock};
 use super::priority_block::{CARRIER, ENTRY, PriorityBlock};
 use super::queue_block::{QueueBlock, RingBlock};
 use super::segment::Segment;
@@ -106,6 +107,7 @@ pub(super) fn of(s: &'static Segment, kind: Kind, r: Ref) -> impl Iterator<Item 
         Kind::Array => (lock(s, &s.at::<ArrayBlock>(r.offset()).lock), 1),
         Kind::Priority => (&s.at::<PriorityBlock>(r.offset()).carriers, 1),
         Kind::Part => (entries(s, r), ENTRY),
+        Kind::Parcel => (s.at::<ParcelBlock>(r.offset()).carriers(), 1),
         _ => (&[], 1),
     };
     let more = match kind {
@@ -115,11 +117,14 @@ pub(super) fn of(s: &'static Segment, kind: Kind, r: Ref) -> impl Iterator<Item 
         }
         _ => [None, None],
     };
-    // As for locks: what was overwritten leads at most from a queue to a part, and from there to bytes.
+    // As for locks: what was overwritten leads at most from a queue to a part or ring, from there to bytes or a parcel,
+    // and from that to what is no ring and no parcel.
     let inner: Option<&[Kind]> = match kind {
         Kind::Priority => Some(&[Kind::Part, Kind::Bytes]),
         Kind::Queue => Some(&[Kind::Ring, Kind::Bytes]),
-        Kind::Part | Kind::Ring => Some(&[Kind::Bytes]),
+        Kind::Ring => Some(&[Kind::Bytes, Kind::Parcel]),
+        Kind::Part => Some(&[Kind::Bytes]),
+        Kind::Parcel => Some(&parcels::CONTENTS),
         _ => None,
     };
     let is_right = move |carrier: &&AtomicU64| {
@@ -139,10 +144,13 @@ fn entries(s: &'static Segment, r: Ref) -> &'static [AtomicU64] {
     words.get(CARRIER..).unwrap_or(&[])
 }
 
-/// The ring that hangs on a ring.
+/// What hangs on a ring, or waits behind a queue.
 pub(super) fn next_of(s: &'static Segment, kind: Kind, r: Ref) -> Option<Ref> {
-    let next = |ring: &RingBlock| carried_ref(&ring.next);
-    (kind == Kind::Ring).then(|| next(s.at(r.offset()))).flatten()
+    match kind {
+        Kind::Ring => carried_ref(&s.at::<RingBlock>(r.offset()).next),
+        Kind::Queue => parcels::next_of(s, r),
+        _ => None,
+    }
 }
 
 /// A carrier that holds a lock, which carries nothing itself. A word that was overwritten holds anything, and a

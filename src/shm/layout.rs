@@ -48,7 +48,9 @@ pub(crate) struct Header {
     pub(crate) woken: AtomicU32,
     /// In a named segment the carrier that holds its object.
     pub(crate) object: AtomicU64,
-    _apart: [AtomicU64; 4],
+    /// Holds the first of the queues that wait to be freed: see `parcels.rs`.
+    pub(crate) waiting: AtomicU64,
+    _apart: [AtomicU64; 3],
     /// Guards extents, references and the ledgers of other processes.
     pub(crate) books: OwnerLock,
     _apart_too: [AtomicU64; 6],
@@ -174,14 +176,16 @@ pub(crate) enum Kind {
     /// Of a queue.
     Ring,
     Pipe,
+    /// A message that carries handles.
+    Parcel,
 }
 
 impl Kind {
     pub(crate) fn from_bits(bits: u8) -> Option<Self> {
         use Kind::*;
-        const ALL: [Kind; 17] = [
+        const ALL: [Kind; 18] = [
             Ledger, Lock, Value, Array, Pool, Bytes, Queue, RLock, Semaphore, Event, Barrier, Condition,
-            Memory, Priority, Part, Ring, Pipe,
+            Memory, Priority, Part, Ring, Pipe, Parcel,
         ];
         ALL.into_iter().find(|&k| k as u8 == bits)
     }
@@ -413,6 +417,8 @@ pub(crate) fn hash() -> u64 {
         Kind::Ring as usize,
         size_of::<super::pipe_block::PipeBlock>(),
         Kind::Pipe as usize,
+        size_of::<super::parcels::ParcelBlock>(),
+        Kind::Parcel as usize,
         LedgerChunk::ENTRIES,
         UNIT,
         GRAIN,

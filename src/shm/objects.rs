@@ -6,6 +6,7 @@ use super::carriers;
 use super::extents;
 use super::layout::{BlockHead, Extent, GRAIN, Kind, MAX_SMALL, Ref, UNIT, Words};
 use super::ledger::{self, Entry, private};
+use super::parcels;
 use super::redo::Transaction;
 use super::segment::{self, Segment, TREE};
 use super::table;
@@ -271,7 +272,7 @@ pub(crate) fn hold(r: Ref, kind: Kind) -> Result<Entry> {
 pub(crate) fn hold_in(s: &'static Segment, r: Ref, kind: Kind) -> Result<Entry> {
     let open = private(s);
     let word = open.private.reserve(s)?;
-    enter(s, r, kind, word)?;
+    hold_by(s, r, kind, word)?;
     open.private.note_used(s, word);
     Ok(Entry::of(s, word))
 }
@@ -280,11 +281,12 @@ pub(crate) fn hold_in(s: &'static Segment, r: Ref, kind: Kind) -> Result<Entry> 
 pub(crate) fn hold_for(child: Owner, r: Ref, kind: Kind) -> Result<Entry> {
     let open = private(&TREE);
     let word = ledger::reserve_for(&TREE, child, &mut open.private.cursors)?;
-    enter(&TREE, r, kind, word)?;
+    hold_by(&TREE, r, kind, word)?;
     Ok(Entry::of(&TREE, word))
 }
 
-fn enter(s: &'static Segment, r: Ref, kind: Kind, word: &AtomicU64) -> Result<()> {
+/// This word holds the block too.
+pub(super) fn hold_by(s: &'static Segment, r: Ref, kind: Kind, word: &AtomicU64) -> Result<()> {
     let mut books = books::open(s);
     let Some((head, _)) = blocks::resolve(s, r).filter(|&(_, found)| found == kind) else {
         fail!(State, "the object was freed before this process used it for the first time");
@@ -313,14 +315,27 @@ pub(crate) fn release(entry: Entry) {
 /// Clears `word`, which names the block, and takes one off its count; at zero the block is freed. Killed
 /// anywhere in here, the word still names the block, and the sweep does it again.
 pub(super) fn drop_ref(books: &mut Books, word: &AtomicU64, r: Ref) {
+    drop_chain(books, word, r);
+    free_waiting(books);
+}
+
+/// Frees the queues that parcels held. Killed in between, the next who has the books open for this goes on.
+pub(super) fn free_waiting(books: &mut Books) {
+    while let Some((word, r)) = parcels::waiting(books.segment()) {
+        drop_chain(books, word, r);
+    }
+}
+
+/// The same without those that wait.
+fn drop_chain(books: &mut Books, word: &AtomicU64, r: Ref) {
     let mut r = r;
     while let Some(next) = drop_one(books, word, r) {
         r = next;
     }
 }
 
-/// The same of one block. Of a ring that is freed, the next one takes its place: `word` names that, which is to be
-/// dropped, too. So a chain is freed ring by ring, however long it is.
+/// The same of one block. Of a ring that is freed, and of a queue that waited for that, the next one takes its place:
+/// `word` names that, which is to be dropped, too. So a chain is freed one by one, however long it is.
 fn drop_one(books: &mut Books, word: &AtomicU64, r: Ref) -> Option<Ref> {
     let s = books.segment();
     let Some((head, kind)) = blocks::resolve(s, r) else {
@@ -340,8 +355,9 @@ fn drop_one(books: &mut Books, word: &AtomicU64, r: Ref) -> Option<Ref> {
     for carrier in carriers::of(s, kind, r) {
         if let ledger::Line::Held(inner) = ledger::read(carrier)
             && inner != r
+            && !(kind == Kind::Parcel && parcels::set_aside(books, carrier, inner))
         {
-            drop_ref(books, carrier, inner);
+            drop_chain(books, carrier, inner);
         }
     }
     let run = head.run().filter(|&(first, units)| is_run(s, first, units));

@@ -49,7 +49,8 @@ pub(crate) struct QueueBlock {
     pub(crate) dropped: AtomicU64,
     /// Not 0: another ring is hung behind one that is full.
     pub(crate) grows: AtomicU64,
-    _room: AtomicU64,
+    /// Of one that waits to be freed: holds the next such.
+    pub(super) behind: AtomicU64,
     /// See [`QueueBlock::first`] and [`QueueBlock::spare`].
     holds: [AtomicU64; 2 + LENT],
     pub(crate) loans: [Loan; LENT],

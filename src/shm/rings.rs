@@ -15,6 +15,7 @@ use super::books::{self, Books};
 use super::layout::{BlockHead, BytesBlock, Kind, Ref};
 use super::ledger::{self, private};
 use super::objects::{self, Data, create_in, drop_ref, resolve_in};
+use super::parcels::ParcelBlock;
 use super::queue_block::{QueueBlock, RingBlock, Side};
 use super::redo::Transaction;
 use super::segment::{self, Segment, TREE};
@@ -209,7 +210,9 @@ pub(crate) fn memory(queue: &QueueBlock) -> u64 {
     });
     let block = |carrier| match ledger::read(carrier) {
         ledger::Line::Held(r) => resolve_in::<BytesBlock>(s, r, Kind::Bytes)
-            .map_or(0, |block| size_of::<BytesBlock>() as u64 + size(&block.head)),
+            .map(|block| &block.head)
+            .or_else(|| resolve_in::<ParcelBlock>(s, r, Kind::Parcel).map(|block| &block.head))
+            .map_or(0, |head| size_of::<BytesBlock>() as u64 + size(head)),
         _ => 0,
     };
     for (_, ring) in chain.take(MOST_RINGS).chain(spare) {

@@ -5,7 +5,7 @@ use super::blocks;
 use super::books;
 use super::layout::State;
 use super::ledger::{self, Line};
-use super::objects::{drop_ref, erase};
+use super::objects::{drop_ref, erase, free_waiting};
 use super::result;
 use super::segment::{Segment, TREE};
 use super::table::{Stage, Tenancy, left_normally};
@@ -117,6 +117,7 @@ fn work_off(s: &'static Segment, owner: Owner) -> bool {
     if let Line::Held(r) = ledger::read(&slot.result) {
         drop_ref(&mut books, &slot.result, r);
     }
+    free_waiting(&mut books);
     s.header().sweeps.fetch_add(1, Ordering::Relaxed);
     // Last: only a slot that is swept clean is free for the next process.
     was.change(slot, Tenancy { stage: Stage::Free, ..was });
