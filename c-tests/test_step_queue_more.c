@@ -360,3 +360,11 @@ static void in_two_rings(void)
 OPERATION(queue_shutdown, in_two_rings, first_use, shut_down, shut_or_not)
 OPERATION(queue_shutdown_at_once, in_two_rings, first_use, cut_short, cut_or_not)
 OPERATION(queue_shutdown_at_once_of_a_ring, large_is_oldest, first_use, cut_short, cut_or_not)
+
+/* The handle's end is nothing to the other's. */
+static int close_it(void)
+{
+    return CHECK_CLEAN(mp_queue_close(q));
+}
+
+OPERATION(queue_close, two_are_in, first_use, close_it, nothing_happened)
