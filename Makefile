@@ -167,8 +167,9 @@ check: ## everything that has to hold before a change goes in
 models: ## the models of src/park in more ways than make check has time for
 	MP_MODELS=long $(CARGO) test --locked -p libmp-models -- --nocapture
 
-hammer: build/c-tests/run ## 10,000 kills at each primitive: some ten minutes
+hammer: build/c-tests/run ## 10,000 kills at each primitive, 4,000 at queues of each kind: some fifteen minutes
 	MP_HAMMER=10000 build/c-tests/run --filter hammer. --jobs 1 --timeout-scale 30
+	MP_HAMMER=4000 build/c-tests/run --filter .kill_200_ --filter .four_and_four_ --jobs 1 --timeout-scale 30
 
 rounds: build/c-tests/run ## 20,000 starts and joins by each start method: some two minutes
 	@set -e; for method in fork spawn forkserver; do \

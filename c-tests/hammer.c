@@ -70,15 +70,6 @@ static int some(int number)
     return strcmp(test_start_method(), "fork") == 0 ? number : number / 10;
 }
 
-static int kills_wanted(void)
-{
-    const char *text = getenv("MP_HAMMER");
-    int wanted = text == NULL ? some(KILLS) : atoi(text);
-
-    CHECK(wanted > 0);
-    return wanted;
-}
-
 static void kill_one(const primitive *p, pid_t *workers, int victim)
 {
     uint32_t bits = UINT32_C(0x10001) << victim;
@@ -101,7 +92,7 @@ static bool went_on(void *before)
 
 void hammer_with_kills(const primitive *p)
 {
-    int kills = kills_wanted(), i;
+    int kills = kills_wanted(some(KILLS)), i;
     pid_t workers[WORKERS];
     rng r = rng_new();
 

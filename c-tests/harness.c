@@ -199,6 +199,15 @@ uint64_t rng_below(rng *r, uint64_t limit)
 
 /* ---- memory and descriptors ---- */
 
+int kills_wanted(int otherwise)
+{
+    const char *text = getenv("MP_HAMMER");
+    int wanted = text == NULL ? otherwise : atoi(text);
+
+    CHECK(wanted > 0);
+    return wanted;
+}
+
 void *shared_new(size_t bytes)
 {
     void *memory =

@@ -113,6 +113,9 @@ int in_fork(int (*fn)(void *), void *arg);
 
 /* ---- memory and descriptors ---- */
 
+/* How many kills the long form is asked for by MP_HAMMER; else so many. */
+int kills_wanted(int otherwise);
+
 /* Zeroed memory that a plain fork shares. */
 void *shared_new(size_t bytes);
 void shared_free(void *memory, size_t bytes);

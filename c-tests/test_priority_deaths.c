@@ -198,12 +198,16 @@ TEST(priority, a_lease_may_be_ended_by_another)
 
 /* ---- many ---- */
 
-enum { PRODUCERS = 4, WORKERS = 4, KILLS = 200, LINES = 400, MOST = 4000, LONGEST = 6000 };
+enum { PRODUCERS = 4, WORKERS = 4, KILLS = 200, LINES = 400, MOST_LINES = 8000 };
+enum { MOST = 4000, LONGEST = 6000 };
 
+/* MP_HAMMER=n kills n times. */
 typedef struct board {
-    int64_t stop, violations, lines, deliveries;
-    uint32_t put[LINES];
-    uint8_t handed_out[LINES][MOST], acknowledged[LINES][MOST];
+    int64_t stop, violations, lines, most_lines, deliveries;
+    uint32_t put[MOST_LINES];
+    struct {
+        uint8_t handed_out[MOST], acknowledged[MOST];
+    } of[];
 } board;
 
 typedef struct head {
@@ -236,7 +240,7 @@ static int produce(mp_child *self, void *user)
     int64_t line;
 
     (void)user;
-    while (b->stop == 0 && (line = add(&b->lines, 1)) < LINES) {
+    while (b->stop == 0 && (line = add(&b->lines, 1)) < b->most_lines) {
         rng r = {(uint64_t)line * 77 + 1};
         head h = {(uint32_t)line, 0, 0, 0};
 
@@ -281,7 +285,7 @@ static int work(mp_child *self, void *user)
         add(&b->deliveries, 1);
         memcpy(&h, bytes, sizeof h);
         if (len < sizeof h || h.check != check_of(&h) || len != sizeof h + h.len ||
-            h.line >= LINES || h.number >= MOST) {
+            h.line >= b->most_lines || h.number >= MOST) {
             violation(b, "no head", &h);
             continue;
         }
@@ -289,15 +293,15 @@ static int work(mp_child *self, void *user)
             continue;
         if (i < len)
             violation(b, "torn", &h);
-        if (__atomic_load_n(&b->acknowledged[h.line][h.number], __ATOMIC_SEQ_CST) != 0)
+        if (__atomic_load_n(&b->of[h.line].acknowledged[h.number], __ATOMIC_SEQ_CST) != 0)
             violation(b, "handed out again", &h);
-        __atomic_store_n(&b->handed_out[h.line][h.number], 1, __ATOMIC_SEQ_CST);
+        __atomic_store_n(&b->of[h.line].handed_out[h.number], 1, __ATOMIC_SEQ_CST);
         if (rng_below(&r, 20) == 0) {
             CHECK_OK(mp_priority_queue_return(q, lease));
             continue;
         }
         CHECK_OK(mp_priority_queue_acknowledge(q, lease));
-        if (__atomic_fetch_add(&b->acknowledged[h.line][h.number], 1, __ATOMIC_SEQ_CST) != 0)
+        if (__atomic_fetch_add(&b->of[h.line].acknowledged[h.number], 1, __ATOMIC_SEQ_CST) != 0)
             violation(b, "acknowledged twice", &h);
     }
     return 0;
@@ -325,19 +329,19 @@ static bool went_on(void *arg)
     progress *p = arg;
 
     return __atomic_load_n(&p->b->deliveries, __ATOMIC_SEQ_CST) > p->from + 30 ||
-           p->b->lines >= LINES;
+           p->b->lines >= p->b->most_lines;
 }
 
-static void settle_accounts(board *b, size_t unfinished, bool kills)
+static void settle_accounts(board *b, size_t unfinished, int kills)
 {
     uint64_t puts = 0, extra = 0, unsure = 0;
     uint32_t line, number;
 
-    for (line = 0; line < LINES; line++) {
+    for (line = 0; line < b->most_lines; line++) {
         puts += b->put[line];
         for (number = 0; number < MOST; number++) {
-            bool out = b->handed_out[line][number] != 0;
-            bool done = b->acknowledged[line][number] != 0;
+            bool out = b->of[line].handed_out[number] != 0;
+            bool done = b->of[line].acknowledged[number] != 0;
 
             CHECK(number >= b->put[line] || out);
             CHECK(!out || number <= b->put[line]);
@@ -350,8 +354,8 @@ static void settle_accounts(board *b, size_t unfinished, bool kills)
            (unsigned long long)puts, (unsigned long long)b->deliveries, (unsigned long long)extra,
            (unsigned long long)unsure);
     CHECK(puts > 1000);
-    CHECK(unsure <= (kills ? KILLS : 0));
-    CHECK(kills || extra == 0);
+    CHECK(unsure <= (uint64_t)kills);
+    CHECK(kills > 0 || extra == 0);
     CHECK_INT(unfinished, 0);
     CHECK_INT(b->violations, 0);
 }
@@ -361,18 +365,21 @@ static void many(size_t maxsize, bool kills)
     mp_process *producer[PRODUCERS], *worker[WORKERS];
     uint64_t before = stats_now().bytes_used, blocks = stats_now().blocks;
     mp_priority_queue *q = priority_new(maxsize);
+    int turns = kills_wanted(KILLS), lines = turns > LINES / 2 ? turns * 2 : LINES;
     rng r = rng_new();
     mp_array *a;
     board *b;
     int i;
 
-    CHECK_OK(mp_array_new(&a, MP_UINT8, sizeof *b, NULL, NULL));
+    CHECK(lines <= MOST_LINES);
+    CHECK_OK(mp_array_new(&a, MP_UINT8, sizeof *b + (size_t)lines * sizeof b->of[0], NULL, NULL));
     b = board_of(a);
+    b->most_lines = lines;
     for (i = 0; i < PRODUCERS; i++)
         producer[i] = start(produce, q, a, i);
     for (i = 0; i < WORKERS; i++)
         worker[i] = start(work, q, a, i + 1);
-    for (i = 0; i < KILLS; i++) {
+    for (i = 0; i < turns; i++) {
         int victim = (int)rng_below(&r, PRODUCERS);
 
         if (rng_below(&r, 4) != 0)
@@ -399,7 +406,7 @@ static void many(size_t maxsize, bool kills)
         CHECK_INT(child_end(worker[i]), 0);
     CHECK_INT(priority_leased(q), 0);
     CHECK_INT(priority_size(q), 0);
-    settle_accounts(b, priority_unfinished(q), kills);
+    settle_accounts(b, priority_unfinished(q), kills ? turns : 0);
     CHECK_OK(mp_array_free(a));
     CHECK_OK(mp_priority_queue_free(q));
     CHECK_INT(stats_now().blocks, blocks);

@@ -6,7 +6,9 @@
  * consumer gets into a buffer in shared memory, checks every byte, and counts the message in a cell
  * of its own. So at the end every message whose put returned was counted once. The exceptions are
  * known: the one that a killed consumer had in its buffer and no longer counted. The last message of
- * a killed producer, whose put did not return, may be there or not. */
+ * a killed producer, whose put did not return, may be there or not.
+ *
+ * MP_HAMMER=n kills n times. */
 #include "test_util.h"
 
 #include <signal.h>
@@ -14,7 +16,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { PRODUCERS = 3, CONSUMERS = 3, KILLS = 200, LINES = 400 };
+enum { PRODUCERS = 4, CONSUMERS = 4, KILLS = 200, LINES = 400, MOST_LINES = 8000 };
 enum { MOST = 30000, LONGEST = 5 << 19 };
 
 typedef struct head {
@@ -22,13 +24,13 @@ typedef struct head {
 } head;
 
 typedef struct board {
-    int64_t stop, violations, lines;
-    uint32_t put[LINES];
+    int64_t stop, violations, lines, most_lines;
+    uint32_t put[MOST_LINES];
     struct {
         head h;
         unsigned char bytes[LONGEST];
     } buffer[CONSUMERS];
-    uint8_t got[LINES][MOST];
+    uint8_t got[][MOST];
 } board;
 
 typedef struct mix {
@@ -97,7 +99,7 @@ static int produce(mp_child *self, void *user)
 
     (void)user;
     CHECK(bytes != NULL && m != NULL);
-    while (b->stop == 0 && (line = __atomic_fetch_add(&b->lines, 1, __ATOMIC_RELAXED)) < LINES) {
+    while (b->stop == 0 && (line = __atomic_fetch_add(&b->lines, 1, __ATOMIC_RELAXED)) < b->most_lines) {
         head h = {(uint32_t)line, 0, 0, 0};
         rng r = {(uint64_t)line * 77 + 1};
 
@@ -122,7 +124,7 @@ static int consume(mp_child *self, void *user)
     mp_queue *q = mp_child_queue(self, 0);
     board *b = board_of(mp_child_array(self, 1));
     int me = child_number(self, 2);
-    static int64_t last[LINES];
+    static int64_t last[MOST_LINES];
     head h;
 
     (void)user;
@@ -136,7 +138,7 @@ static int consume(mp_child *self, void *user)
             return 0;
         h = b->buffer[me].h;
         if (len < sizeof h || h.check != check_of(&h) || len != sizeof h + h.len ||
-            h.line >= LINES || h.number >= MOST) {
+            h.line >= b->most_lines || h.number >= MOST) {
             violation(b, "no head", &h);
             continue;
         }
@@ -180,7 +182,7 @@ static uint64_t puts_of(const progress *p)
     uint64_t puts = 0;
     int line;
 
-    for (line = 0; line < LINES; line++)
+    for (line = 0; line < p->b->most_lines; line++)
         puts += __atomic_load_n(&p->b->put[line], __ATOMIC_ACQUIRE);
     return puts;
 }
@@ -189,7 +191,7 @@ static bool went_on(void *arg)
 {
     progress *p = arg;
 
-    return puts_of(p) > p->from + 30 || p->b->lines >= LINES;
+    return puts_of(p) > p->from + 30 || p->b->lines >= p->b->most_lines;
 }
 
 /* What was put and not counted must have been in a killed consumer's hands. */
@@ -198,7 +200,7 @@ static void settle_accounts(board *b, const head *lost, int losses)
     uint64_t puts = 0, missing = 0, extra = 0;
     int line, i;
 
-    for (line = 0; line < LINES; line++) {
+    for (line = 0; line < b->most_lines; line++) {
         uint32_t number;
 
         puts += b->put[line];
@@ -226,8 +228,9 @@ static void settle_accounts(board *b, const head *lost, int losses)
 static void kill_200(mix m)
 {
     mp_process *producer[PRODUCERS], *consumer[CONSUMERS];
-    static head lost[KILLS];
     mp_queue_options o = MP_QUEUE_OPTIONS;
+    int kills = kills_wanted(KILLS), lines = kills > LINES / 2 ? kills * 2 : LINES;
+    head *lost = malloc((size_t)kills * sizeof *lost);
     int i, losses = 0;
     uint64_t before = stats_now().bytes_used, blocks = stats_now().blocks;
     rng r = rng_new();
@@ -235,16 +238,18 @@ static void kill_200(mix m)
     mp_array *a;
     board *b;
 
+    CHECK(lost != NULL && lines <= MOST_LINES);
     o.ring = m.ring;
     o.maxsize = m.maxsize;
     CHECK_OK(mp_queue_new(&q, &o));
-    CHECK_OK(mp_array_new(&a, MP_UINT8, sizeof *b, NULL, NULL));
+    CHECK_OK(mp_array_new(&a, MP_UINT8, sizeof *b + (size_t)lines * MOST, NULL, NULL));
     b = board_of(a);
+    b->most_lines = lines;
     for (i = 0; i < PRODUCERS; i++)
         producer[i] = start(produce, &m, q, a, 0);
     for (i = 0; i < CONSUMERS; i++)
         consumer[i] = start(consume, &m, q, a, i);
-    for (i = 0; i < KILLS; i++) {
+    for (i = 0; i < kills; i++) {
         int victim = (int)rng_below(&r, (uint64_t)(m.kill_producers + m.kill_consumers));
 
         if (rng_below(&r, 4) != 0)
@@ -277,6 +282,7 @@ static void kill_200(mix m)
         CHECK_INT(child_end(consumer[i]), 0);
     CHECK_STATUS(mp_queue_get(q, NULL, 0, NULL, NULL, MP_NO_WAIT), MP_ERR_EMPTY);
     settle_accounts(b, lost, losses);
+    free(lost);
     CHECK_OK(mp_array_free(a));
     CHECK_OK(mp_queue_free(q));
     CHECK_INT(stats_now().blocks, blocks);
