@@ -37,6 +37,42 @@ pub(crate) enum Status {
     NotFound = -25,
 }
 
+impl Status {
+    /// The status of this number, which somebody else has sent.
+    pub(crate) fn from_number(number: i32) -> Option<Self> {
+        let all = [
+            Self::Ok,
+            Self::OwnerDied,
+            Self::Invalid,
+            Self::BadHandle,
+            Self::State,
+            Self::NotInitialized,
+            Self::Unsupported,
+            Self::NoMemory,
+            Self::Os,
+            Self::Panic,
+            Self::Timeout,
+            Self::Empty,
+            Self::Full,
+            Self::Eof,
+            Self::Closed,
+            Self::TooSmall,
+            Self::Auth,
+            Self::BrokenBarrier,
+            Self::NotOwner,
+            Self::OverRelease,
+            Self::UnknownTarget,
+            Self::TaskFailed,
+            Self::WorkerDied,
+            Self::Cancelled,
+            Self::Remote,
+            Self::Exists,
+            Self::NotFound,
+        ];
+        all.into_iter().find(|&status| status as i32 == number)
+    }
+}
+
 /// A failure on its way to the caller.
 #[derive(Clone, Debug)]
 pub(crate) struct Error {

@@ -12,13 +12,14 @@
 //! | `sync` | the lock |
 //! | `wire` | connections, listeners, clients, in CPython's framing and with its handshake |
 //! | `process`, `queue`, `shared` | processes and their arguments; the queue; values and arrays |
-//! | `pool` | workers, tasks, map |
+//! | `pool`, `manager` | workers, tasks, map; objects behind a server |
 //! | `ffi` | handles, statuses, and one file for each public noun; no logic |
 //!
 //! `unsafe` lives in `sys`, `shm` and `ffi`; the other rooms forbid it.
 
 mod error;
 mod log;
+mod manager;
 mod park;
 mod pool;
 mod process;

@@ -10,6 +10,7 @@ use super::handle::{self, Boxed, Shared};
 use super::kind::Kind;
 use super::listener::mp_listener;
 use super::lock::mp_lock;
+use super::manager::mp_proxy;
 use super::priority_queue::mp_priority_queue;
 use super::process::mp_child;
 use super::queue::mp_queue;
@@ -21,6 +22,7 @@ use super::slots;
 use super::status::mp_status;
 use super::value::mp_value;
 use crate::error::{Result, Status, fail};
+use crate::manager::Proxy;
 use crate::process::{Arg, Child};
 use crate::wire::Carried;
 use core::ffi::c_void;
@@ -38,6 +40,10 @@ impl Context {
         Context { child, handles }
     }
 
+    pub(super) fn child(&self) -> &Child {
+        &self.child
+    }
+
     fn arg(&self, index: usize) -> Result<&Arg> {
         match self.child.args.get(index) {
             Some(arg) => Ok(arg),
@@ -50,7 +56,7 @@ impl Context {
         let handles = self.handles.lock().unwrap_or_else(PoisonError::into_inner);
         for (arg, &handle) in self.child.args.iter().zip(handles.iter()) {
             match arg {
-                Arg::Carried(_) if handle != 0 => drop(slots::free_any(handle)),
+                Arg::Carried(_) | Arg::Voucher(_) if handle != 0 => drop(slots::free_any(handle)),
                 // Nobody asked for it.
                 Arg::Carried(place) => drop(place.lock().unwrap_or_else(PoisonError::into_inner).take()),
                 Arg::Object(kind, Some(_)) if handle != 0 => {
@@ -71,7 +77,9 @@ impl Context {
                 fail!(Invalid, "argument {index} is not {}: it is of kind {found:?}", kind.name())
             }
             Arg::Bytes(_) => fail!(Invalid, "argument {index} is not {}: it is bytes", kind.name()),
-            Arg::Carried(_) => fail!(Invalid, "argument {index} is not {}", kind.name()),
+            Arg::Carried(_) | Arg::Voucher(_) => {
+                fail!(Invalid, "argument {index} is not {}", kind.name())
+            }
         };
         let mut handles = self.handles.lock().unwrap_or_else(PoisonError::into_inner);
         if handles[index] == 0 {
@@ -138,7 +146,9 @@ pub unsafe extern "C" fn mp_child_bytes(
         let context = handle::object(child)?;
         let bytes = match context.arg(index)? {
             Arg::Bytes(bytes) => bytes,
-            Arg::Object(..) | Arg::Carried(_) => fail!(Invalid, "argument {index} is a handle, not bytes"),
+            Arg::Object(..) | Arg::Carried(_) | Arg::Voucher(_) => {
+                fail!(Invalid, "argument {index} is a handle, not bytes")
+            }
         };
         // SAFETY: C's promise: len is NULL or a place for the number.
         unsafe { super::guard::write_to(len, bytes.len()) };
@@ -238,6 +248,23 @@ pub unsafe extern "C" fn mp_child_connection(child: *mut mp_child, index: usize)
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn mp_child_listener(child: *mut mp_child, index: usize) -> *mut mp_listener {
     carried("mp_child_listener", child, index, Carried::into_listener)
+}
+
+/// An argument that is a proxy, as mp_child_lock. The first call for it asks the manager's server.
+/// NULL also where that cannot be reached.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn mp_child_proxy(child: *mut mp_child, index: usize) -> *mut mp_proxy {
+    guard_or("mp_child_proxy", std::ptr::null_mut(), || {
+        let context = handle::object(child)?;
+        let Arg::Voucher(voucher) = context.arg(index)? else {
+            fail!(Invalid, "argument {index} is not {}", Kind::Proxy.name());
+        };
+        let mut handles = context.handles.lock().unwrap_or_else(PoisonError::into_inner);
+        if handles[index] == 0 {
+            handles[index] = handle::new_boxed::<mp_proxy>(Proxy::import(voucher)?)?.addr() as u64;
+        }
+        Ok(std::ptr::without_provenance_mut(handles[index] as usize))
+    })
 }
 
 /// An argument that is an event, as mp_child_lock.

@@ -54,6 +54,9 @@ nouns! {
     super::pool::mp_pool, Pool, Boxed: Object = std::sync::Arc<crate::pool::Pool>;
     super::result::mp_result, Result, Boxed: Object = std::sync::Arc<crate::pool::Answer>;
     super::imap::mp_imap, Imap, Boxed: Object = crate::pool::Imap;
+    super::manager::mp_manager, Manager, Boxed: Object = crate::manager::Manager;
+    super::manager::mp_proxy, Proxy, Boxed: Object = crate::manager::Proxy;
+    super::proxy::mp_answer, Answer, Boxed: Object = super::proxy::Content;
     super::pool::mp_task, Task, Boxed: Object = super::task::Current;
 }
 

@@ -55,9 +55,17 @@ kinds! {
     Listener = 20, "a listener", None;
     Result = 21, "a result", None;
     Imap = 22, "an mp_imap", None;
+    Manager = 24, "a manager", None;
+    Proxy = 25, "a proxy", None;
+    Answer = 26, "an answer", None;
 }
 
 impl Kind {
+    /// Whether a fork may use its parent's handle although it stands for no block: the object sees to it.
+    pub(super) fn outlives_fork(self) -> bool {
+        self == Kind::Proxy
+    }
+
     pub(super) fn from_bits(bits: u64) -> Option<Self> {
         Self::ALL.iter().copied().find(|&k| k as u64 == bits)
     }

@@ -7,6 +7,7 @@ use super::context::{self, mp_context};
 use super::guard::{self, guard, joined, options, out};
 use super::handle;
 use super::listener::mp_listener;
+use super::manager::mp_proxy;
 use super::status::mp_status;
 use super::time::mp_timeout;
 use super::{slots, strings};
@@ -317,6 +318,10 @@ pub unsafe extern "C" fn mp_process_add_handle(process: *mut mp_process, handle:
         }
         if handle::is_of::<mp_listener>(handle.cast()) {
             process.add_carried(handle::object::<mp_listener>(handle.cast())?.carry()?)?;
+            return Ok(Status::Ok);
+        }
+        if handle::is_of::<mp_proxy>(handle.cast()) {
+            process.add_voucher(Arc::new(handle::object::<mp_proxy>(handle.cast())?.clone()))?;
             return Ok(Status::Ok);
         }
         let known = slots::known(handle.addr() as u64)?;

@@ -34,6 +34,8 @@ pub enum mp_item_type {
     MP_ITEM_TEXT = 4,
     /// Bytes; less than 10 MiB.
     MP_ITEM_BYTES = 5,
+    /// A managed object: not in a shareable list.
+    MP_ITEM_PROXY = 6,
 }
 
 /// An item of a shareable list. Members that its type has no use for may be anything.
@@ -48,7 +50,7 @@ pub struct mp_item {
     pub integer: i64,
     /// Of MP_ITEM_DOUBLE.
     pub number: f64,
-    /// Of MP_ITEM_TEXT and MP_ITEM_BYTES: where they are.
+    /// Of MP_ITEM_TEXT and MP_ITEM_BYTES: where they are; of MP_ITEM_PROXY the mp_proxy.
     pub data: *const c_void,
     /// And how many bytes they have, the zero at a text's end not counted.
     pub data_size: usize,

@@ -264,16 +264,18 @@ fn closed(kind: Kind) -> Error {
 
 /// A handle from before the fork that made this process: it holds the block from now on, too.
 fn take_over(slot: &Slot, handle: u64, kind: Kind) -> Result<()> {
-    let Some(block) = kind.block() else {
+    if kind.block().is_none() && !kind.outlives_fork() {
         fail!(State, "this handle belongs to the process that made it, of which this one is a fork");
-    };
+    }
     let (_guard, _) = free_list()?;
     if slot.tag.load(Ordering::Acquire) == tag_of(handle) {
         return Ok(());
     }
-    let (held, r) = slot.held();
-    let entry = super::handle::hold_beside(held, r, block)?;
-    slot.entry.store(entry.bits(), Ordering::Relaxed);
+    if let Some(block) = kind.block() {
+        let (held, r) = slot.held();
+        let entry = super::handle::hold_beside(held, r, block)?;
+        slot.entry.store(entry.bits(), Ordering::Relaxed);
+    }
     slot.pins.store(0, Ordering::Relaxed);
     slot.tag.store(tag_of(handle), Ordering::Release);
     Ok(())

@@ -182,9 +182,10 @@ pub unsafe extern "C" fn mp_get_executable(path: *mut c_char, size: usize, neede
     })
 }
 
-/// Runs a hook that is preloaded.
-fn hook(address: usize) {
-    // SAFETY: the address is that of the hook that the caller of mp_forkserver_preload gave, in this process.
+/// Runs a hook that is preloaded, or a manager's initializer.
+pub(super) fn hook(address: usize) {
+    // SAFETY: the address is that of the function that the caller of mp_forkserver_preload, or the manager's
+    // options, gave, in this process.
     let hook: mp_function = unsafe { std::mem::transmute(address) };
     if let Some(hook) = hook {
         // SAFETY: called as its type is in the header.

@@ -8,12 +8,18 @@ use crate::shm::{self, Entry, Kind, Object, Ref};
 use crate::wire::Carried;
 use std::borrow::Cow;
 use std::os::fd::RawFd;
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 
 /// More arguments than this are taken for a mistake.
 const MOST: usize = 65_536;
 /// And more bytes than this in all: whichever way a child is started, it can be told them.
 pub(super) const MOST_BYTES: usize = 1 << 30;
+
+/// Something that is not in this process, nor on a descriptor: each child gets bytes by which it finds it.
+pub(crate) trait Voucher: Send + Sync {
+    /// For one child.
+    fn issue(&self) -> Result<Vec<u8>>;
+}
 
 /// One argument in the parent.
 enum Held {
@@ -22,6 +28,7 @@ enum Held {
     Object(Kind, Ref, Entry),
     /// A connection or a listener: a descriptor of its own.
     Carried(Carried),
+    Voucher(Arc<dyn Voucher>),
 }
 
 /// The arguments in their order.
@@ -70,6 +77,18 @@ impl Args {
         Ok(())
     }
 
+    pub(super) fn add_voucher(&mut self, voucher: Arc<dyn Voucher>) -> Result<()> {
+        self.reserve()?;
+        self.held.push(Held::Voucher(voucher));
+        Ok(())
+    }
+
+    /// What the vouchers say to a child that is about to start.
+    pub(super) fn issue(&self) -> Result<Vec<Vec<u8>>> {
+        let issue = |arg: &Held| if let Held::Voucher(v) = arg { Some(v.issue()) } else { None };
+        self.held.iter().filter_map(issue).collect()
+    }
+
     /// The descriptors that a child gets.
     pub(super) fn descriptors(&self) -> Vec<RawFd> {
         let fd = |arg: &Held| if let Held::Carried(c) = arg { Some(c.descriptor()) } else { None };
@@ -93,6 +112,7 @@ impl Args {
         for arg in &self.held {
             passed.push(match arg {
                 Held::Bytes(bytes) => Passed::Bytes(Blob(Cow::Borrowed(bytes))),
+                Held::Voucher(voucher) => Passed::Voucher(Blob(Cow::Owned(voucher.issue()?))),
                 Held::Carried(carried) => {
                     let held = match carried.object() {
                         Some((kind, r)) => Some((r.bits(), shm::hold_for(child, r, kind)?.bits())),
@@ -113,10 +133,11 @@ impl Args {
     }
 
     /// In a forked child: its arguments. The bytes stay where the parent's copy of them is.
-    pub(super) fn receive(&mut self, entries: Vec<Entry>) -> Child {
-        let mut entries = entries.into_iter();
+    pub(super) fn receive(&mut self, entries: Vec<Entry>, vouchers: Vec<Vec<u8>>) -> Child {
+        let (mut entries, mut vouchers) = (entries.into_iter(), vouchers.into_iter());
         let args = std::mem::take(&mut self.held).into_iter().map(|arg| match arg {
             Held::Bytes(bytes) => Arg::Bytes(bytes),
+            Held::Voucher(_) => Arg::Voucher(vouchers.next().unwrap_or_default()),
             Held::Carried(carried) => {
                 let held = carried.object().and_then(|_| entries.next());
                 Arg::Carried(Mutex::new(Some(carried.arrived(held))))
@@ -139,6 +160,7 @@ impl Args {
             match arg {
                 Held::Bytes(bytes) => again.add_bytes(bytes)?,
                 Held::Carried(carried) => again.add_carried(carried.again()?)?,
+                Held::Voucher(voucher) => again.add_voucher(Arc::clone(voucher))?,
                 Held::Object(kind, r, entry) => again.add_object(*kind, *r, *entry)?,
             }
         }
@@ -151,6 +173,7 @@ impl Args {
         for arg in &self.held {
             args.push(match arg {
                 Held::Bytes(bytes) => Arg::Bytes(copy(bytes)?),
+                Held::Voucher(voucher) => Arg::Voucher(voucher.issue()?),
                 Held::Carried(carried) => Arg::Carried(Mutex::new(Some(carried.again()?))),
                 Held::Object(kind, r, entry) => {
                     Arg::Object(*kind, Some(Object { r: *r, entry: hold(*kind, *r, *entry)? }))
@@ -196,4 +219,6 @@ pub(crate) enum Arg {
     Object(Kind, Option<Object>),
     /// A connection or a listener, until it is asked for.
     Carried(Mutex<Option<Carried>>),
+    /// What a [`Voucher`] said.
+    Voucher(Vec<u8>),
 }

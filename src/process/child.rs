@@ -38,6 +38,7 @@ impl Child {
     pub(crate) fn received(args: Vec<Passed<'_>>) -> Self {
         let receive = |arg| match arg {
             Passed::Bytes(Blob(bytes)) => Arg::Bytes(bytes.into_owned()),
+            Passed::Voucher(Blob(bytes)) => Arg::Voucher(bytes.into_owned()),
             Passed::Named(kind, r, fd, device, inode) => match Kind::from_bits(kind) {
                 Some(kind) => {
                     let object = shm::receive(fd, Identity { device, inode }, Ref::from_bits(r), kind);

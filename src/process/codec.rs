@@ -97,6 +97,8 @@ pub(crate) enum Passed<'a> {
     /// A connection or a listener: the descriptor that the child is given, what it is, and of a pipe its reference and
     /// the entry of the child's ledger that holds it.
     Carried(i32, What, Option<(u64, u64)>),
+    /// What a voucher says.
+    Voucher(Blob<'a>),
 }
 
 impl Passed<'_> {
@@ -104,7 +106,7 @@ impl Passed<'_> {
     fn descriptor(&self) -> Option<i32> {
         match self {
             Passed::Named(_, _, fd, ..) | Passed::Carried(fd, ..) => Some(*fd),
-            Passed::Bytes(_) | Passed::Object(..) => None,
+            Passed::Bytes(_) | Passed::Object(..) | Passed::Voucher(_) => None,
         }
     }
 

@@ -20,7 +20,7 @@ mod parent;
 pub(crate) mod start;
 mod target;
 
-pub(crate) use args::Arg;
+pub(crate) use args::{Arg, Voucher};
 pub(crate) use child::Child;
 pub(crate) use codec::{Job, decode, encode};
 pub(crate) use method::Method;
@@ -208,6 +208,10 @@ impl Process {
 
     pub(crate) fn add_carried(&self, carried: Carried) -> Result<()> {
         self.with_initial(|args| args.add_carried(carried))
+    }
+
+    pub(crate) fn add_voucher(&self, voucher: Arc<dyn Voucher>) -> Result<()> {
+        self.with_initial(|args| args.add_voucher(voucher))
     }
 
     /// Starts the child and drops what only it needs.

@@ -32,6 +32,7 @@ pub(crate) mod spawn;
 pub(crate) mod stdio;
 pub(crate) mod thread;
 pub(crate) mod types;
+pub(crate) mod watch;
 
 use crate::error::Error;
 

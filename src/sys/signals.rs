@@ -38,16 +38,21 @@ pub(crate) fn for_server() -> Result<std::os::fd::OwnedFd> {
     let mut mask = SigSet::empty();
     mask.add(Signal::SIGCHLD);
     pthread_sigmask(SigmaskHow::SIG_BLOCK, Some(&mask), None).map_err(os("cannot block SIGCHLD"))?;
-    let ignore = SigAction::new(SigHandler::SigIgn, SaFlags::empty(), SigSet::empty());
-    // SAFETY: no handler is set.
-    unsafe { sigaction(Signal::SIGINT, &ignore) }.map_err(os("cannot ignore SIGINT"))?;
-    // SAFETY: as above. Ignored, children would leave no status.
+    ignore_interrupt()?;
+    // SAFETY: no handler is set. Ignored, children would leave no status.
     let default = SigAction::new(SigHandler::SigDfl, SaFlags::empty(), SigSet::empty());
     // SAFETY: as above.
     unsafe { sigaction(Signal::SIGCHLD, &default) }.map_err(os("cannot set SIGCHLD's action"))?;
     let fd = SignalFd::with_flags(&mask, SfdFlags::SFD_CLOEXEC | SfdFlags::SFD_NONBLOCK)
         .map_err(os("cannot make a signal descriptor"))?;
     super::fd::above_stdio(fd.into()).map_err(os("no descriptor is free for signals"))
+}
+
+/// The terminal's Ctrl-C is not meant for this process.
+pub(crate) fn ignore_interrupt() -> Result<()> {
+    let ignore = SigAction::new(SigHandler::SigIgn, SaFlags::empty(), SigSet::empty());
+    // SAFETY: no handler is set.
+    unsafe { sigaction(Signal::SIGINT, &ignore) }.map(drop).map_err(os("cannot ignore SIGINT"))
 }
 
 /// Takes what such a descriptor has.

@@ -4,9 +4,10 @@ use super::carried::{Carried, What};
 use super::handshake::{Handshake, Key};
 use super::pipe::Pipe;
 use super::stream::Stream;
-use crate::error::Result;
+use crate::error::{Result, fail};
 use crate::sys::fd;
 use crate::sys::kept::{self, Kept};
+use crate::sys::lifeline;
 use crate::sys::sockets::{self, Address};
 use crate::time::Deadline;
 use std::os::fd::{BorrowedFd, OwnedFd, RawFd};
@@ -51,6 +52,13 @@ impl Connection {
     pub(crate) fn pair(duplex: bool) -> Result<(Self, Self)> {
         let (first, second) = Pipe::pair(duplex)?;
         Ok((Self::of_pipe(first), Self::of_pipe(second)))
+    }
+
+    /// Two ends of a socket: whoever polls one need not say so before.
+    pub(crate) fn socket_pair() -> Result<(Self, Self)> {
+        let mut list = kept::list();
+        let (first, second) = lifeline::pair()?;
+        Ok((Self::over(list.keep(first)), Self::over(list.keep(second))))
     }
 
     /// In a child: what it was handed.
@@ -134,10 +142,18 @@ impl Connection {
     }
 
     /// Does something with the descriptor.
-    pub(super) fn with_fd<R>(&self, what: impl FnOnce(BorrowedFd<'_>) -> R) -> Result<R> {
+    pub(crate) fn with_fd<R>(&self, what: impl FnOnce(BorrowedFd<'_>) -> R) -> Result<R> {
         match &self.0 {
             Transport::Stream(stream) => Ok(what(stream.socket()?.fd())),
             Transport::Pipe(pipe) => pipe.with_fd(what),
+        }
+    }
+
+    /// The socket of a client's end, between two messages.
+    pub(crate) fn into_socket(self) -> Result<Kept> {
+        match &self.0 {
+            Transport::Stream(stream) => stream.again(),
+            Transport::Pipe(_) => fail!(Unsupported, "a pipe is more than a socket"),
         }
     }
 

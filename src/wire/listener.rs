@@ -11,7 +11,7 @@ use crate::error::{Error, Result, Status, fail};
 use crate::sys::kept::{self, Kept};
 use crate::sys::sockets::{self, Address, Came, For, Many};
 use crate::time::Deadline;
-use std::os::fd::{AsRawFd, RawFd};
+use std::os::fd::{AsRawFd, BorrowedFd, RawFd};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -215,10 +215,25 @@ impl Listener {
         Ok(self.sockets()?.pollable().fd().as_raw_fd())
     }
 
+    /// Does something with that descriptor.
+    pub(crate) fn with_fd<R>(&self, what: impl FnOnce(BorrowedFd<'_>) -> R) -> Result<R> {
+        Ok(what(self.sockets()?.pollable().fd()))
+    }
+
+    /// Whether somebody has come who has not proved the key yet.
+    pub(crate) fn has_waiting(&self) -> bool {
+        self.waiting.peek(|waiting| !waiting.is_empty()).unwrap_or(true)
+    }
+
     pub(crate) fn close(&self) {
+        self.file.as_ref().map(files::remove);
+        self.hand_over();
+    }
+
+    /// Closes the sockets, which another process has by now; the file stays.
+    pub(crate) fn hand_over(&self) {
         let sockets = self.sockets.lock().unwrap_or_else(PoisonError::into_inner).take();
         if let Some(sockets) = sockets {
-            self.file.as_ref().map(files::remove);
             sockets.closed.store(true, Ordering::Relaxed);
             self.waiting.disturb();
         }

@@ -206,8 +206,8 @@ pub(super) fn start(
         Method::Fork => {
             let child = fork::prepare(tie, setup)?;
             let entries = args.hand_to(child.owner())?;
-            let handed = args.descriptors();
-            let started = child.start(origin, &handed, || body(args.receive(entries)))?;
+            let (handed, vouchers) = (args.descriptors(), args.issue()?);
+            let started = child.start(origin, &handed, || body(args.receive(entries, vouchers)))?;
             if setup.may_fail() {
                 spawn::confirm(&started)?;
             }

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0
+ *
+ * What the tests of managers share. */
+#ifndef TEST_MANAGER_H
+#define TEST_MANAGER_H
+
+#include "test_util.h"
+
+#define INT(i) mp_item_int(i)
+#define TEXT(t) mp_item_text(t)
+
+/* Started, by the method under test. */
+mp_manager *manager_new(void);
+/* An empty object of this type. */
+mp_proxy *object_new(mp_manager *m, const char *type);
+/* Whether the object's text is this one. */
+void check_str(const mp_proxy *p, const char *want);
+uint64_t objects(const mp_manager *m);
+/* Calls a method with these items. */
+#define CALL(p, method, timeout, ...)                                                              \
+    call_items(p, method, timeout, (const mp_item[]){__VA_ARGS__},                                 \
+               sizeof((const mp_item[]){__VA_ARGS__}) / sizeof(mp_item))
+mp_status call_items(const mp_proxy *p, const char *method, mp_timeout timeout,
+                     const mp_item *items, size_t count);
+/* The answer as text: "1 'two' None". Static. */
+const char *answer_text(mp_answer *a);
+#define CHECK_CALL(p, want, method, ...)                                                           \
+    check_call(__LINE__, p, want, method, (const mp_item[]){INT(0), __VA_ARGS__},                  \
+               sizeof((const mp_item[]){INT(0), __VA_ARGS__}) / sizeof(mp_item))
+#define CHECK_CALL0(p, want, method) check_call(__LINE__, p, want, method, NULL, 0)
+void check_call(int line, const mp_proxy *p, const char *want, const char *method,
+                const mp_item *items, size_t count);
+
+#endif

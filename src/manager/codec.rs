@@ -1,0 +1,206 @@
+//! Values, and how they lie in a message: all numbers little end first. docs/manager-protocol.md says it for others.
+
+use crate::error::{Error, Result, Status, fail};
+use std::hash::{Hash, Hasher};
+
+/// More values than this in one message are taken for a mistake.
+pub(super) const MOST_VALUES: usize = 1 << 20;
+
+/// What is stored and sent. The numbers of the kinds are those of the C API's items.
+#[derive(Clone, Debug, Default)]
+pub(crate) enum Value {
+    #[default]
+    None,
+    Int(i64),
+    Double(f64),
+    Bool(bool),
+    /// UTF-8 without a zero in it.
+    Text(Box<str>),
+    Bytes(Box<[u8]>),
+    /// A managed object by its number.
+    Object(u64),
+}
+
+/// The same kind and the same content: 1, 1.0 and true are three values. A double is equal to itself, NaN too, and
+/// both zeros are one, so that every value but an object can be a key.
+impl PartialEq for Value {
+    fn eq(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Value::None, Value::None) => true,
+            (Value::Int(a), Value::Int(b)) => a == b,
+            (Value::Double(a), Value::Double(b)) => bits(*a) == bits(*b),
+            (Value::Bool(a), Value::Bool(b)) => a == b,
+            (Value::Text(a), Value::Text(b)) => a == b,
+            (Value::Bytes(a), Value::Bytes(b)) => a == b,
+            (Value::Object(a), Value::Object(b)) => a == b,
+            _ => false,
+        }
+    }
+}
+
+impl Eq for Value {}
+
+impl Hash for Value {
+    fn hash<H: Hasher>(&self, to: &mut H) {
+        std::mem::discriminant(self).hash(to);
+        match self {
+            Value::None => {}
+            Value::Int(i) => i.hash(to),
+            Value::Double(d) => bits(*d).hash(to),
+            Value::Bool(b) => b.hash(to),
+            Value::Text(text) => text.hash(to),
+            Value::Bytes(bytes) => bytes.hash(to),
+            Value::Object(id) => id.hash(to),
+        }
+    }
+}
+
+fn bits(double: f64) -> u64 {
+    match double {
+        0.0 => 0,
+        d if d.is_nan() => f64::NAN.to_bits(),
+        d => d.to_bits(),
+    }
+}
+
+const NONE: u8 = 0;
+const INT: u8 = 1;
+const DOUBLE: u8 = 2;
+const BOOL: u8 = 3;
+const TEXT: u8 = 4;
+const BYTES: u8 = 5;
+const OBJECT: u8 = 6;
+
+impl Value {
+    /// A text, if it is one.
+    pub(crate) fn text(bytes: &[u8]) -> Result<Self> {
+        if bytes.contains(&0) {
+            fail!(Invalid, "a text has a zero in it");
+        }
+        match std::str::from_utf8(bytes) {
+            Ok(text) => Ok(Value::Text(text.into())),
+            Err(_) => fail!(Invalid, "a text is not UTF-8: pass it as bytes"),
+        }
+    }
+
+    /// In sentences.
+    pub(super) fn kind(&self) -> &'static str {
+        match self {
+            Value::None => "none",
+            Value::Int(_) => "an integer",
+            Value::Double(_) => "a double",
+            Value::Bool(_) => "a truth value",
+            Value::Text(_) => "a text",
+            Value::Bytes(_) => "bytes",
+            Value::Object(_) => "a managed object",
+        }
+    }
+
+    /// About how much memory it takes.
+    pub(super) fn weight(&self) -> usize {
+        const BARE: usize = 32;
+        match self {
+            Value::Text(text) => BARE + text.len(),
+            Value::Bytes(bytes) => BARE + bytes.len(),
+            _ => BARE,
+        }
+    }
+
+    pub(super) fn write(&self, to: &mut Vec<u8>) {
+        match self {
+            Value::None => to.push(NONE),
+            Value::Int(i) => put(to, INT, &i.to_le_bytes()),
+            Value::Double(d) => put(to, DOUBLE, &d.to_le_bytes()),
+            Value::Bool(b) => put(to, BOOL, &[u8::from(*b)]),
+            Value::Text(text) => put_bytes(to, TEXT, text.as_bytes()),
+            Value::Bytes(bytes) => put_bytes(to, BYTES, bytes),
+            Value::Object(id) => put(to, OBJECT, &id.to_le_bytes()),
+        }
+    }
+}
+
+fn put(to: &mut Vec<u8>, kind: u8, bytes: &[u8]) {
+    to.push(kind);
+    to.extend_from_slice(bytes);
+}
+
+fn put_bytes(to: &mut Vec<u8>, kind: u8, bytes: &[u8]) {
+    put(to, kind, &(bytes.len() as u32).to_le_bytes());
+    to.extend_from_slice(bytes);
+}
+
+/// How many there are, and they.
+pub(super) fn write_values(to: &mut Vec<u8>, values: &[Value]) {
+    to.extend_from_slice(&(values.len() as u32).to_le_bytes());
+    values.iter().for_each(|value| value.write(to));
+}
+
+/// Takes a message apart. Whoever reads past its end is told so.
+pub(super) struct Reader<'a>(pub(super) &'a [u8]);
+
+impl<'a> Reader<'a> {
+    pub(super) fn bytes(&mut self, len: usize) -> Result<&'a [u8]> {
+        let Some((bytes, rest)) = self.0.split_at_checked(len) else {
+            fail!(Invalid, "the message ends where {len} bytes more are expected");
+        };
+        self.0 = rest;
+        Ok(bytes)
+    }
+
+    pub(super) fn number<const N: usize>(&mut self) -> Result<[u8; N]> {
+        let mut number = [0; N];
+        number.copy_from_slice(self.bytes(N)?);
+        Ok(number)
+    }
+
+    pub(super) fn u32(&mut self) -> Result<u32> {
+        self.number().map(u32::from_le_bytes)
+    }
+
+    fn value(&mut self) -> Result<Value> {
+        let [kind] = self.number()?;
+        Ok(match kind {
+            NONE => Value::None,
+            INT => Value::Int(i64::from_le_bytes(self.number()?)),
+            DOUBLE => Value::Double(f64::from_le_bytes(self.number()?)),
+            BOOL => match self.number()? {
+                [0] => Value::Bool(false),
+                [1] => Value::Bool(true),
+                [other] => fail!(Invalid, "{other} is no truth value"),
+            },
+            TEXT => Value::text(self.sized()?)?,
+            BYTES => Value::Bytes(self.sized()?.into()),
+            OBJECT => Value::Object(u64::from_le_bytes(self.number()?)),
+            other => fail!(Invalid, "{other} is no kind of a value"),
+        })
+    }
+
+    fn sized(&mut self) -> Result<&'a [u8]> {
+        let len = self.u32()? as usize;
+        self.bytes(len)
+    }
+
+    pub(super) fn values(&mut self) -> Result<Vec<Value>> {
+        let count = self.u32()? as usize;
+        // Each takes a byte at least: a hostile number makes room for no more than the message has.
+        if count > MOST_VALUES || count > self.0.len() {
+            fail!(Invalid, "the message says that it has {count} values, which it cannot have");
+        }
+        let mut values = Vec::new();
+        values
+            .try_reserve_exact(count)
+            .map_err(|_| Error::new(Status::NoMemory, "no memory for a message"))?;
+        for _ in 0..count {
+            values.push(self.value()?);
+        }
+        Ok(values)
+    }
+
+    /// Nothing may be left.
+    pub(super) fn end(&self) -> Result<()> {
+        if !self.0.is_empty() {
+            fail!(Invalid, "the message has {} bytes too many", self.0.len());
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,234 @@
+//! What clients ask for.
+
+use super::codec::Value;
+use super::message::{Answer, Request, VERSION, What};
+use super::server::{Client, Clients, Given, Limits, check_answer};
+use super::store::{Store, Ticket};
+use super::types::{self, Caller};
+use super::waiting::{Attempt, Done, Waiting, context};
+use crate::error::{Error, Result, Status, fail};
+use crate::sys::random;
+use std::collections::VecDeque;
+
+pub(super) struct Hall {
+    pub(super) store: Store,
+    limits: Limits,
+    /// This server and no other.
+    name: Ticket,
+    pub(super) waiting: Waiting,
+    /// Clients that were answered and have to be looked after; true: and closed.
+    pub(super) answered: VecDeque<(u64, bool)>,
+}
+
+impl Hall {
+    pub(super) fn new(limits: Limits) -> Result<Self> {
+        Ok(Hall {
+            store: Store::new(limits.total),
+            limits,
+            name: random::bytes()?,
+            waiting: Waiting::default(),
+            answered: VecDeque::new(),
+        })
+    }
+
+    /// A message of a client that is not parked.
+    pub(super) fn handle(&mut self, clients: &mut Clients, number: u64, message: &[u8]) {
+        let Some(client) = clients.get(number) else { return };
+        // It goes on, so it has the answer before.
+        client.given = Given::default();
+        let answer = match Request::decode(message) {
+            Ok((request, values)) => match client.session {
+                None => self.hello(client, &request, &values),
+                Some(session) => match self.ask(client, number, session, &request, values) {
+                    Some(answer) => answer,
+                    None => return,
+                },
+            },
+            Err(e) => Err(e),
+        };
+        let refused = client.session.is_none();
+        self.give(client, answer);
+        self.store.sweep();
+        if refused {
+            self.answered.push_back((number, true));
+        }
+    }
+
+    /// Whoever connects says first what he speaks and who he is.
+    fn hello(&mut self, client: &mut Client, request: &Request<'_>, values: &[Value]) -> Answer {
+        let (What::Hello, [Value::Int(version), Value::Bytes(session)]) = (request.what, values) else {
+            fail!(Invalid, "the first request says the version and the session");
+        };
+        if *version != VERSION {
+            fail!(Unsupported, "this server speaks version {VERSION}, and the client {version}");
+        }
+        let Ok(session) = Ticket::try_from(&**session) else { fail!(Invalid, "a session has 16 bytes") };
+        let known = self.store.sessions.entry(session).or_default();
+        let is_new = known.connections == 0;
+        known.connections += 1;
+        client.session = Some(session);
+        let name = Value::Bytes(self.name.to_vec().into());
+        let most = Value::Int(self.limits.message as i64);
+        Ok((Status::Ok, vec![Value::Int(VERSION), name, Value::Bool(is_new), most]))
+    }
+
+    /// None: it is parked.
+    fn ask(
+        &mut self,
+        client: &mut Client,
+        number: u64,
+        session: Ticket,
+        request: &Request<'_>,
+        mut values: Vec<Value>,
+    ) -> Option<Answer> {
+        let caller = Caller { session, thread: request.thread };
+        let done = |values| Ok((Status::Ok, values));
+        let answer = match request.what {
+            What::Hello => Err(Error::new(Status::Invalid, "the session is known already")),
+            What::Call => {
+                let made = Attempt {
+                    object: request.object,
+                    method: request.name,
+                    caller,
+                    timeout: request.timeout,
+                };
+                match self.call(number, &made, values) {
+                    Ok((answer, may_undo)) => {
+                        client.given.object = may_undo.then_some(request.object);
+                        client.given.thread = request.thread;
+                        answer
+                    }
+                    Err(waiter) => {
+                        client.parked = Some(waiter);
+                        return None;
+                    }
+                }
+            }
+            What::Create => self.create(request.name, caller, &mut values),
+            What::Hold => self.hold(request.object, &values),
+            What::Release => {
+                for value in &values {
+                    if let Value::Object(id) = value {
+                        self.store.end_lease(session, *id);
+                    }
+                }
+                done(Vec::new())
+            }
+            What::Export => {
+                let ticket = self.store.issue(session, request.object);
+                ticket.and_then(|ticket| done(vec![Value::Bytes(ticket.to_vec().into())]))
+            }
+            What::Batch => self.batch(caller, values),
+            What::Info => self.info(request),
+        };
+        Some(answer)
+    }
+
+    fn create(&mut self, type_name: &str, caller: Caller, args: &mut [Value]) -> Answer {
+        let mut note = 0;
+        let mut cx = context(&mut self.store, 0, caller, false, &mut note);
+        let (name, object) = types::make(type_name, args, &mut cx)?;
+        let id = self.store.add(name, object)?;
+        Ok((Status::Ok, vec![Value::Object(id)]))
+    }
+
+    /// A lease of an object of which the client knows, or has a ticket for. The answer is what gives it.
+    fn hold(&mut self, object: u64, values: &[Value]) -> Answer {
+        let id = match values {
+            [] => object,
+            [Value::Bytes(ticket)] => match self.store.redeem(ticket) {
+                Some(id) => {
+                    self.store.release(id);
+                    id
+                }
+                None => fail!(Closed, "the ticket was used already, or is too old"),
+            },
+            _ => fail!(Invalid, "a lease is had by an object's number or by a ticket"),
+        };
+        self.store.check(id)?;
+        Ok((Status::Ok, vec![Value::Object(id)]))
+    }
+
+    /// Calls one after the other: object, method, how many arguments, they. The first that fails is the last.
+    fn batch(&mut self, caller: Caller, values: Vec<Value>) -> Answer {
+        let mut values = VecDeque::from(values);
+        let mut all = Vec::new();
+        let mut calls = 0;
+        while let Some(first) = values.pop_front() {
+            let (Value::Object(object), Some(Value::Text(method)), Some(Value::Int(count))) =
+                (first, values.pop_front(), values.pop_front())
+            else {
+                fail!(Invalid, "call {calls} of the batch is no object, method and number of arguments");
+            };
+            let Some(count) = usize::try_from(count).ok().filter(|&count| count <= values.len()) else {
+                fail!(Invalid, "call {calls} of the batch does not have {count} arguments");
+            };
+            let mut args: Vec<Value> = values.drain(..count).collect();
+            let made = Attempt { object, method: &method, caller, timeout: 0 };
+            let found = match self.attempt(&made, &mut args, &mut 0) {
+                Done::Answered(Ok((_, found)), _) => found,
+                Done::Answered(Err(e), _) => {
+                    return Err(Error::new(e.status, format!("call {calls} of the batch: {e}")));
+                }
+                Done::Parked(_) => fail!(Timeout, "call {calls} of the batch would have to wait"),
+            };
+            all.push(Value::Int(found.len() as i64));
+            all.extend(found);
+            calls += 1;
+        }
+        Ok((Status::Ok, all))
+    }
+
+    fn info(&mut self, request: &Request<'_>) -> Answer {
+        let value = match request.name {
+            "number_of_objects" => Value::Int(self.store.count() as i64),
+            "type" => {
+                self.store.check(request.object)?;
+                Value::Text(self.store.type_of(request.object).into())
+            }
+            "str" => {
+                let object = self.store.take(request.object)?;
+                let mut note = 0;
+                let caller = Caller { session: Ticket::default(), thread: 0 };
+                let mut text = String::new();
+                object
+                    .describe(&mut text, &context(&mut self.store, request.object, caller, false, &mut note));
+                self.store.put_back(request.object, object);
+                Value::Text(text.into())
+            }
+            "debug_info" => {
+                let mut text = format!(
+                    "{} objects, {} bytes, {} sessions, {} waiting",
+                    self.store.count(),
+                    self.store.used(),
+                    self.store.sessions.len(),
+                    self.waiting.count()
+                );
+                for (id, type_name, count) in self.store.list() {
+                    text.push_str(&format!("\n{id}: {type_name}, held {count} times"));
+                }
+                Value::Text(text.into())
+            }
+            other => fail!(Unsupported, "the server knows nothing of {other:?}"),
+        };
+        Ok((Status::Ok, vec![value]))
+    }
+
+    /// Leases what the answer has, and puts it into the client's output.
+    pub(super) fn give(&mut self, client: &mut Client, answer: Answer) {
+        let answer = check_answer(answer);
+        if let (Ok((_, values)), Some(session)) = (&answer, client.session) {
+            for value in values {
+                if let Value::Object(id) = value
+                    && self.store.lease(session, *id).is_ok()
+                {
+                    client.given.leases.push(*id);
+                }
+            }
+        }
+        if let Err(e) = client.answer(&answer) {
+            // A sentence has room where an answer has not.
+            let _ = client.answer(&Err(e));
+        }
+    }
+}

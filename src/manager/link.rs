@@ -1,0 +1,252 @@
+//! The way to a server. One connection answers one call at a time, so that a call that waits holds up no other: a
+//! call takes a connection that is idle, or opens one. A process is one session there; the session's first connection
+//! is kept for nothing but that, so that a call which gives up, and its connection with it, does not end the session.
+//!
+//! A fork has sessions of its own: it begins with none, whatever its parent was doing.
+
+use super::channel::Channel;
+use super::codec::Value;
+use super::message::{self, Request, VERSION, What};
+use super::proxy::Lease;
+use crate::error::{Error, Result, Status, fail};
+use crate::sys::local::Local;
+use crate::sys::{random, thread};
+use crate::time::Deadline;
+use crate::wire::{self, Key};
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+
+/// No longer an answer is taken.
+const LONGEST: usize = u32::MAX as usize;
+
+/// Who a server is, or a session.
+pub(super) type Name = [u8; 16];
+
+/// Where a server is, and how to get in.
+#[derive(Clone, PartialEq, Eq)]
+pub(crate) struct Way {
+    pub(crate) address: String,
+    pub(crate) key: Vec<u8>,
+    pub(crate) any_user: bool,
+}
+
+pub(crate) struct Link {
+    number: u64,
+    pub(super) way: Way,
+    /// Nanoseconds that a call may take beside what it has to wait in the server.
+    patience: i64,
+}
+
+/// This process at a server.
+struct Session {
+    name: Name,
+    server: Mutex<Option<Name>>,
+    anchor: Mutex<Option<Channel>>,
+    idle: Mutex<Vec<Channel>>,
+    /// Leases.
+    held: Mutex<HashMap<u64, u64>>,
+    /// The longest message that the server takes.
+    most: AtomicU64,
+}
+
+static SESSIONS: Local<HashMap<u64, Arc<Session>>> = Local::new();
+static LINKS: Local<Vec<Weak<Link>>> = Local::new();
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    // Nothing that could panic half way runs under any of them.
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// What a call came to.
+pub(crate) struct Reply {
+    pub(crate) status: Status,
+    pub(crate) values: Vec<Value>,
+    /// Of the objects among the values, in their order.
+    pub(crate) leases: Vec<Arc<Lease>>,
+}
+
+impl Link {
+    /// The link that goes this way. Those who find it share its connections.
+    pub(crate) fn find(way: Way, patience: i64) -> Arc<Self> {
+        static LAST: AtomicU64 = AtomicU64::new(0);
+        LINKS.with(|links| {
+            links.retain(|link| link.strong_count() > 0);
+            let same = |link: &Arc<Link>| link.way == way && link.patience == patience;
+            links.iter().filter_map(Weak::upgrade).find(same).unwrap_or_else(|| {
+                let number = LAST.fetch_add(1, Ordering::Relaxed);
+                let link = Arc::new(Link { number, way, patience });
+                links.push(Arc::downgrade(&link));
+                link
+            })
+        })
+    }
+
+    /// Some link to this address, if there is one.
+    pub(super) fn to(address: &str) -> Option<Arc<Self>> {
+        LINKS.with(|links| links.iter().filter_map(Weak::upgrade).find(|link| link.way.address == address))
+    }
+
+    pub(super) fn patience(&self) -> i64 {
+        self.patience
+    }
+
+    fn session(&self) -> Result<Arc<Session>> {
+        let name = random::bytes()?;
+        Ok(SESSIONS.with(|all| {
+            let fresh = || {
+                Arc::new(Session {
+                    name,
+                    server: Mutex::default(),
+                    anchor: Mutex::default(),
+                    idle: Mutex::default(),
+                    held: Mutex::default(),
+                    most: AtomicU64::new(u64::MAX),
+                })
+            };
+            Arc::clone(all.entry(self.number).or_insert_with(fresh))
+        }))
+    }
+
+    /// Connects, if this process has not done so; the server's name.
+    pub(crate) fn connect(&self, deadline: Deadline) -> Result<Name> {
+        let session = self.session()?;
+        let mut anchor = lock(&session.anchor);
+        if anchor.is_none() {
+            *anchor = Some(self.open(&session, deadline)?);
+        }
+        let name = *lock(&session.server);
+        name.ok_or_else(gone)
+    }
+
+    fn open(&self, session: &Session, deadline: Deadline) -> Result<Channel> {
+        let key = Key { bytes: self.way.key.as_slice().into(), allow_md5: false };
+        let connection = wire::connect(self.way.address.as_bytes(), Some(key), self.way.any_user, deadline)?;
+        let mut channel = Channel::new(connection.into_socket()?);
+        let who = [Value::Int(VERSION), Value::Bytes(session.name.to_vec().into())];
+        let hello = Request { what: What::Hello, thread: 0, timeout: 0, object: 0, name: "" };
+        let (_, said) =
+            message::decode_answer(&channel.exchange(&hello.encode(&who)?, LONGEST, deadline)?)??;
+        let [Value::Int(_), Value::Bytes(server), Value::Bool(is_new), Value::Int(most)] = &said[..] else {
+            fail!(Remote, "the manager's server does not say who it is");
+        };
+        let Ok(server) = Name::try_from(&**server) else { fail!(Remote, "the manager's server has no name") };
+        session.most.store(*most as u64, Ordering::Relaxed);
+        let before = lock(&session.server).replace(server);
+        if before.is_some_and(|before| before != server) {
+            lock(&session.held).clear();
+        } else if *is_new {
+            self.hold_again(session, &mut channel, deadline)?;
+        }
+        Ok(channel)
+    }
+
+    /// The server knows nothing of this session any more: its connections were cut. What others hold is still there.
+    fn hold_again(&self, session: &Session, channel: &mut Channel, deadline: Deadline) -> Result<()> {
+        let held = lock(&session.held).clone();
+        for (object, count) in held {
+            let hold = Request { what: What::Hold, thread: 0, timeout: 0, object, name: "" }.encode(&[])?;
+            for _ in 0..count {
+                if message::decode_answer(&channel.exchange(&hold, LONGEST, deadline)?)?.is_err() {
+                    lock(&session.held).remove(&object);
+                    break;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Asks the server for something that takes up to `timeout` there.
+    pub(super) fn ask(
+        self: &Arc<Self>,
+        what: What,
+        object: u64,
+        name: &str,
+        values: &[Value],
+        timeout: i64,
+    ) -> Result<Reply> {
+        let deadline = Deadline::after(timeout.max(0).saturating_add(self.patience));
+        let request = Request { what, thread: thread::number(), timeout, object, name };
+        let message = request.encode(values)?;
+        let (status, values) = self.exchange(&message, deadline)??;
+        let objects =
+            values.iter().filter_map(|value| if let Value::Object(id) = value { Some(*id) } else { None });
+        let session = self.session()?;
+        let server = lock(&session.server).unwrap_or_default();
+        let lease = |id| {
+            *lock(&session.held).entry(id).or_default() += 1;
+            Arc::new(Lease::new(Arc::clone(self), server, id))
+        };
+        let leases = objects.map(lease).collect();
+        Ok(Reply { status, values, leases })
+    }
+
+    fn exchange(&self, message: &[u8], deadline: Deadline) -> Result<message::Answer> {
+        let session = self.session()?;
+        let idle = lock(&session.idle).pop();
+        let mut channel = match idle {
+            Some(channel) => channel,
+            None => self.connect(deadline).and_then(|_| self.open(&session, deadline)).map_err(|e| {
+                let is_gone = matches!(e.status, Status::NotFound | Status::Eof);
+                if is_gone { e.with_status(Status::Eof) } else { e }
+            })?,
+        };
+        let most = session.most.load(Ordering::Relaxed);
+        if message.len() as u64 > most {
+            lock(&session.idle).push(channel);
+            fail!(TooSmall, "the message has {} bytes, and the server takes at most {most}", message.len());
+        }
+        match channel.exchange(message, LONGEST, deadline) {
+            Ok(bytes) => {
+                lock(&session.idle).push(channel);
+                message::decode_answer(&bytes)
+            }
+            Err(e) => {
+                drop(channel);
+                if e.status == Status::Eof {
+                    // So have the others ended; and if not, they are opened again.
+                    let (idle, anchor) =
+                        (std::mem::take(&mut *lock(&session.idle)), lock(&session.anchor).take());
+                    drop((idle, anchor));
+                    return Err(gone());
+                }
+                Err(e)
+            }
+        }
+    }
+
+    /// Gives a lease back. Whoever cannot be reached has it back already, or soon.
+    pub(super) fn release(&self, id: u64) {
+        const LONGEST_WAIT: i64 = 1_000_000_000;
+        let Ok(session) = self.session() else { return };
+        {
+            let mut held = lock(&session.held);
+            let Some(count) = held.get_mut(&id) else { return };
+            *count -= 1;
+            if *count == 0 {
+                held.remove(&id);
+            }
+        }
+        let request = Request { what: What::Release, thread: 0, timeout: 0, object: 0, name: "" };
+        if let Ok(message) = request.encode(&[Value::Object(id)]) {
+            let _ = self.exchange(&message, Deadline::after(LONGEST_WAIT.min(self.patience)));
+        }
+    }
+
+    /// This process's connections are closed; its leases go with them.
+    pub(super) fn disconnect(&self) {
+        // Out of the list's mutex before they are closed.
+        let session = SESSIONS.with(|all| all.remove(&self.number));
+        drop(session);
+    }
+}
+
+impl Drop for Link {
+    fn drop(&mut self) {
+        self.disconnect();
+    }
+}
+
+pub(super) fn gone() -> Error {
+    Error::new(Status::Eof, "the manager's server is gone")
+}

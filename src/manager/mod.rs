@@ -1,0 +1,30 @@
+//! Managers: objects behind a server, for processes that need not be relatives or on one machine.
+//!
+//! | file | what is in it |
+//! |---|---|
+//! | `server`, `hall`, `waiting` | the server: its loop, what clients ask for, those who wait |
+//! | `store`, `types` | objects and who holds them; what they can do, and how a type is added |
+//! | `codec`, `message`, `text` | values, requests and answers as bytes; values as text |
+//! | `channel` | messages on a socket |
+//! | `link`, `proxy` | the client: its connections, and what stands for an object |
+//! | `start` | a server in a process of its own, or in this one |
+#![forbid(unsafe_code)]
+
+mod channel;
+mod codec;
+mod hall;
+mod link;
+mod message;
+mod proxy;
+mod server;
+mod start;
+mod store;
+mod text;
+mod types;
+mod waiting;
+
+pub(crate) use codec::Value;
+pub(crate) use link::Reply;
+pub(crate) use proxy::Proxy;
+pub(crate) use server::Limits;
+pub(crate) use start::{Manager, Plan, serve};

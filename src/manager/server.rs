@@ -1,0 +1,299 @@
+//! The server: one thread, one loop. It never waits for a client: what cannot be answered now is parked, what a
+//! client does not read stays in its output, and of one that has not read its last answer nothing more is taken.
+//!
+//! | a client is | and waits for                        | until                                     |
+//! |-------------|--------------------------------------|-------------------------------------------|
+//! | idle        | a request                            | one has come                              |
+//! | parked      | its object to change                 | that has, its time is over, or it is gone |
+//! | behind      | the other end to read what it was sent | it has                                  |
+
+use super::channel::{Came, Channel};
+use super::hall::Hall;
+use super::message::{self, Answer};
+use super::store::Ticket;
+use crate::error::{Error, Result, Status};
+use crate::log;
+use crate::sys::watch::{Happened, Interest, Watch};
+use crate::time::{Deadline, Instant};
+use crate::wire::{Connection, Listener};
+use std::os::fd::BorrowedFd;
+use std::time::Duration;
+
+/// Of those who knock, so many are let in before others have another turn.
+const AT_ONCE: usize = 16;
+/// How long nobody is let in where there is no descriptor for him.
+const PAUSE: Duration = Duration::from_millis(100);
+/// How often those are looked after who have not proved their key yet.
+const LOOK: Duration = Duration::from_secs(1);
+
+/// In place of a client's number.
+const LISTENER: u64 = u64::MAX;
+const CONTROL: u64 = u64::MAX - 1;
+
+/// What a server takes.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Limits {
+    /// The longest message, in bytes.
+    pub(crate) message: usize,
+    /// All that is stored, about, in bytes.
+    pub(crate) total: usize,
+}
+
+/// What became of the last answer.
+#[derive(Default)]
+pub(super) struct Given {
+    /// The object whose answer may be undone.
+    pub(super) object: Option<u64>,
+    pub(super) thread: u32,
+    /// Leases that came with it.
+    pub(super) leases: Vec<u64>,
+}
+
+pub(super) struct Client {
+    channel: Channel,
+    /// Since its first request.
+    pub(super) session: Option<Ticket>,
+    /// The number of what it waits for, while it is parked.
+    pub(super) parked: Option<u64>,
+    pub(super) given: Given,
+    interest: Interest,
+}
+
+/// Clients by number: a place in the low 32 bits, and how often that was used before.
+#[derive(Default)]
+pub(super) struct Clients {
+    places: Vec<(u32, Option<Client>)>,
+    free: Vec<u32>,
+}
+
+impl Clients {
+    fn add(&mut self, client: Client) -> u64 {
+        let place = self.free.pop().unwrap_or_else(|| {
+            self.places.push((0, None));
+            self.places.len() as u32 - 1
+        });
+        let (turn, free) = &mut self.places[place as usize];
+        *free = Some(client);
+        u64::from(*turn) << 32 | u64::from(place)
+    }
+
+    pub(super) fn get(&mut self, number: u64) -> Option<&mut Client> {
+        let (turn, client) = self.places.get_mut(number as u32 as usize)?;
+        client.as_mut().filter(|_| u64::from(*turn) == number >> 32)
+    }
+
+    fn remove(&mut self, number: u64) -> Option<Client> {
+        self.get(number)?;
+        let place = number as u32;
+        let (turn, client) = &mut self.places[place as usize];
+        // One bit less: the numbers of the listener and of the control are nobody's.
+        *turn = (*turn + 1) & 0x7FFF_FFFF;
+        self.free.push(place);
+        client.take()
+    }
+}
+
+pub(crate) struct Server {
+    listener: Listener,
+    watch: Watch,
+    clients: Clients,
+    hall: Hall,
+    limits: Limits,
+    /// Nobody is let in before.
+    paused: Option<Instant>,
+}
+
+impl Server {
+    pub(crate) fn new(listener: Listener, limits: Limits) -> Result<Self> {
+        let server = Server {
+            watch: Watch::new()?,
+            listener,
+            clients: Clients::default(),
+            hall: Hall::new(limits)?,
+            limits,
+            paused: None,
+        };
+        server.listener.with_fd(|fd| server.watch.add(fd, LISTENER, Interest::Reading))??;
+        Ok(server)
+    }
+
+    /// Serves until the other end of `control` is closed.
+    pub(crate) fn run(&mut self, control: BorrowedFd<'_>) -> Result<()> {
+        self.watch.add(control, CONTROL, Interest::Reading)?;
+        let mut happened: Vec<Happened> = Vec::new();
+        loop {
+            let patience = self.patience();
+            self.watch.wait(&mut happened, patience)?;
+            for event in &happened {
+                match event.number {
+                    CONTROL => return Ok(()),
+                    LISTENER => self.let_in(),
+                    number => self.serve(number, event.over),
+                }
+            }
+            if happened.is_empty() {
+                self.let_in();
+            }
+            self.hall.expire(&mut self.clients);
+            self.settle();
+        }
+    }
+
+    fn patience(&mut self) -> Duration {
+        let mut limit = self.hall.patience();
+        if self.listener.has_waiting() {
+            limit = limit.min(LOOK);
+        }
+        if let Some(paused) = self.paused {
+            limit = limit.min(paused.saturating_duration_since(Instant::now()));
+        }
+        limit
+    }
+
+    /// Lets in who has come, and who has proved the key.
+    fn let_in(&mut self) {
+        if let Some(paused) = self.paused {
+            if paused > Instant::now() {
+                return;
+            }
+            self.paused = None;
+            self.watch_listener(Interest::Reading);
+        }
+        for _ in 0..AT_ONCE {
+            let came = self.listener.accept(Deadline::NoWait).and_then(|one| self.add(one));
+            match came {
+                Ok(()) => {}
+                Err(e) if e.status == Status::Timeout => return,
+                Err(e) if e.status == Status::Auth => {
+                    log::note(log::INFO, || format!("manager: {e}"));
+                }
+                Err(e) => {
+                    // No descriptor is free: whoever knocks goes on knocking.
+                    log::note(log::WARNING, || format!("manager: nobody is let in for a while: {e}"));
+                    self.paused = Some(Instant::now() + PAUSE);
+                    self.watch_listener(Interest::End);
+                    return;
+                }
+            }
+        }
+    }
+
+    fn watch_listener(&self, interest: Interest) {
+        // It is there for as long as the server is.
+        let _ = self.listener.with_fd(|fd| self.watch.change(fd, LISTENER, interest));
+    }
+
+    fn add(&mut self, connection: Connection) -> Result<()> {
+        let client = Client {
+            channel: Channel::new(connection.into_socket()?),
+            session: None,
+            parked: None,
+            given: Given::default(),
+            interest: Interest::Reading,
+        };
+        let number = self.clients.add(client);
+        let added = match self.clients.get(number) {
+            Some(client) => self.watch.add(client.channel.fd(), number, Interest::Reading),
+            None => Ok(()),
+        };
+        added.inspect_err(|_| drop(self.clients.remove(number)))
+    }
+
+    /// Something happened at a client.
+    fn serve(&mut self, number: u64, over: bool) {
+        let Some(client) = self.clients.get(number) else { return };
+        let gone = match (client.parked, client.channel.unsent()) {
+            // Whoever is gone does not wait.
+            (Some(_), _) => over,
+            (None, 0) => !matches!(client.channel.fill(), Ok(Came::Something | Came::Nothing)),
+            (None, _) => client.channel.flush().is_err() || over,
+        };
+        // What it had sent before it went away is not done: nobody is there to learn what came of it.
+        if gone {
+            return self.drop_client(number);
+        }
+        self.work(number);
+        self.settle();
+    }
+
+    /// Answers what has come of a client.
+    fn work(&mut self, number: u64) {
+        loop {
+            let Some(client) = self.clients.get(number) else { return };
+            if client.parked.is_some() || client.channel.unsent() > 0 {
+                return self.watch_client(number);
+            }
+            match client.channel.take(self.limits.message) {
+                Ok(Some(message)) => {
+                    self.hall.handle(&mut self.clients, number, &message);
+                    self.hall.wake(&mut self.clients);
+                }
+                Ok(None) => return self.watch_client(number),
+                Err(e) => {
+                    let _ = client.answer(&Err(e));
+                    return self.drop_client(number);
+                }
+            }
+            if self.clients.get(number).is_some_and(|client| client.channel.flush().is_err()) {
+                return self.drop_client(number);
+            }
+        }
+    }
+
+    /// Whoever was answered while another was served goes on.
+    fn settle(&mut self) {
+        loop {
+            self.hall.wake(&mut self.clients);
+            let Some((number, close)) = self.hall.answered.pop_front() else { return };
+            let failed = self.clients.get(number).is_some_and(|client| client.channel.flush().is_err());
+            if failed || close {
+                self.drop_client(number);
+            } else {
+                self.work(number);
+            }
+        }
+    }
+
+    /// Waits for what the client is to do next.
+    fn watch_client(&mut self, number: u64) {
+        let Some(client) = self.clients.get(number) else { return };
+        let interest = match (client.parked, client.channel.unsent()) {
+            (Some(_), 0) => Interest::End,
+            (_, 0) => Interest::Reading,
+            _ => Interest::Writing,
+        };
+        if interest == client.interest {
+            return;
+        }
+        client.interest = interest;
+        if self.watch.change(client.channel.fd(), number, interest).is_err() {
+            self.drop_client(number);
+        }
+    }
+
+    fn drop_client(&mut self, number: u64) {
+        let Some(client) = self.clients.remove(number) else { return };
+        self.watch.remove(client.channel.fd());
+        self.hall.leave(&client);
+        drop(client);
+        self.hall.wake(&mut self.clients);
+    }
+}
+
+impl Client {
+    /// Puts an answer into its output.
+    pub(super) fn answer(&mut self, answer: &Answer) -> Result<()> {
+        let bytes = message::encode_answer(answer);
+        self.channel.put(&bytes)
+    }
+}
+
+/// No answer of more values can be read by the other side.
+pub(super) fn check_answer(answer: Answer) -> Answer {
+    let (status, values) = answer?;
+    if values.len() > super::codec::MOST_VALUES {
+        let text = format!("{} values are too many for one answer: ask for some at a time", values.len());
+        return Err(Error::new(Status::TooSmall, text));
+    }
+    Ok((status, values))
+}

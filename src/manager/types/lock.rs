@@ -1,0 +1,66 @@
+//! A lock. It belongs to the session that took it, and any session may release it.
+
+use super::{Context, DONE, Object, Outcome, truth, unknown};
+use crate::error::{Result, fail};
+use crate::manager::codec::Value;
+use crate::manager::store::Ticket;
+
+#[derive(Default)]
+struct Lock {
+    holder: Option<Ticket>,
+    /// The last holder died with it.
+    abandoned: bool,
+}
+
+pub(super) fn make(args: &mut [Value], _cx: &mut Context<'_>) -> Result<Box<dyn Object>> {
+    if !args.is_empty() {
+        fail!(Invalid, "a Lock is made of nothing");
+    }
+    Ok(Box::new(Lock::default()))
+}
+
+impl Object for Lock {
+    fn call(&mut self, method: &str, args: &mut [Value], cx: &mut Context<'_>) -> Result<Outcome> {
+        Ok(match (method, args) {
+            ("acquire", []) => {
+                if self.holder.is_some() {
+                    return Ok(Outcome::Park(0));
+                }
+                self.holder = Some(cx.caller.session);
+                cx.claim();
+                cx.undoable();
+                match std::mem::take(&mut self.abandoned) {
+                    true => Outcome::OwnerDied,
+                    false => DONE,
+                }
+            }
+            ("release", []) => {
+                let Some(holder) = self.holder.take() else {
+                    fail!(OverRelease, "the lock is not held");
+                };
+                cx.disclaim(holder);
+                cx.changed();
+                DONE
+            }
+            ("locked", []) => truth(self.holder.is_some()),
+            (method, args) => return Err(unknown("Lock", method, args)),
+        })
+    }
+
+    fn describe(&self, to: &mut String, _cx: &Context<'_>) {
+        to.push_str(if self.holder.is_some() { "<locked Lock>" } else { "<unlocked Lock>" });
+    }
+
+    fn leave(&mut self, cx: &mut Context<'_>) {
+        if self.holder == Some(cx.caller.session) {
+            self.holder = None;
+            self.abandoned = true;
+            cx.changed();
+        }
+    }
+
+    fn undo(&mut self, cx: &mut Context<'_>) {
+        self.leave(cx);
+        cx.disclaim(cx.caller.session);
+    }
+}

@@ -1,0 +1,282 @@
+//! Calls of methods, and those who wait in the server until their object has changed.
+
+use super::codec::Value;
+use super::hall::Hall;
+use super::message::Answer;
+use super::server::{Client, Clients};
+use super::store::Store;
+use super::types::{Caller, Context, Outcome};
+use crate::error::{Error, Status};
+use crate::time::{Deadline, Instant};
+use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
+use std::time::Duration;
+
+/// A call of a method.
+#[derive(Clone, Copy)]
+pub(super) struct Attempt<'a> {
+    pub(super) object: u64,
+    pub(super) method: &'a str,
+    pub(super) caller: Caller,
+    /// Nanoseconds.
+    pub(super) timeout: i64,
+}
+
+/// What an attempt came to.
+pub(super) enum Done {
+    /// True: the answer may be undone.
+    Answered(Answer, bool),
+    Parked(u8),
+}
+
+/// One who waits.
+struct Waiter {
+    client: u64,
+    caller: Caller,
+    object: u64,
+    method: String,
+    args: Vec<Value>,
+    lane: u8,
+    note: u64,
+    timeout: i64,
+    until: Option<Instant>,
+}
+
+/// All of them.
+#[derive(Default)]
+pub(super) struct Waiting {
+    waiters: HashMap<u64, Waiter>,
+    /// Of each object those who wait for it, in the order in which they came.
+    lanes: HashMap<u64, BTreeMap<u8, VecDeque<u64>>>,
+    deadlines: BTreeSet<(Instant, u64)>,
+    last: u64,
+}
+
+impl Waiting {
+    pub(super) fn count(&self) -> usize {
+        self.waiters.len()
+    }
+
+    fn add(&mut self, waiter: Waiter) -> u64 {
+        self.last += 1;
+        self.lanes.entry(waiter.object).or_default().entry(waiter.lane).or_default().push_back(self.last);
+        self.deadlines.extend(waiter.until.map(|until| (until, self.last)));
+        self.waiters.insert(self.last, waiter);
+        self.last
+    }
+
+    fn first(&self, object: u64, lane: u8) -> Option<u64> {
+        self.lanes.get(&object)?.get(&lane)?.front().copied()
+    }
+
+    fn leave_lane(&mut self, number: u64, object: u64, lane: u8) {
+        let Some(lanes) = self.lanes.get_mut(&object) else { return };
+        if let Some(row) = lanes.get_mut(&lane) {
+            row.retain(|&other| other != number);
+            if row.is_empty() {
+                lanes.remove(&lane);
+            }
+        }
+        if lanes.is_empty() {
+            self.lanes.remove(&object);
+        }
+    }
+
+    fn remove(&mut self, number: u64) -> Option<Waiter> {
+        let waiter = self.waiters.remove(&number)?;
+        self.leave_lane(number, waiter.object, waiter.lane);
+        if let Some(until) = waiter.until {
+            self.deadlines.remove(&(until, number));
+        }
+        Some(waiter)
+    }
+}
+
+fn weight(args: &[Value]) -> usize {
+    args.iter().map(Value::weight).sum()
+}
+
+pub(super) fn context<'a>(
+    store: &'a mut Store,
+    own: u64,
+    caller: Caller,
+    patient: bool,
+    note: &'a mut u64,
+) -> Context<'a> {
+    Context { store, own, caller, patient, note, may_undo: false }
+}
+
+impl Hall {
+    pub(super) fn attempt(&mut self, call: &Attempt<'_>, args: &mut [Value], note: &mut u64) -> Done {
+        let mut object = match self.store.take(call.object) {
+            Ok(object) => object,
+            Err(e) => return Done::Answered(Err(e), false),
+        };
+        let mut cx = context(&mut self.store, call.object, call.caller, call.timeout > 0, note);
+        let outcome = object.call(call.method, args, &mut cx);
+        let may_undo = cx.may_undo;
+        self.store.put_back(call.object, object);
+        match outcome {
+            Ok(Outcome::Done(values)) => Done::Answered(Ok((Status::Ok, values)), may_undo),
+            Ok(Outcome::OwnerDied) => Done::Answered(Ok((Status::OwnerDied, Vec::new())), may_undo),
+            Ok(Outcome::Park(lane)) => Done::Parked(lane),
+            Err(e) => Done::Answered(Err(e), false),
+        }
+    }
+
+    /// Calls for a client: the answer, and whether it may be undone; or who waits now.
+    pub(super) fn call(
+        &mut self,
+        client: u64,
+        call: &Attempt<'_>,
+        mut args: Vec<Value>,
+    ) -> std::result::Result<(Answer, bool), u64> {
+        let mut note = 0;
+        let lane = match self.attempt(call, &mut args, &mut note) {
+            Done::Answered(answer, may_undo) => return Ok((answer, may_undo)),
+            Done::Parked(lane) => lane,
+        };
+        let &Attempt { object, method, caller, timeout } = call;
+        let until = match Deadline::after(timeout) {
+            Deadline::NoWait => {
+                self.withdraw(object, caller, note);
+                return Ok((Err(too_late()), false));
+            }
+            Deadline::At(until) => Some(until),
+            Deadline::Never => None,
+        };
+        if let Err(e) = self.store.charge(weight(&args)) {
+            self.withdraw(object, caller, note);
+            return Ok((Err(e), false));
+        }
+        let method = method.to_owned();
+        Err(self.waiting.add(Waiter { client, caller, object, method, args, lane, note, timeout, until }))
+    }
+
+    /// Tells the object that somebody does not wait any more.
+    fn withdraw(&mut self, object: u64, caller: Caller, mut note: u64) {
+        self.with_object(object, caller, &mut note, |object, cx| object.gave_up(cx));
+    }
+
+    fn with_object(
+        &mut self,
+        id: u64,
+        caller: Caller,
+        note: &mut u64,
+        what: impl FnOnce(&mut dyn super::types::Object, &mut Context<'_>),
+    ) {
+        if let Ok(mut object) = self.store.take(id) {
+            what(&mut *object, &mut context(&mut self.store, id, caller, false, note));
+            self.store.put_back(id, object);
+        }
+    }
+
+    /// Lets those go on whose objects have changed.
+    pub(super) fn wake(&mut self, clients: &mut Clients) {
+        loop {
+            self.store.sweep();
+            let Some(object) = self.store.changed.pop_front() else { return };
+            let Some(lanes) = self.waiting.lanes.get(&object) else { continue };
+            for lane in lanes.keys().copied().collect::<Vec<_>>() {
+                while self.wake_first(clients, object, lane) {}
+            }
+        }
+    }
+
+    /// Whether there is another one to look at in this lane.
+    fn wake_first(&mut self, clients: &mut Clients, object: u64, lane: u8) -> bool {
+        let Some(number) = self.waiting.first(object, lane) else { return false };
+        let Some(mut waiter) = self.waiting.waiters.remove(&number) else { return false };
+        let Waiter { caller, timeout, .. } = waiter;
+        let method = std::mem::take(&mut waiter.method);
+        let before = weight(&waiter.args);
+        let call = Attempt { object, method: &method, caller, timeout };
+        let done = self.attempt(&call, &mut waiter.args, &mut waiter.note);
+        waiter.method = method;
+        match done {
+            Done::Parked(next) => {
+                if next != lane {
+                    self.waiting.leave_lane(number, object, lane);
+                    waiter.lane = next;
+                    self.waiting.lanes.entry(object).or_default().entry(next).or_default().push_back(number);
+                }
+                self.waiting.waiters.insert(number, waiter);
+                next != lane
+            }
+            Done::Answered(answer, may_undo) => {
+                self.store.discharge(before);
+                let client = waiter.client;
+                self.waiting.waiters.insert(number, waiter);
+                self.waiting.remove(number);
+                self.resume(clients, client, answer, may_undo.then_some((object, caller.thread)));
+                true
+            }
+        }
+    }
+
+    /// Answers a client that was parked.
+    fn resume(&mut self, clients: &mut Clients, number: u64, answer: Answer, given: Option<(u64, u32)>) {
+        let Some(client) = clients.get(number) else { return };
+        client.parked = None;
+        if let Some((object, thread)) = given {
+            (client.given.object, client.given.thread) = (Some(object), thread);
+        }
+        self.give(client, answer);
+        self.answered.push_back((number, false));
+    }
+
+    /// How long until the next one's time is over.
+    pub(super) fn patience(&mut self) -> Duration {
+        let now = Instant::now();
+        let tickets = self.store.expire(now).unwrap_or(Duration::MAX);
+        let first = self.waiting.deadlines.first();
+        first.map_or(Duration::MAX, |(until, _)| until.saturating_duration_since(now)).min(tickets)
+    }
+
+    /// Answers those whose time is over.
+    pub(super) fn expire(&mut self, clients: &mut Clients) {
+        let now = Instant::now();
+        while let Some(&(until, number)) = self.waiting.deadlines.first()
+            && until <= now
+        {
+            if let Some(client) = self.stop_waiting(number) {
+                self.resume(clients, client, Err(too_late()), None);
+            }
+        }
+    }
+
+    /// Takes one out of those who wait. Answers its client.
+    fn stop_waiting(&mut self, number: u64) -> Option<u64> {
+        let waiter = self.waiting.remove(number)?;
+        self.store.discharge(weight(&waiter.args));
+        self.withdraw(waiter.object, waiter.caller, waiter.note);
+        Some(waiter.client)
+    }
+
+    /// A client's connection has ended.
+    pub(super) fn leave(&mut self, client: &Client) {
+        if let Some(number) = client.parked {
+            self.stop_waiting(number);
+        }
+        let Some(session) = client.session else { return };
+        if let Some(object) = client.given.object {
+            let caller = Caller { session, thread: client.given.thread };
+            self.with_object(object, caller, &mut 0, |object, cx| object.undo(cx));
+        }
+        client.given.leases.iter().for_each(|&id| self.store.end_lease(session, id));
+        let is_last = self.store.sessions.get_mut(&session).is_some_and(|known| {
+            known.connections -= 1;
+            known.connections == 0
+        });
+        if is_last && let Some((known, claims)) = self.store.end(session) {
+            for object in claims {
+                let caller = Caller { session, thread: 0 };
+                self.with_object(object, caller, &mut 0, |object, cx| object.leave(cx));
+            }
+            self.store.forget(known);
+        }
+    }
+}
+
+fn too_late() -> Error {
+    Error::new(Status::Timeout, "the time ran out")
+}
