@@ -5,12 +5,14 @@ use super::Pool;
 use super::call::{Call, Plan, Work};
 use super::client::Client;
 use super::dispatch::Caller;
+use super::shelf::Shelf;
 use crate::error::{Error, Result, Status, fail};
 use crate::shm::Data;
 use crate::time::Deadline;
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, TryLockError};
+use std::time::Instant;
 
 /// Items a worker, where the caller leaves the window to the pool.
 const WINDOW: usize = 16;
@@ -24,20 +26,44 @@ pub(crate) trait Source: Send {
 /// One result: the item's place, and what it came to.
 pub(crate) type Taken = (usize, Result<Vec<u8>>);
 
-/// Items on their way, and results that nobody has taken.
-#[derive(Default)]
+/// An item on its way, or its result, which nobody has taken.
+enum Place {
+    Item(Vec<u8>),
+    Ready(Result<Vec<u8>>),
+}
+
 struct Store {
-    items: BTreeMap<usize, Vec<u8>>,
-    ready: BTreeMap<usize, Result<Vec<u8>>>,
-    /// In the order in which they came.
-    order: VecDeque<usize>,
+    places: Shelf<Place>,
+    /// Where results are taken in the order in which they came: those that are ready.
+    order: Option<VecDeque<usize>>,
 }
 
 impl Store {
     fn arrive(&mut self, index: usize, result: Result<Vec<u8>>) {
-        self.items.remove(&index);
-        self.ready.insert(index, result);
-        self.order.push_back(index);
+        if let Some(place) = self.places.get_mut(index) {
+            *place = Place::Ready(result);
+        }
+        if let Some(order) = &mut self.order {
+            order.push_back(index);
+        }
+    }
+
+    /// The one that is to be taken next, if it is ready; in the items' order that is `next`.
+    fn take(&mut self, next: usize) -> Option<Taken> {
+        let index = match &self.order {
+            None => next,
+            Some(order) => *order.front()?,
+        };
+        if !matches!(self.places.get(index), Some(Place::Ready(_))) {
+            return None;
+        }
+        if let Some(order) = &mut self.order {
+            order.pop_front();
+        }
+        match self.places.take(index)? {
+            Place::Ready(result) => Some((index, result)),
+            Place::Item(_) => None,
+        }
     }
 }
 
@@ -47,7 +73,10 @@ impl Work for Store {
     }
 
     fn items(&self, first: usize, _: usize) -> &[u8] {
-        self.items.get(&first).map_or(&[], |item| item)
+        match self.places.get(first) {
+            Some(Place::Item(item)) => item,
+            _ => &[],
+        }
     }
 
     fn put_all(&mut self, _: usize, _: usize, _: Data) {}
@@ -92,7 +121,9 @@ struct Flow {
     pulled: usize,
     taken: usize,
     window: usize,
-    ordered: bool,
+    /// What the workers had said, and when to look at them again, whatever they say.
+    heard: u64,
+    look: Instant,
 }
 
 /// An iterator over results.
@@ -121,12 +152,16 @@ impl Imap {
         pool.imaps.fetch_add(1, Ordering::AcqRel);
         let flow = Flow {
             call,
-            store: Store::default(),
+            store: Store {
+                places: Shelf::new(window.saturating_mul(4)),
+                order: (!ordered).then(VecDeque::new),
+            },
             source: Some(source),
             pulled: 0,
             taken: 0,
             window,
-            ordered,
+            heard: 0,
+            look: Instant::now(),
         };
         let inner = Inner { client: Some(client), flow };
         Ok(Imap { inner: Mutex::new(inner), pool: Arc::clone(pool) })
@@ -142,9 +177,20 @@ impl Imap {
         let Inner { client: place, flow } = &mut *guard;
         loop {
             let Some(client) = place else { return Ok(None) };
-            flow.pull();
+            let pulled = flow.pull();
             let heard = client.heard();
+            // While there is no news the workers have what they need.
+            if !pulled
+                && heard == flow.heard
+                && Instant::now() < flow.look
+                && !self.pool.has_ended()
+                && let Some(taken) = flow.take()
+            {
+                return Ok(Some(taken));
+            }
+            flow.heard = heard;
             let until = flow.drive(client)?;
+            flow.look = until;
             if let Some(taken) = flow.take() {
                 return Ok(Some(taken));
             }
@@ -166,18 +212,24 @@ impl Imap {
 }
 
 impl Flow {
-    /// Takes items from the source, so many as make a task, as often as there is room for them.
-    fn pull(&mut self) {
+    /// Takes items from the source, so many as make a task, as often as there is room for them. Says whether it
+    /// took any.
+    fn pull(&mut self) -> bool {
+        let before = self.pulled;
         let chunk = self.call.plan.chunk.min(self.window);
         while self.source.is_some() && self.window - (self.pulled - self.taken) >= chunk {
             let first = self.pulled;
             let failed = self.pull_some(chunk);
             self.call.add(first..self.pulled);
             if let Some(error) = failed {
-                self.store.arrive(self.pulled, Err(error));
+                self.store.places.push(self.pulled, Place::Ready(Err(error)));
+                if let Some(order) = &mut self.store.order {
+                    order.push_back(self.pulled);
+                }
                 self.pulled += 1;
             }
         }
+        self.pulled != before
     }
 
     /// Takes so many, or fewer where the source has no more; its error, if it fails.
@@ -185,7 +237,7 @@ impl Flow {
         for _ in 0..count {
             match self.source.as_mut()?.next() {
                 Ok(Some(item)) => {
-                    self.store.items.insert(self.pulled, item);
+                    self.store.places.push(self.pulled, Place::Item(item));
                     self.pulled += 1;
                 }
                 Ok(None) => self.source = None,
@@ -199,7 +251,7 @@ impl Flow {
     }
 
     /// Takes what came back, and sends what there is to send. Gives the time for the next look.
-    fn drive(&mut self, client: &Client) -> Result<std::time::Instant> {
+    fn drive(&mut self, client: &Client) -> Result<Instant> {
         let area = &client.pool.area;
         let mut dispatcher = client.dispatcher()?;
         dispatcher.collect();
@@ -223,17 +275,9 @@ impl Flow {
     }
 
     fn take(&mut self) -> Option<Taken> {
-        let index = match self.ordered {
-            true => self.taken,
-            false => *self.store.order.front()?,
-        };
-        let result = self.store.ready.remove(&index)?;
-        match self.ordered {
-            true => self.store.order.clear(),
-            false => drop(self.store.order.pop_front()),
-        }
+        let taken = self.store.take(self.taken)?;
         self.taken += 1;
-        Some((index, result))
+        Some(taken)
     }
 }
 

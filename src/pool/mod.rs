@@ -25,6 +25,7 @@ mod helper;
 mod imap;
 mod map;
 mod running;
+mod shelf;
 mod stats;
 mod task;
 mod trace;

@@ -2,32 +2,27 @@
 
 use super::task::{Stage, TaskState};
 use crate::error::{Result, Status, fail};
-use crate::shm::{Data, PoolArea};
+use crate::shm::{Data, ItemCell, PoolArea, Shown};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-/// Where a returned result goes.
-pub(super) enum Output {
-    /// Right into the task's bytes; results have this length.
-    Fixed(Data),
-    /// Collected, since lengths are not known before.
-    Collected,
+/// The item that is being worked on. Between items there is none, and every question is answered with STATE. The
+/// function may hand its task to threads of its own, for as long as it runs itself.
+pub(crate) struct Running {
+    area: PoolArea,
+    item: ItemCell,
+    /// It has a result.
+    returned: AtomicBool,
+    /// Something is in `said`: so that the mutex is left alone by items of fixed size that do not fail.
+    spoke: AtomicBool,
+    said: Mutex<Said>,
 }
 
-struct Item {
-    input: Data,
-    index: u64,
-    output: Output,
-    /// Where its task is; None for what is no task.
-    task: Option<(PoolArea, usize)>,
-    returned: bool,
+/// What has no place in the task's bytes.
+#[derive(Default)]
+struct Said {
     collected: Vec<u8>,
     failure: Option<String>,
-}
-
-/// The item that is being worked on. Between items there is none, and every question is answered with STATE.
-#[derive(Default)]
-pub(crate) struct Running {
-    item: Mutex<Option<Item>>,
 }
 
 /// What an item came to.
@@ -38,70 +33,87 @@ pub(super) struct Worked {
 }
 
 impl Running {
-    fn lock(&self) -> MutexGuard<'_, Option<Item>> {
-        self.item.lock().unwrap_or_else(PoisonError::into_inner)
+    pub(super) fn new(area: PoolArea) -> Self {
+        Running {
+            area,
+            item: ItemCell::default(),
+            returned: AtomicBool::new(false),
+            spoke: AtomicBool::new(false),
+            said: Mutex::default(),
+        }
     }
 
-    pub(super) fn begin(&self, index: u64, input: Data, output: Output, task: Option<(PoolArea, usize)>) {
-        let item = Item { input, index, output, task, returned: false, collected: Vec::new(), failure: None };
-        *self.lock() = Some(item);
+    pub(super) fn begin(&self, item: Shown) {
+        self.returned.store(false, Ordering::Relaxed);
+        self.item.show(Some(item));
     }
 
-    pub(super) fn end(&self) -> Option<Worked> {
-        let item = self.lock().take()?;
-        Some(Worked { returned: item.returned, collected: item.collected, failure: item.failure })
+    pub(super) fn end(&self) -> Worked {
+        self.item.show(None);
+        // Relaxed: whoever did it for the function has told the function's thread so.
+        let returned = self.returned.load(Ordering::Relaxed);
+        let Said { collected, failure } = match self.spoke.load(Ordering::Relaxed) {
+            false => Said::default(),
+            true => {
+                self.spoke.store(false, Ordering::Relaxed);
+                std::mem::take(&mut *self.said())
+            }
+        };
+        Worked { returned, collected, failure }
     }
 
-    fn with<T>(&self, use_it: impl FnOnce(&mut Item) -> Result<T>) -> Result<T> {
-        match &mut *self.lock() {
-            Some(item) => use_it(item),
+    fn shown(&self) -> Result<Shown> {
+        match self.item.get() {
+            Some(item) => Ok(item),
             None => fail!(State, "the task is over: its handle is good only inside the task's function"),
         }
     }
 
+    fn said(&self) -> MutexGuard<'_, Said> {
+        self.said.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     pub(crate) fn input(&self) -> Result<Data> {
-        self.with(|item| Ok(item.input))
+        Ok(self.shown()?.input)
     }
 
     pub(crate) fn index(&self) -> Result<u64> {
-        self.with(|item| Ok(item.index))
+        Ok(self.shown()?.index)
     }
 
     /// Whether the owner wants the function to return.
     pub(crate) fn is_cancelled(&self) -> Result<bool> {
-        self.with(|item| {
-            Ok(item.task.is_some_and(|(area, number)| {
-                matches!(TaskState::of(area.task(number)).stage, Stage::Asked | Stage::Doomed)
-            }))
-        })
+        Ok(self.shown()?.task.is_some_and(|number| {
+            matches!(TaskState::of(self.area.task(number)).stage, Stage::Asked | Stage::Doomed)
+        }))
     }
 
     /// The item's result; the last one counts.
     pub(crate) fn give(&self, result: &[u8]) -> Result<()> {
-        self.with(|item| {
-            match &item.output {
-                Output::Fixed(place) if place.len() == result.len() => place.write(0, result),
-                Output::Fixed(place) => {
-                    fail!(Invalid, "a result has {} bytes here, not {}", place.len(), result.len())
-                }
-                Output::Collected => {
-                    item.collected.clear();
-                    if item.collected.try_reserve_exact(result.len()).is_err() {
-                        fail!(NoMemory, "no memory for a result of {} bytes", result.len());
-                    }
-                    item.collected.extend_from_slice(result);
-                }
+        match self.shown()?.output {
+            Some(place) if place.len() == result.len() => place.write(0, result),
+            Some(place) => {
+                fail!(Invalid, "a result has {} bytes here, not {}", place.len(), result.len())
             }
-            item.returned = true;
-            Ok(())
-        })
+            None => {
+                let collected = &mut self.said().collected;
+                self.spoke.store(true, Ordering::Relaxed);
+                collected.clear();
+                if collected.try_reserve_exact(result.len()).is_err() {
+                    fail!(NoMemory, "no memory for a result of {} bytes", result.len());
+                }
+                collected.extend_from_slice(result);
+            }
+        }
+        self.returned.store(true, Ordering::Relaxed);
+        Ok(())
     }
 
     /// The item fails with this sentence; the last one counts.
     pub(crate) fn fail(&self, sentence: String) -> Result<Status> {
-        self.with(|item| {
-            item.failure = Some(sentence);
-            Ok(Status::Ok)
-        })
+        self.shown()?;
+        self.said().failure = Some(sentence);
+        self.spoke.store(true, Ordering::Relaxed);
+        Ok(Status::Ok)
     }
 }

@@ -175,8 +175,9 @@ impl Trace {
     pub(super) fn over(&self, number: u32, bar: Bar, span: &Span) {
         let now = clock::now();
         let Span { worker, first, count, tries, begun, spent } = *span;
-        let begun = if begun == 0 { now } else { begun };
-        let until = if spent == 0 { now.max(begun) } else { begun + spent };
+        // Tasks that follow one another share a reading of the clock.
+        let begun = if begun == 0 { now } else { begun.max(self.queued[number as usize].0) };
+        let until = if spent == 0 { now } else { span.begun + spent }.max(begun);
         let name = match bar {
             Bar::Came(Outcome::Ok) => "task",
             Bar::Came(Outcome::Stopped) => "task, stopped",

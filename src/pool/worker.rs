@@ -8,11 +8,11 @@
 //! | LEAVING      | READY        | the last that the worker does here; the owner starts another one at once   |
 //! | FAILED       | INITIALIZING | the slot says why                                                          |
 
-use super::running::{Output, Running, Worked};
+use super::running::{Running, Worked};
 use super::task::{self, Frames, Outcome, Phase, Stage, TaskState};
 use crate::park::{Owner, Tree, Wait};
 use crate::process::{self, Target};
-use crate::shm::{self, AHEAD, Data, PoolArea, TARGETS, TaskSlot, ThisTree};
+use crate::shm::{self, AHEAD, Data, PoolArea, Shown, TARGETS, TaskSlot, ThisTree};
 use crate::sys::{clock, code, memory, signals};
 use crate::time::Deadline;
 use std::collections::HashMap;
@@ -30,8 +30,11 @@ pub(super) struct Worker {
     call: Call,
     /// Where the functions are that it was asked for: by what the tasks say.
     known: HashMap<u64, u64>,
-    /// The current task's.
+    /// The current task's, and what the task says of it.
     function: u64,
+    word: u64,
+    /// When the last task was over, if nothing came between.
+    clock: Option<u64>,
     running: Running,
     /// Tasks that it ran.
     count: u64,
@@ -57,8 +60,19 @@ struct Leave;
 
 impl Worker {
     pub(super) fn new(area: PoolArea, number: u16, owner: Owner, call: Call) -> Self {
-        let running = Running::default();
-        Worker { area, number, owner, call, known: HashMap::new(), function: 0, running, count: 0, memory: 0 }
+        Worker {
+            area,
+            number,
+            owner,
+            call,
+            known: HashMap::new(),
+            function: 0,
+            word: 0,
+            clock: None,
+            running: Running::new(area),
+            count: 0,
+            memory: 0,
+        }
     }
 
     /// Until the pool stops or its owner is gone.
@@ -76,6 +90,7 @@ impl Worker {
                     if std::mem::take(&mut silent) {
                         self.ring();
                     }
+                    self.clock = None;
                     match self.wait() {
                         Ok(ticket) => ticket,
                         Err(Leave) => return 0,
@@ -133,10 +148,9 @@ impl Worker {
         let carrier = self.area.initial();
         let bytes = shm::carried(carrier).and_then(|block| shm::data(&block.head));
         let input = bytes.unwrap_or_else(|| self.area.inline(0).part(0, 0));
-        self.running.begin(self.number.into(), input, Output::Collected, None);
+        self.running.begin(Shown { input, output: None, index: self.number.into(), task: None });
         let call = catch_unwind(AssertUnwindSafe(|| (self.call)(&self.running, function, user)));
-        let failure = self.running.end().and_then(|worked| worked.failure);
-        match (call, failure) {
+        match (call, self.running.end().failure) {
             (Err(_), _) => Err("it panicked".into()),
             (Ok(()), Some(sentence)) => Err(sentence),
             (Ok(()), None) => Ok(()),
@@ -182,12 +196,14 @@ impl Worker {
         if !queued.change(slot, mine) {
             return Taken::No;
         }
-        let begun = clock::now();
+        let begun = self.clock.take().unwrap_or_else(clock::now);
         slot.begun.store(begun, Ordering::Relaxed);
         slot.result.store(0, Ordering::Relaxed);
         slot.position.store(slot.first.load(Ordering::Relaxed), Ordering::Relaxed);
         let outcome = self.work(number, slot);
-        let spent = clock::now() - begun;
+        let over = clock::now();
+        let spent = over - begun;
+        self.clock = Some(over);
         slot.outcome.store(outcome as u64, Ordering::Relaxed);
         slot.spent.store(spent, Ordering::Relaxed);
         let me = self.area.worker(self.number.into());
@@ -206,10 +222,11 @@ impl Worker {
     }
 
     fn work(&mut self, number: usize, slot: &TaskSlot) -> Outcome {
-        let Some(function) = self.find(slot.function.load(Ordering::Relaxed)) else {
-            return Outcome::UnknownTarget;
-        };
-        self.function = function;
+        let word = slot.function.load(Ordering::Relaxed);
+        if word != self.word || self.function == 0 {
+            let Some(function) = self.find(word) else { return Outcome::UnknownTarget };
+            (self.function, self.word) = (function, word);
+        }
         let Some(data) = task::bytes(&self.area, number) else { return Outcome::NoMemory };
         let worked = if slot.out_size.load(Ordering::Relaxed) == u64::MAX {
             self.work_on_frames(number, slot, data)
@@ -248,7 +265,7 @@ impl Worker {
             let at = out_at + i * out_size;
             let output = data.part(at, out_size);
             let input = data.part(i * in_size, in_size);
-            match self.one(number, slot, (first + i) as u64, input, Output::Fixed(output)) {
+            match self.one(number, slot, (first + i) as u64, input, Some(output)) {
                 Ok(worked) if worked.returned => {}
                 Ok(_) => output.zero(0, out_size),
                 Err((outcome, sentence)) => {
@@ -265,7 +282,7 @@ impl Worker {
             [&slot.first, &slot.count, &slot.out_at].map(|w| w.load(Ordering::Relaxed) as usize);
         let mut results = Vec::new();
         for (i, input) in Frames::new(data).take(count).enumerate() {
-            let (end, result) = match self.one(number, slot, (first + i) as u64, input, Output::Collected) {
+            let (end, result) = match self.one(number, slot, (first + i) as u64, input, None) {
                 Ok(worked) => (None, worked.collected),
                 Err((outcome, sentence)) => (Some(outcome), sentence.into_bytes()),
             };
@@ -287,16 +304,14 @@ impl Worker {
         slot: &TaskSlot,
         index: u64,
         input: Data,
-        output: Output,
+        output: Option<Data>,
     ) -> Result<Worked, (Outcome, String)> {
         // Release: should we die in here, the results of the items before are in place.
         slot.position.store(index, Ordering::Release);
-        self.running.begin(index, input, output, Some((self.area, number)));
+        self.running.begin(Shown { input, output, index, task: Some(number) });
         let user = slot.user.load(Ordering::Relaxed);
         let call = catch_unwind(AssertUnwindSafe(|| (self.call)(&self.running, self.function, user)));
-        let Some(mut worked) = self.running.end() else {
-            return Err((Outcome::Panicked, "the item was lost".into()));
-        };
+        let mut worked = self.running.end();
         match (call, worked.failure.take()) {
             (Err(_), _) => Err((Outcome::Panicked, "the task's function panicked".into())),
             _ if TaskState::of(slot).stage == Stage::Asked => Err((Outcome::Stopped, String::new())),

@@ -12,6 +12,7 @@ mod carriers;
 mod data;
 mod extents;
 mod format;
+mod item;
 mod layout;
 mod ledger;
 mod loans;
@@ -37,6 +38,7 @@ mod wait_blocks;
 pub(crate) use carriers::{
     carried, carried_ref, carriers, carry, drop_carried, settle, settle_pending, take_carried,
 };
+pub(crate) use item::{ItemCell, Shown};
 pub(crate) use layout::{
     ArrayBlock, BytesBlock, Kind, LockBlock, MemoryBlock, PoolBlock, Ref, SemaphoreBlock, ValueBlock, Words,
 };
