@@ -43,7 +43,7 @@ export CC CXX LD AR OBJCOPY READELF STRIP CARGO CFLAGS LDFLAGS C_TEST_FLAGS PKG_
 
 .DELETE_ON_ERROR:
 .PRECIOUS: build/benches/%.o
-.PHONY: all header docs demo check models hammer rounds fuzz bench bench-peers examples c-tests install install-strip uninstall clean help
+.PHONY: all header docs demo check models hammer rounds pools fuzz bench bench-peers examples c-tests install install-strip uninstall clean help
 
 all: $(LIBRARY) build/lib/libmp.a ## the library, in build/lib
 
@@ -174,6 +174,10 @@ hammer: build/c-tests/run ## 10,000 kills at each primitive, 4,000 at queues of 
 rounds: build/c-tests/run ## 20,000 starts and joins by each start method: some two minutes
 	@set -e; for method in fork spawn forkserver; do \
 	    MP_ROUNDS=20000 build/c-tests/run --start $$method --filter rounds. --jobs 1 --timeout-scale 30; done
+
+pools: build/c-tests/run ## 10,000,000 tasks through a pool, and two minutes of kills at random: some three minutes
+	MP_POOL_TASKS=10000000 build/c-tests/run --filter pool_long. --jobs 1 --timeout-scale 30 -v
+	MP_POOL_STORM=120 build/c-tests/run --filter pool_storm. --jobs 1 --timeout-scale 30 -v
 
 fuzz: ## libFuzzer over what a peer may send, for FUZZ_SECONDS each; needs a nightly compiler
 	fuzz/run.sh
