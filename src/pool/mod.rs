@@ -10,7 +10,7 @@
 //! | [`dispatch`]        | the owner's side of the rings: places, collects, buries, replaces, stops |
 //! | [`call`]            | items that go out as tasks and come back as results                      |
 //! | [`client`]          | a thread of the owner that waits for tasks                               |
-//! | [`map`], [`imap`]   | calls that their callers' threads drive                                  |
+//! | [`map`], [`imap`]   | calls that their callers' threads drive, the second with a [`shelf`]     |
 //! | [`helper`]          | the thread that drives the others, with [`batch`] and [`answer`]         |
 //! | [`trace`]           | the timeline, for who wants to look instead of guess                     |
 #![forbid(unsafe_code)]

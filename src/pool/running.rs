@@ -25,13 +25,6 @@ struct Said {
     failure: Option<String>,
 }
 
-/// What an item came to.
-pub(super) struct Worked {
-    pub(super) returned: bool,
-    pub(super) collected: Vec<u8>,
-    pub(super) failure: Option<String>,
-}
-
 impl Running {
     pub(super) fn new(area: PoolArea) -> Self {
         Running {
@@ -45,21 +38,39 @@ impl Running {
 
     pub(super) fn begin(&self, item: Shown) {
         self.returned.store(false, Ordering::Relaxed);
+        // Of one that was given up.
+        if self.spoke.load(Ordering::Relaxed) {
+            self.take_said();
+        }
         self.item.show(Some(item));
     }
 
-    pub(super) fn end(&self) -> Worked {
+    /// The item is over; whether it has a result.
+    pub(super) fn end(&self) -> bool {
         self.item.show(None);
         // Relaxed: whoever did it for the function has told the function's thread so.
-        let returned = self.returned.load(Ordering::Relaxed);
-        let Said { collected, failure } = match self.spoke.load(Ordering::Relaxed) {
-            false => Said::default(),
-            true => {
-                self.spoke.store(false, Ordering::Relaxed);
-                std::mem::take(&mut *self.said())
-            }
-        };
-        Worked { returned, collected, failure }
+        self.returned.load(Ordering::Relaxed)
+    }
+
+    /// Why the item that was last failed, if its function said so.
+    pub(super) fn failure(&self) -> Option<String> {
+        match self.spoke.load(Ordering::Relaxed) {
+            true => self.said().failure.take(),
+            false => None,
+        }
+    }
+
+    /// The result of the item that was last, where it has no place.
+    pub(super) fn collected(&self) -> Vec<u8> {
+        match self.spoke.load(Ordering::Relaxed) {
+            true => self.take_said().collected,
+            false => Vec::new(),
+        }
+    }
+
+    fn take_said(&self) -> Said {
+        self.spoke.store(false, Ordering::Relaxed);
+        std::mem::take(&mut *self.said())
     }
 
     fn shown(&self) -> Result<Shown> {
