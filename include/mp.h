@@ -428,7 +428,7 @@ mp_status mp_buffer_new(mp_buffer **buffer, const void *data, size_t len);
  */
 const void *mp_buffer_data(const mp_buffer *buffer, size_t *len);
 
-/* Frees a buffer. NULL is fine. */
+/* Frees a buffer, and gives up the handles that came with it and nobody took. NULL is fine. */
 mp_status mp_buffer_free(mp_buffer *buffer);
 
 /* ---- name ---------------------------------------------------------------------------------------
@@ -475,7 +475,8 @@ typedef enum mp_open {
  * be the same, or the call is MP_ERR_INVALID with a sentence that gives both: report_owner_death
  * of what has a lock, and whether it has one; a value's and an array's type; an array's length;
  * shared memory's size; how many items a list has, with how much room; bounded and give_back, and
- * with either of them the number of slots; a barrier's parties, timeout and action.
+ * with either of them the number of slots; a barrier's parties, timeout and action; a queue's
+ * maxsize, maxbytes and ring. Of a queue that is there, memory says nothing.
  *
  * Making an object with a name may also come to these:
  * MP_ERR_INVALID: the name, open or mode makes no sense, or the name leads to an object of
@@ -2405,6 +2406,8 @@ typedef enum mp_item_type {
     MP_ITEM_TEXT = 4,
     /* Bytes; less than 10 MiB. */
     MP_ITEM_BYTES = 5,
+    /* A managed object: not in a shareable list. */
+    MP_ITEM_PROXY = 6,
 } mp_item_type;
 
 /* An item of a shareable list. Members that its type has no use for may be anything. */
@@ -2417,7 +2420,7 @@ typedef struct mp_item {
     int64_t integer;
     /* Of MP_ITEM_DOUBLE. */
     double number;
-    /* Of MP_ITEM_TEXT and MP_ITEM_BYTES: where they are. */
+    /* Of MP_ITEM_TEXT and MP_ITEM_BYTES: where they are; of MP_ITEM_PROXY the mp_proxy. */
     const void *data;
     /* And how many bytes they have, the zero at a text's end not counted. */
     size_t data_size;
@@ -2612,10 +2615,28 @@ typedef struct mp_queue_options {
      * is more, and a longer one only by itself.
      */
     size_t ring;
+    /*
+     * What other processes, also such as are no relatives, open the same object by: see
+     * mp_name_unlink. NULL: it has no name, and goes with its last handle.
+     */
+    const char *name;
+    /* Of one with a name, an mp_open. */
+    int open;
+    /*
+     * Of one with a name that is created, who may open it, as for chmod: 0600 and what shall be
+     * added, 0: nobody but this user.
+     */
+    unsigned int mode;
+    /*
+     * Of one with a name that is created, how many bytes of memory it may take at most, with all
+     * that is in it, lent out, or kept to be used again; 0: 1 GiB, and twice its ring. These are
+     * addresses in each process that opens it; memory is what its messages take.
+     */
+    size_t memory;
 } mp_queue_options;
 
 /* The defaults: mp_queue_options o = MP_QUEUE_OPTIONS; */
-#define MP_QUEUE_OPTIONS { sizeof(mp_queue_options), 0, 0, 0 }
+#define MP_QUEUE_OPTIONS { sizeof(mp_queue_options), 0, 0, 0, NULL, 0, 0, 0 }
 
 /* MP_QUEUE_OPTIONS as a function. */
 mp_status mp_queue_options_init(mp_queue_options *options);
@@ -2627,11 +2648,15 @@ mp_status mp_queue_options_init(mp_queue_options *options);
  *
  * queue: where the handle goes. options: NULL for the defaults.
  *
- * MP_ERR_INVALID: ring is more than 1 GiB.
+ * MP_ERR_INVALID: ring is more than 1 GiB, or memory was given without a name.
  * MP_ERR_NO_MEMORY: the shared segment, or the machine, has no room for so much.
+ * MP_ERR_INVALID, MP_ERR_EXISTS, MP_ERR_NOT_FOUND, MP_ERR_UNSUPPORTED, MP_ERR_TIMEOUT,
+ *     MP_ERR_OS: of one with a name, see mp_name_unlink.
  *
  * Fork: a child, also one that libmp did not make, uses the same queue through the same
  * handle.
+ * Kill: what is in a queue with a name stays there for as long as one process has it open, and
+ * after that where all freed their handles. What a killed one had peeked is handed out again.
  */
 mp_status mp_queue_new(mp_queue **queue, const mp_queue_options *options);
 
@@ -2680,6 +2705,8 @@ mp_status mp_queue_put_none(mp_queue *queue, mp_timeout timeout);
  * MP_ERR_TOO_SMALL: the message does not fit into the buffer. It stays the oldest, and its
  *     length is in len.
  * MP_ERR_INVALID: the message is "none", and the pointer none is NULL. It stays the oldest.
+ * MP_ERR_UNSUPPORTED: the message carries handles, and stays the oldest: mp_queue_get_buffer
+ *     gets it.
  * MP_ERR_STATE: the queue's block was overwritten by a stray pointer.
  *
  * Threads: each message goes to one consumer. A call that meets another consumer at work waits
@@ -2695,17 +2722,75 @@ mp_status mp_queue_get(mp_queue *queue,
                        mp_timeout timeout);
 
 /*
- * Takes the oldest message out of the queue, as mp_queue_get does, into a new buffer.
+ * Takes the oldest message out of the queue, as mp_queue_get does, into a new buffer, with the
+ * handles that it carries: see mp_buffer_handle.
  *
  * buffer: where the buffer goes, which is the caller's to free; NULL goes there for the
  *     message "none".
  * timeout: nanoseconds.
  *
  * MP_ERR_EMPTY, MP_ERR_CLOSED: as mp_queue_get.
- * MP_ERR_NO_MEMORY: there is no memory for the buffer. The message stays the oldest.
+ * MP_ERR_NO_MEMORY: there is no memory for the buffer, or no room to write down that this process
+ *     has its handles. The message stays the oldest.
  * MP_ERR_STATE: the queue's block was overwritten by a stray pointer.
  */
 mp_status mp_queue_get_buffer(mp_queue *queue, mp_buffer **buffer, mp_timeout timeout);
+
+/* ---- queue_handles ------------------------------------------------------------------------------
+ *
+ * Messages that carry handles: a request with the queue for its answer, work with the array that
+ * it is about. Who gets the message has handles of its own to the same objects.
+ */
+
+/*
+ * Puts a message as mp_queue_put does, which carries handles besides. The message holds what they
+ * stand for until it was got or dropped; the caller may free its own at once. Only
+ * mp_queue_get_buffer gets such a message.
+ *
+ * It lies outside the ring, as long ones do: in a queue with a ring of fixed size there are at
+ * most 16 such at a time, and one without has another ring for each 16.
+ *
+ * data: may be NULL where len is 0. len: bytes.
+ * handles: locks, rlocks, semaphores, events, barriers, conditions, values, arrays, shared
+ *     memory, lists, queues and priority queues, of this tree of processes; may be NULL where
+ *     count is 0. count: how many, at most 65,536.
+ * timeout: nanoseconds.
+ *
+ * MP_ERR_UNSUPPORTED: a handle stands on a descriptor, as those of connections, listeners and
+ *     objects with names do, or is for one process only; or the queue has a name.
+ * MP_ERR_BAD_HANDLE: one of them is NULL, or was freed.
+ * MP_ERR_CLOSED: one of them was closed; or as mp_queue_put.
+ * MP_ERR_INVALID: a handle is of the queue itself, handles is NULL, or count is more than 65,536;
+ *     or as mp_queue_put.
+ * MP_ERR_FULL, MP_ERR_NO_MEMORY, MP_ERR_STATE: as mp_queue_put.
+ *
+ * Threads: as mp_queue_put.
+ * Kill: of a process killed in here the message and its handles are in the queue, or nothing is.
+ * What a message holds is freed once, whoever dies with it. Queues that are in messages of each
+ * other stay for as long as the tree of processes.
+ */
+mp_status mp_queue_put_handles(mp_queue *queue,
+                               const void *data,
+                               size_t len,
+                               const void *const *handles,
+                               size_t count,
+                               mp_timeout timeout);
+
+/* How many handles came with a message; 0 with mp_last_error() for a bad handle. */
+size_t mp_buffer_handles(const mp_buffer *buffer);
+
+/*
+ * A handle that came with a message: one of this process's own, another one at each call, for the
+ * caller to free. It is of the noun that was put, which whoever uses it must know; NULL with
+ * mp_last_error() where there is none, or no room for it. A buffer that is freed gives up what
+ * nobody took out of it.
+ *
+ * index: from 0, in the order in which they were put.
+ *
+ * Threads: any number at a time, but mp_buffer_free.
+ * Kill: what a killed process had is given up.
+ */
+void *mp_buffer_handle(mp_buffer *buffer, size_t index);
 
 /* ---- queue_lend ---------------------------------------------------------------------------------
  *
@@ -2766,7 +2851,7 @@ mp_status mp_queue_cancel(mp_queue *queue, void *data);
  * timeout: nanoseconds.
  *
  * MP_ERR_INVALID: data or len is NULL.
- * MP_ERR_EMPTY, MP_ERR_CLOSED, MP_ERR_STATE: as mp_queue_get.
+ * MP_ERR_UNSUPPORTED, MP_ERR_EMPTY, MP_ERR_CLOSED, MP_ERR_STATE: as mp_queue_get.
  * MP_ERR_NO_MEMORY: 16 messages are peeked, or there is no memory for one to be moved out of
  *     the ring, as a small one is. It stays the oldest.
  *
@@ -2850,7 +2935,8 @@ mp_status mp_queue_put_many(mp_queue *queue,
  * MP_ERR_INVALID: a pointer is NULL, or count is 0.
  * MP_ERR_TOO_SMALL: the first message does not fit into the buffer. It stays the oldest, and its
  *     length is in lens.
- * MP_ERR_EMPTY, MP_ERR_CLOSED, MP_ERR_STATE: as mp_queue_get. After any failure got is 0.
+ * MP_ERR_UNSUPPORTED, MP_ERR_EMPTY, MP_ERR_CLOSED, MP_ERR_STATE: as mp_queue_get. After any
+ *     failure got is 0.
  *
  * Kill: a process killed in here has taken all of them or none.
  */
@@ -3942,6 +4028,573 @@ mp_status mp_client_connect(mp_connection **connection,
                             const mp_client_options *options,
                             mp_timeout timeout);
 
+/* ---- manager ------------------------------------------------------------------------------------
+ *
+ * Managers: dicts, lists, queues, locks and other objects that a server keeps, for processes that
+ * need not be relatives, nor on one machine. A process uses them through proxies.
+ *
+ * A manager is made by mp_manager_new, and then either started (a server in a process of its own,
+ * which ends with the manager), or connected (to a server that is there), or it serves in the
+ * caller's thread.
+ */
+
+/* A manager. */
+typedef struct mp_manager mp_manager;
+
+/*
+ * A managed object, as a process uses it. A handle of the process that has it; in a child by fork
+ * it works, too, and holds the object from its first use there.
+ */
+typedef struct mp_proxy mp_proxy;
+
+/* How a manager shall be. What it points to is copied by mp_manager_new. */
+typedef struct mp_manager_options {
+    /* sizeof(mp_manager_options). */
+    size_t size;
+    /*
+     * Where the server listens: "host:port", "/path" or "@name", as mp_listener_new has it. NULL:
+     * where nobody can guess.
+     */
+    const char *address;
+    /* What clients have to know. NULL: the process's key, see mp_get_authkey. */
+    const void *key;
+    /* Bytes of key, from 1 to 65,536 where there is one. */
+    size_t key_size;
+    /*
+     * At an address that begins with @, also clients of other users are let in that know the
+     * key; a client takes another user's server.
+     */
+    bool any_user;
+    /* Of the server's process, an mp_start_method; 0 for the default one. */
+    int start_method;
+    /* Instead of start_method; NULL for none. */
+    const mp_context *context;
+    /*
+     * How long mp_manager_shutdown waits for the server's end before it sends SIGTERM, and then
+     * before it sends SIGKILL, in nanoseconds; 0 for one second.
+     */
+    mp_timeout shutdown_timeout;
+    /*
+     * How long a call waits for the server's answer, in nanoseconds, beside the timeout that it
+     * has itself; 0 for 30 seconds.
+     */
+    mp_timeout patience;
+    /* Called in the server's process when it begins; NULL for none. */
+    mp_function initializer;
+    /* The longest message that the server takes, in bytes; 0 for 64 MiB. */
+    size_t max_message;
+    /* What the server stores at most, in bytes, about; 0 for 1 GiB. */
+    size_t max_stored;
+} mp_manager_options;
+
+/* The defaults: mp_manager_options o = MP_MANAGER_OPTIONS; */
+#define MP_MANAGER_OPTIONS { sizeof(mp_manager_options), NULL, NULL, 0, false, MP_START_DEFAULT,  \
+    NULL, 0, 0, NULL, 0, 0 }
+
+/* MP_MANAGER_OPTIONS as a function. */
+mp_status mp_manager_options_init(mp_manager_options *options);
+
+/*
+ * Makes a manager that is neither started nor connected.
+ *
+ * manager: where the handle goes.
+ * options: NULL for the defaults.
+ *
+ * MP_ERR_INVALID: a member of options is out of its range, or there are a context and a start
+ *     method.
+ * MP_ERR_BAD_HANDLE: the context is none.
+ *
+ * Fork: it belongs to the process that made it. Its objects' proxies can be used in children.
+ */
+mp_status mp_manager_new(mp_manager **manager, const mp_manager_options *options);
+
+/*
+ * Starts a server in a process of its own, which listens when the call returns. It ends with
+ * mp_manager_shutdown, with mp_manager_free, and with this process, however that ends.
+ *
+ * MP_ERR_STATE: it was started, connected or shut down before, or belongs to another process.
+ * MP_ERR_EXISTS: somebody has the address.
+ * MP_ERR_INVALID: the address is none.
+ * MP_ERR_NOT_FOUND: there is no such host.
+ * MP_ERR_UNSUPPORTED: the system does not have this kind of socket.
+ * MP_ERR_REMOTE: the server ended before it was ready, in its initializer for example.
+ * MP_ERR_OS, MP_ERR_NO_MEMORY, MP_ERR_NOT_INITIALIZED, MP_ERR_UNKNOWN_TARGET: as
+ *     mp_process_start.
+ *
+ * Threads: the server takes no part in the terminal's Ctrl-C.
+ * Kill: a server that is killed takes its objects along. Calls that are on their way fail with
+ * MP_ERR_EOF, and so do later ones.
+ */
+mp_status mp_manager_start(mp_manager *manager);
+
+/*
+ * Connects to the server at the address of the options, by their key.
+ *
+ * timeout: nanoseconds for all of it.
+ *
+ * MP_ERR_NOT_FOUND: nobody listens there, or there is no such host.
+ * MP_ERR_AUTH: the server does not know the key or does not accept it, is another user's, or is
+ *     no manager's.
+ * MP_ERR_TIMEOUT: the server does not take the connection, or does not say anything.
+ * MP_ERR_EOF: the server closed the connection before the key was proved.
+ * MP_ERR_INVALID: the options had no address, or it is none.
+ * MP_ERR_STATE: it was started, connected or shut down before, or belongs to another process.
+ * MP_ERR_UNSUPPORTED: the server speaks another version of the protocol, or the system does not
+ *     have this kind of socket.
+ * MP_ERR_OS: the address cannot be reached, or no descriptor is free.
+ */
+mp_status mp_manager_connect(mp_manager *manager, mp_timeout timeout);
+
+/*
+ * Serves in the calling thread, until another thread calls mp_manager_shutdown.
+ *
+ * MP_ERR_STATE, MP_ERR_EXISTS, MP_ERR_INVALID, MP_ERR_NOT_FOUND, MP_ERR_UNSUPPORTED, MP_ERR_OS:
+ *     as mp_manager_start.
+ *
+ * Threads: other threads may use the manager meanwhile, as soon as mp_manager_address says where
+ * it is.
+ */
+mp_status mp_manager_serve_forever(mp_manager *manager);
+
+/*
+ * Where the server is, with the port that the system has chosen.
+ *
+ * address: room for text and the zero that ends it. size: bytes of room.
+ * needed: how many bytes it takes goes here; may be NULL.
+ *
+ * MP_ERR_STATE: it was not started or connected, was shut down, or belongs to another process.
+ * MP_ERR_TOO_SMALL: it takes more than size.
+ * MP_ERR_INVALID: address is NULL, and size is not 0.
+ */
+mp_status mp_manager_address(const mp_manager *manager, char *address, size_t size, size_t *needed);
+
+/*
+ * The number of the server's process.
+ *
+ * pid: where it goes.
+ *
+ * MP_ERR_STATE: it was not started, or belongs to another process.
+ */
+mp_status mp_manager_pid(const mp_manager *manager, int *pid);
+
+/*
+ * Makes an object, which lives as long as some process has a proxy of it, or another object holds
+ * it. The types are "dict", "list", "set", "Namespace", "Value", "Array", "Queue", "Lock" and
+ * "Event"; docs/manager-protocol.md has what each is made of, and its methods.
+ *
+ * proxy: where the handle goes.
+ * type: its name.
+ * items: count items. count: how many; 0 is fine.
+ *
+ * MP_ERR_UNSUPPORTED: the server has no such type.
+ * MP_ERR_INVALID: type is NULL or longer than 255 bytes; items is NULL and count is not 0; an
+ *     item is none; or the type is not made of such items.
+ * MP_ERR_NO_MEMORY: the server, or this process, has no room for it.
+ * MP_ERR_STATE: the manager was not started or connected, was shut down, or belongs to another
+ *     process.
+ * MP_ERR_CLOSED, MP_ERR_BAD_HANDLE: an item is a proxy of an object that is gone, or no proxy.
+ * MP_ERR_EOF, MP_ERR_TIMEOUT, MP_ERR_TOO_SMALL, MP_ERR_AUTH, MP_ERR_OS: as mp_proxy_call.
+ */
+mp_status mp_manager_create(mp_manager *manager,
+                            mp_proxy **proxy,
+                            const char *type,
+                            const mp_item *items,
+                            size_t count);
+
+/*
+ * How many objects the server has.
+ *
+ * number: where it goes.
+ *
+ * MP_ERR_STATE: the manager was not started or connected, was shut down, or belongs to another
+ *     process.
+ * MP_ERR_EOF, MP_ERR_TIMEOUT, MP_ERR_AUTH, MP_ERR_OS: as mp_proxy_call.
+ */
+mp_status mp_manager_number_of_objects(const mp_manager *manager, uint64_t *number);
+
+/*
+ * What the server has, for people to read: a line of sums, and one for each object.
+ *
+ * text: where the handle of the text goes, which is not ended by a zero.
+ *
+ * MP_ERR_STATE, MP_ERR_EOF, MP_ERR_TIMEOUT, MP_ERR_AUTH, MP_ERR_OS: as
+ *     mp_manager_number_of_objects.
+ */
+mp_status mp_manager_debug_info(const mp_manager *manager, mp_buffer **text);
+
+/*
+ * Ends the server that mp_manager_start has started, or mp_manager_serve_forever in another
+ * thread; its objects go with it. Again is fine.
+ *
+ * MP_ERR_STATE: it has no server of its own, or belongs to another process.
+ */
+mp_status mp_manager_shutdown(mp_manager *manager);
+
+/*
+ * Waits for the end of the server's process.
+ *
+ * timeout: nanoseconds.
+ *
+ * MP_ERR_TIMEOUT: it still runs.
+ * MP_ERR_STATE: the manager has no server process, or belongs to another process.
+ */
+mp_status mp_manager_join(mp_manager *manager, mp_timeout timeout);
+
+/*
+ * Shuts a server of its own down, and frees the handle. Proxies stay, and can be used as long as
+ * there is a server. NULL is fine.
+ *
+ * MP_ERR_STATE: it belongs to another process.
+ */
+mp_status mp_manager_free(mp_manager *manager);
+
+/* ---- item ---------------------------------------------------------------------------------------
+ *
+ * Values for managers' objects. What they point to is the caller's, and is copied by the call
+ * that they are passed to.
+ */
+
+/* Nothing. */
+mp_item mp_item_none(void);
+
+/* An integer. */
+mp_item mp_item_int(int64_t integer);
+
+/* A double. */
+mp_item mp_item_double(double number);
+
+/* True or false. */
+mp_item mp_item_bool(bool boolean);
+
+/* A text in UTF-8, ended by a zero. NULL: the empty one. */
+mp_item mp_item_text(const char *text);
+
+/* Bytes. data: may be NULL where len is 0. len: how many. */
+mp_item mp_item_bytes(const void *data, size_t len);
+
+/* A managed object, which the object that it is stored in keeps from then on. */
+mp_item mp_item_proxy(const mp_proxy *proxy);
+
+/* ---- proxy --------------------------------------------------------------------------------------
+ *
+ * Proxies: what stands for a manager's object in a process. A call on one is a message to the
+ * server and its answer back. Each call that waits has a connection of its own, so that it holds
+ * up no other.
+ */
+
+/*
+ * What a call came to: any number of items. It is the caller's until mp_answer_free, and so is
+ * what its items point to.
+ */
+typedef struct mp_answer mp_answer;
+
+/* One call of several that are made as one. */
+typedef struct mp_proxy_step {
+    /* Of the same manager as the others'. */
+    const mp_proxy *proxy;
+    /* A method's name. */
+    const char *method;
+    /* Its arguments. */
+    const mp_item *items;
+    /* How many. */
+    size_t count;
+} mp_proxy_step;
+
+/*
+ * Calls a method of the object. docs/manager-protocol.md has the methods of each type.
+ *
+ * method: its name.
+ * items: count items, its arguments. count: how many; 0 is fine.
+ * answer: where the handle of the answer goes, to be freed by mp_answer_free; NULL if it is not
+ *     wanted.
+ * timeout: nanoseconds that the server may let the call wait for what is not there yet. For the
+ *     server's answer as such the call waits longer: see patience in mp_manager_options.
+ *
+ * MP_OWNER_DIED: the lock is the caller's, and its last holder died with it.
+ * MP_ERR_UNSUPPORTED: the type has no such method, or not with such arguments.
+ * MP_ERR_NOT_FOUND: there is no such key, name or value.
+ * MP_ERR_INVALID: method is NULL; items is NULL and count is not 0; an item is none, or of
+ *     another manager; an index is out of range; or the object does not take such a value.
+ * MP_ERR_CLOSED: the object is gone: this process lost its connections, and nobody else held it.
+ * MP_ERR_TIMEOUT: what the call waits for did not come in time; or the server did not answer in
+ *     time, and may do yet what was asked for.
+ * MP_ERR_EMPTY, MP_ERR_FULL: with MP_NO_WAIT, the queue is.
+ * MP_ERR_OVER_RELEASE: the lock is not held, or there were not so many tasks.
+ * MP_ERR_NO_MEMORY: the server, or this process, has no room for it.
+ * MP_ERR_TOO_SMALL: the message is longer than the server takes, or the answer has more than
+ *     1,048,576 items.
+ * MP_ERR_EOF: the server is gone.
+ * MP_ERR_BAD_HANDLE: an item is a proxy that is none.
+ * MP_ERR_AUTH: as mp_manager_connect, where this call has to connect again.
+ * MP_ERR_REMOTE: the server answers what no server does.
+ * MP_ERR_OS: no descriptor is free, or the server cannot be reached.
+ *
+ * Threads: any number.
+ * Kill: what a killed process held is given back as soon as the server sees its connections end:
+ * its proxies, and its locks, whose next holder is told.
+ */
+mp_status mp_proxy_call(const mp_proxy *proxy,
+                        const char *method,
+                        const mp_item *items,
+                        size_t count,
+                        mp_answer **answer,
+                        mp_timeout timeout);
+
+/*
+ * Makes several calls as one: nobody else's call comes between them. The first that fails is the
+ * last, and those before it are done. None of them waits.
+ *
+ * steps: count calls. count: how many; at least 1.
+ * answer: where the handle of the answer goes: for each call an integer, how many items it came
+ *     to, and then they. NULL if it is not wanted.
+ *
+ * MP_ERR_INVALID: steps is NULL or count is 0; the proxies are not of one manager; or as
+ *     mp_proxy_call.
+ * Others: as mp_proxy_call, with the number of the call that failed, from 0, in mp_last_error().
+ */
+mp_status mp_proxy_batch(const mp_proxy_step *steps, size_t count, mp_answer **answer);
+
+/*
+ * The object as text, as Python's str shows it: `[1, 'two', 3.0]`.
+ *
+ * text: where the handle of the text goes, which is not ended by a zero.
+ *
+ * MP_ERR_CLOSED, MP_ERR_EOF, MP_ERR_TIMEOUT, MP_ERR_AUTH, MP_ERR_OS: as mp_proxy_call.
+ */
+mp_status mp_proxy_str(const mp_proxy *proxy, mp_buffer **text);
+
+/*
+ * Tells about the proxy itself as Python does: `<Proxy[list] object at 0x108e28>`. The number is
+ * the handle.
+ *
+ * text: where the text goes, ended by a zero; may be NULL where size is 0. size: bytes there.
+ * needed: the bytes that it takes, the zero counted, go here; may be NULL.
+ *
+ * MP_ERR_TOO_SMALL: it takes more than size; needed is written, and nothing else.
+ * MP_ERR_CLOSED, MP_ERR_EOF, MP_ERR_TIMEOUT, MP_ERR_AUTH, MP_ERR_OS: as mp_proxy_call.
+ */
+mp_status mp_proxy_describe(const mp_proxy *proxy, char *text, size_t size, size_t *needed);
+
+/*
+ * Bytes by which one other process, wherever it is, gets a proxy of the object: to be sent through
+ * a queue or a connection. They are good once, hold the object until they were used, and for
+ * a minute after this process has ended. The manager's key is not in them.
+ *
+ * bytes: where the handle of the bytes goes.
+ *
+ * MP_ERR_CLOSED, MP_ERR_EOF, MP_ERR_TIMEOUT, MP_ERR_AUTH, MP_ERR_OS: as mp_proxy_call.
+ * MP_ERR_NO_MEMORY: the server, or this process, has no room for it.
+ */
+mp_status mp_proxy_export(const mp_proxy *proxy, mp_buffer **bytes);
+
+/*
+ * A proxy from the bytes of mp_proxy_export. A process that has a manager connected to the same
+ * address, or a proxy from there, uses their key, another one its own (mp_set_authkey).
+ *
+ * proxy: where the handle goes.
+ * data: the bytes. len: how many.
+ *
+ * MP_ERR_INVALID: they are none that mp_proxy_export made.
+ * MP_ERR_CLOSED: they were used already, or are too old.
+ * MP_ERR_EOF: the server of the object is gone.
+ * MP_ERR_NOT_FOUND, MP_ERR_AUTH, MP_ERR_TIMEOUT, MP_ERR_UNSUPPORTED, MP_ERR_OS: as
+ *     mp_manager_connect.
+ */
+mp_status mp_proxy_import(mp_proxy **proxy, const void *data, size_t len);
+
+/*
+ * Frees a proxy. The object goes with the last of them, unless another object holds it. NULL is
+ * fine.
+ */
+mp_status mp_proxy_free(mp_proxy *proxy);
+
+/* How many items an answer has; 0 with mp_last_error() for a bad handle. */
+size_t mp_answer_count(const mp_answer *answer);
+
+/*
+ * An item of an answer. What it points to is good until mp_answer_free; a text has a zero behind
+ * it. For a proxy there is mp_answer_proxy.
+ *
+ * index: from 0.
+ * item: where it goes.
+ *
+ * MP_ERR_INVALID: there is no such item.
+ */
+mp_status mp_answer_item(const mp_answer *answer, size_t index, mp_item *item);
+
+/*
+ * An item of an answer that is an integer, a truth value or a double, which is cut; 0 with
+ * mp_last_error() for another one.
+ *
+ * index: from 0.
+ */
+int64_t mp_answer_int(const mp_answer *answer, size_t index);
+
+/*
+ * A proxy for an item of an answer that is an object: a handle of its own, to be freed by
+ * mp_proxy_free.
+ *
+ * index: from 0.
+ * proxy: where the handle goes.
+ *
+ * MP_ERR_INVALID: there is no such item, or it is no object.
+ */
+mp_status mp_answer_proxy(const mp_answer *answer, size_t index, mp_proxy **proxy);
+
+/* Frees an answer. NULL is fine. */
+mp_status mp_answer_free(mp_answer *answer);
+
+/* ---- proxy_items --------------------------------------------------------------------------------
+ *
+ * What is done with managed dicts, lists and others most often, each a call of mp_proxy_call in
+ * fewer words. Where a function has a key, that is a dict's key, the index of a list or an Array
+ * (from 0; from the end where it is negative), or the name in a Namespace; a Value has none, and
+ * MP_ITEM_NONE stands there.
+ */
+
+/*
+ * Reads an item.
+ *
+ * key: see above.
+ * answer: where the handle of the answer goes, which has the item.
+ *
+ * MP_ERR_NOT_FOUND: there is no such key or name.
+ * MP_ERR_INVALID: the index is out of range.
+ * Others: as mp_proxy_call.
+ */
+mp_status mp_proxy_get(const mp_proxy *proxy, mp_item key, mp_answer **answer);
+
+/*
+ * Reads an item that is an integer or a truth value.
+ *
+ * key: see above.
+ * integer: where it goes.
+ *
+ * MP_ERR_NOT_FOUND: there is no such key or name.
+ * MP_ERR_INVALID: the index is out of range.
+ * MP_ERR_REMOTE: it is something else.
+ * Others: as mp_proxy_call.
+ */
+mp_status mp_proxy_get_int(const mp_proxy *proxy, mp_item key, int64_t *integer);
+
+/*
+ * Writes an item, in the place of the one that is there; in a dict and a Namespace also where
+ * none is.
+ *
+ * key: see above. item: copied; of an object its proxy.
+ *
+ * MP_ERR_INVALID: the index is out of range, the name begins with _, a proxy cannot be a key, or
+ *     an Array has no such numbers.
+ * MP_ERR_NO_MEMORY: the server has no room for it.
+ * Others: as mp_proxy_call.
+ */
+mp_status mp_proxy_set(const mp_proxy *proxy, mp_item key, mp_item item);
+
+/*
+ * Removes an item.
+ *
+ * key: see above.
+ *
+ * MP_ERR_NOT_FOUND: there is no such key or name.
+ * MP_ERR_INVALID: the index is out of range.
+ * Others: as mp_proxy_call.
+ */
+mp_status mp_proxy_del(const mp_proxy *proxy, mp_item key);
+
+/*
+ * Whether a dict or a Namespace has a key, or a list or a set an item.
+ *
+ * item: the key or the item. found: where the answer goes.
+ *
+ * Statuses: as mp_proxy_call.
+ */
+mp_status mp_proxy_contains(const mp_proxy *proxy, mp_item item, bool *found);
+
+/*
+ * How many items there are.
+ *
+ * length: where the number goes.
+ *
+ * Statuses: as mp_proxy_call.
+ */
+mp_status mp_proxy_len(const mp_proxy *proxy, size_t *length);
+
+/*
+ * Puts an item behind the others of a list.
+ *
+ * item: copied; of an object its proxy.
+ *
+ * MP_ERR_NO_MEMORY: the server has no room for it.
+ * Others: as mp_proxy_call.
+ */
+mp_status mp_proxy_append(const mp_proxy *proxy, mp_item item);
+
+/*
+ * Adds to an integer that is there, nobody coming in between; in a dict one that is not there is
+ * 0 before.
+ *
+ * key: see above. more: what is added.
+ * sum: where the sum goes; may be NULL.
+ *
+ * MP_ERR_INVALID: it is no number, the sum does not fit into it, or the index is out of range.
+ * MP_ERR_NOT_FOUND: there is no such name.
+ * MP_ERR_REMOTE: it is a double: with mp_proxy_call there is "add" for those, too. It was added.
+ * Others: as mp_proxy_call.
+ */
+mp_status mp_proxy_fetch_add(const mp_proxy *proxy, mp_item key, int64_t more, int64_t *sum);
+
+/*
+ * Writes an item if another one is there, nobody coming in between.
+ *
+ * key: see above. expected: what shall be there. item: what is written then.
+ * done: whether it was; may be NULL.
+ *
+ * MP_ERR_NOT_FOUND: there is no such key or name.
+ * MP_ERR_INVALID: the index is out of range.
+ * Others: as mp_proxy_call.
+ */
+mp_status mp_proxy_compare_and_set(const mp_proxy *proxy,
+                                   mp_item key,
+                                   mp_item expected,
+                                   mp_item item,
+                                   bool *done);
+
+/*
+ * Some of the items of a dict, a list or a set, in their order, so that the whole need not come
+ * at once. Items that are added or removed meanwhile come along or do not; those that stay come
+ * once, in a list as long as nothing before them is added or removed.
+ *
+ * position: 0 at first; the call leaves there what the next call needs.
+ * most: so many at most.
+ * answer: where the handle of the answer goes: of a dict, keys and values in turn. At the end it
+ *     has no items.
+ *
+ * MP_ERR_UNSUPPORTED: the object has no such order.
+ * Others: as mp_proxy_call.
+ */
+mp_status mp_proxy_next(const mp_proxy *proxy, int64_t *position, size_t most, mp_answer **answer);
+
+/*
+ * Takes a managed lock, which belongs to this process then.
+ *
+ * timeout: nanoseconds.
+ *
+ * MP_OWNER_DIED: it is the caller's, and its last holder died with it.
+ * MP_ERR_TIMEOUT: somebody else had it all the time.
+ * Others: as mp_proxy_call.
+ *
+ * Kill: a lock of a process that was killed goes to the next one, which is told.
+ */
+mp_status mp_proxy_acquire(const mp_proxy *proxy, mp_timeout timeout);
+
+/*
+ * Releases a managed lock, whoever holds it.
+ *
+ * MP_ERR_OVER_RELEASE: it is not held.
+ * Others: as mp_proxy_call.
+ */
+mp_status mp_proxy_release(const mp_proxy *proxy);
+
 /* ---- process ------------------------------------------------------------------------------------
  *
  * Processes. A process object belongs to the process that made it; the child gets a context of
@@ -4473,6 +5126,12 @@ mp_connection *mp_child_connection(mp_child *child, size_t index);
  * goes to one of those who accept. The socket's file stays the parent's.
  */
 mp_listener *mp_child_listener(mp_child *child, size_t index);
+
+/*
+ * An argument that is a proxy, as mp_child_lock. The first call for it asks the manager's server.
+ * NULL also where that cannot be reached.
+ */
+mp_proxy *mp_child_proxy(mp_child *child, size_t index);
 
 /* An argument that is an event, as mp_child_lock. */
 mp_event *mp_child_event(mp_child *child, size_t index);
