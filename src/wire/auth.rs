@@ -1,9 +1,10 @@
 //! What is said to prove a key, byte for byte as CPython says it: challenges, the codes that answer them, verdicts.
 
 use crate::error::{Result, fail};
-use hmac::{Hmac, KeyInit, Mac};
+use hmac::{Hmac, KeyInit, Mac, SimpleHmac};
 use md5::Md5;
 use sha2::{Sha256, Sha384};
+use sha3::{Sha3_256, Sha3_384};
 
 /// No message of a handshake is longer.
 pub(super) const MOST: usize = 256;
@@ -23,9 +24,27 @@ enum Digest {
     Md5,
     Sha256,
     Sha384,
+    Sha3_256,
+    Sha3_384,
+}
+
+/// What makes the codes of a digest, for a call with it.
+macro_rules! with_code {
+    ($digest:expr, $call:ident, $($argument:expr),*) => {
+        match $digest {
+            Digest::Md5 => $call::<Hmac<Md5>>($($argument),*),
+            Digest::Sha256 => $call::<Hmac<Sha256>>($($argument),*),
+            Digest::Sha384 => $call::<Hmac<Sha384>>($($argument),*),
+            Digest::Sha3_256 => $call::<SimpleHmac<Sha3_256>>($($argument),*),
+            Digest::Sha3_384 => $call::<SimpleHmac<Sha3_384>>($($argument),*),
+        }
+    };
 }
 
 impl Digest {
+    const ALL: [Digest; 5] =
+        [Digest::Md5, Digest::Sha256, Digest::Sha384, Digest::Sha3_256, Digest::Sha3_384];
+
     /// The digest that a message names, and what follows.
     fn split(message: &[u8]) -> Result<(Self, &[u8])> {
         // The longest name is sha3_256.
@@ -33,13 +52,11 @@ impl Digest {
         let end = message.iter().take(LONGEST + 2).position(|&b| b == b'}');
         let named = message.strip_prefix(b"{").zip(end);
         let Some((_, end)) = named else { fail!(Auth, "the other side names no digest") };
-        let digest = match &message[1..end] {
-            b"sha256" => Digest::Sha256,
-            b"sha384" => Digest::Sha384,
-            b"md5" => Digest::Md5,
-            other => fail!(Auth, "the other side asks for the digest {}", String::from_utf8_lossy(other)),
-        };
-        Ok((digest, &message[end + 1..]))
+        let name = &message[1..end];
+        match Self::ALL.into_iter().find(|digest| digest.name() == name) {
+            Some(digest) => Ok((digest, &message[end + 1..])),
+            None => fail!(Auth, "the other side asks for the digest {}", String::from_utf8_lossy(name)),
+        }
     }
 
     fn name(self) -> &'static [u8] {
@@ -47,6 +64,8 @@ impl Digest {
             Digest::Md5 => b"md5",
             Digest::Sha256 => b"sha256",
             Digest::Sha384 => b"sha384",
+            Digest::Sha3_256 => b"sha3_256",
+            Digest::Sha3_384 => b"sha3_384",
         }
     }
 
@@ -63,11 +82,7 @@ impl Digest {
             let Ok(mac) = <M as KeyInit>::new_from_slice(key) else { return Vec::new() };
             mac.chain_update(message).finalize().into_bytes().to_vec()
         }
-        match self {
-            Digest::Md5 => of::<Hmac<Md5>>(key, message),
-            Digest::Sha256 => of::<Hmac<Sha256>>(key, message),
-            Digest::Sha384 => of::<Hmac<Sha384>>(key, message),
-        }
+        with_code!(self, of, key, message)
     }
 
     /// In a time that does not depend on where they differ.
@@ -76,11 +91,7 @@ impl Digest {
             <M as KeyInit>::new_from_slice(key)
                 .is_ok_and(|mac| mac.chain_update(message).verify_slice(code).is_ok())
         }
-        match self {
-            Digest::Md5 => is::<Hmac<Md5>>(key, message, code),
-            Digest::Sha256 => is::<Hmac<Sha256>>(key, message, code),
-            Digest::Sha384 => is::<Hmac<Sha384>>(key, message, code),
-        }
+        with_code!(self, is, key, message, code)
     }
 }
 
@@ -138,10 +149,13 @@ mod tests {
         let got = answer(b"key", &asked(&nonce), false).unwrap();
         assert_eq!(&got[..8], b"{sha256}");
         assert_eq!(hex(&got[8..]), SHA256);
-        let part = [&b"{sha384}"[..], &nonce].concat();
-        let got = answer(b"key", &part, false).unwrap();
-        assert_eq!(&got[..8], b"{sha384}");
-        assert_eq!(hex(&got[8..]), SHA384);
+        for (name, code) in [("{sha384}", SHA384), ("{sha3_256}", SHA3_256), ("{sha3_384}", SHA3_384)] {
+            let part = [name.as_bytes(), &nonce].concat();
+            let got = answer(b"key", &part, false).unwrap();
+            assert_eq!(&got[..name.len()], name.as_bytes());
+            assert_eq!(hex(&got[name.len()..]), code);
+            assert!(check(b"key", &part, &got, false).is_ok());
+        }
         let got = answer(b"key", &nonce[..20], true).unwrap();
         assert_eq!(hex(&got), MD5);
     }
@@ -150,6 +164,11 @@ mod tests {
     const SHA384: &str = concat!(
         "2f1a4233782b9eb58bdc61e0bbfc3dc518ef4f11e57c645b",
         "0a71de4ed5b9d38b1046df44f799a8dd5a563cfd2001a53d"
+    );
+    const SHA3_256: &str = "8952712aef2d0531a6eea6353c874de5335699947695baa0cfd0d30f50c0a5eb";
+    const SHA3_384: &str = concat!(
+        "40407b88279b3cbcda6c2dd87059f061095dafba34d4cf2f",
+        "acdbd87260550c3a17caff5e3bc8d97899ada5a2b81c2a76"
     );
     const MD5: &str = "5b2709aec5bcecbd08bd1f92d77ecea1";
 
@@ -186,7 +205,7 @@ mod tests {
         assert!(part_of(b"#CHALLENGE#0123456789012345678").is_err());
         assert_eq!(part_of(b"#CHALLENGE#01234567890123456789").unwrap().len(), 20);
         assert!(part_of(b"#WELCOME#0123456789012345678901234567890123456789").is_err());
-        for bad in [&b"{sha3_256}"[..], b"{sha1}", b"{", b"{}", b"{sha256", b"sha256}", b"{a very long name}"]
+        for bad in [&b"{sha3_512}"[..], b"{sha1}", b"{", b"{}", b"{sha256", b"sha256}", b"{a very long name}"]
         {
             let part = [bad, &[1; 40]].concat();
             assert_eq!(answer(b"key", &part, true).unwrap_err().status, Status::Auth);
