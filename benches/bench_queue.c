@@ -92,9 +92,9 @@ int main(int argc, char **argv)
             {.name = "py Simple", .file = "queues", .symbol = "simple_queue", .python = true}};
 
         if (i == 0)
-            flow_trip("round trip, rested", trip, COUNT(trip), RESTED_NS, ANYWHERE);
+            flow_trip("round trip, rested", trip, COUNT(trip), 8, RESTED_NS, ANYWHERE);
         else
-            flow_trip("round trip, at once", trip, COUNT(trip), 0, APART);
+            flow_trip("round trip, at once", trip, COUNT(trip), 8, 0, APART);
     }
     return 0;
 }

@@ -220,28 +220,75 @@ static bool end(const struct run *run, const pid_t *pid)
     return well;
 }
 
+/* ---- a process ---- */
+
+static void begin(struct run *run, int index, pid_t parent)
+{
+    /* Nobody else would end it if the bench were ended. */
+    if (prctl(PR_SET_PDEATHSIG, SIGKILL) != 0 || getppid() != parent)
+        _exit(1);
+    bench_pin(run->place, index);
+    (run->trips ? trips : stream)(run, index);
+}
+
+/* What a child of libmp's finds where it was forked. */
+static struct {
+    struct run *run;
+    int index;
+    pid_t parent;
+} started;
+
+static int in_child(mp_child *self, void *user)
+{
+    (void)user;
+    started.run->there.given = mp_child_connection(self, 0);
+    started.run->back.given = started.run->trips ? mp_child_connection(self, 1) : NULL;
+    begin(started.run, started.index, started.parent);
+    return 0;
+}
+
+/* A child of libmp's: only such a one can be given an end of a pipe. */
+static mp_process *start(struct run *run, int index)
+{
+    bool puts = run->trips ? index == 0 : index >= run->there.consumers;
+    mp_process *process;
+
+    started.run = run;
+    started.index = index;
+    started.parent = getpid();
+    if (mp_process_new(&process, in_child, NULL, NULL) < 0 ||
+        mp_process_add_handle(process, run->peer->end(&run->there, puts)) < 0 ||
+        (run->trips && mp_process_add_handle(process, run->peer->end(&run->back, !puts)) < 0) ||
+        mp_process_start(process) < 0)
+        bench_die(mp_last_error());
+    return process;
+}
+
 /* Messages a second or nanoseconds a trip; 0: it failed, and *why tells. */
 static double figure_of(struct run *run, const char **why)
 {
     pid_t pid[BENCH_MOST], parent = getpid();
     int64_t began, took;
+    mp_process *process[BENCH_MOST] = {NULL};
     double figure = 0;
     uint64_t before;
+    bool well;
     int i;
 
     memset(page, 0, sizeof *page);
     fflush(stdout);
     for (i = 0; i < run->processes; i++) {
+        if (run->peer->end != NULL) {
+            process[i] = start(run, i);
+            mp_process_pid(process[i], &pid[i]);
+            continue;
+        }
         pid[i] = fork();
         if (pid[i] < 0)
             bench_die("fork");
         if (pid[i] > 0)
             continue;
-        /* Nobody else would end it if the bench were ended. */
-        if (prctl(PR_SET_PDEATHSIG, SIGKILL) != 0 || getppid() != parent)
-            _exit(1);
-        bench_pin(run->place, i);
-        (run->trips ? trips : stream)(run, i);
+        begin(run, i, parent);
         _exit(0);
     }
     *why = "a process was not ready in time";
@@ -258,7 +305,10 @@ static double figure_of(struct run *run, const char **why)
             figure = (double)(got(run) - before) * 1e9 / (double)took;
         }
     }
-    if (!end(run, pid)) {
+    well = end(run, pid);
+    for (i = 0; i < run->processes; i++)
+        mp_process_free(process[i]);
+    if (!well) {
         *why = "a process failed";
         return 0;
     }
@@ -410,10 +460,10 @@ void flow_rate(const char *name, const struct flow_subject *subjects, int count,
     show(&table, count);
 }
 
-void flow_trip(const char *name, const struct flow_subject *subjects, int count, int64_t rest,
+void flow_trip(const char *name, const struct flow_subject *subjects, int count, size_t size, int64_t rest,
                enum bench_place place)
 {
-    struct table table = {.name = name, .subjects = subjects, .size = 8, .producers = 1, .consumers = 1,
+    struct table table = {.name = name, .subjects = subjects, .size = size, .producers = 1, .consumers = 1,
                           .trips = true, .rest = rest, .place = place};
 
     show(&table, count);

@@ -3,7 +3,7 @@
  *
  * Every byte of a message is written before it is put, and read after it was got, by the same code for all;
  * what was got has to be what was put. A rate is what consumers got in 150 ms, after the stream has run for
- * 30 ms. A round trip is 8 bytes to another process and 8 back through a second channel, the median of as many
+ * 30 ms. A round trip is a message to another process and one of the same size back through a second channel, the median of as many
  * as are done in that time.
  */
 #ifndef FLOW_H
@@ -29,7 +29,7 @@ enum { FLOW_MOST = 16, FLOW_ROUNDS=5 };
 void flow_rate(const char *name, const struct flow_subject *subjects, int count, size_t size, int producers,
                int consumers, enum bench_place place);
 /* rest: nanoseconds that both sleep before each. */
-void flow_trip(const char *name, const struct flow_subject *subjects, int count, int64_t rest,
+void flow_trip(const char *name, const struct flow_subject *subjects, int count, size_t size, int64_t rest,
                enum bench_place place);
 
 #endif

@@ -1,6 +1,7 @@
-/* libmp's queue, with a ring of as much as the others hold. */
+/* libmp's queue, with a ring of as much as the others hold, and its pipe. */
 #include "kernel.h"
 #include <mp.h>
+#include <stdlib.h>
 
 static const char *libmp_open(struct peer_channel *channel)
 {
@@ -31,3 +32,43 @@ static void libmp_close(struct peer_channel *channel)
 
 const struct peer peer_libmp = {
     .open = libmp_open, .put = libmp_put, .get = libmp_get, .close = libmp_close};
+
+/* ---- the pipe ---- */
+
+static const char *libmp_pipe_open(struct peer_channel *channel)
+{
+    mp_connection **ends = calloc(2, sizeof *ends); /* who gets and who puts */
+
+    channel->state = ends;
+    return ends == NULL || mp_pipe_new(&ends[0], &ends[1], NULL) < 0 ? "no pipe" : NULL;
+}
+
+static const void *libmp_pipe_end(struct peer_channel *channel, bool puts)
+{
+    return ((mp_connection **)channel->state)[puts];
+}
+
+static bool libmp_pipe_put(struct peer_channel *channel, const void *message)
+{
+    return mp_connection_send(channel->given, message, channel->size, MP_FOREVER) == MP_OK;
+}
+
+static bool libmp_pipe_get(struct peer_channel *channel, void *message)
+{
+    return mp_connection_recv(channel->given, message, channel->size, NULL, MP_FOREVER) == MP_OK;
+}
+
+static void libmp_pipe_close(struct peer_channel *channel)
+{
+    mp_connection **ends = channel->state;
+
+    mp_connection_free(ends[0]);
+    mp_connection_free(ends[1]);
+    free(ends);
+}
+
+const struct peer peer_libmp_pipe = {.open = libmp_pipe_open,
+                                     .end = libmp_pipe_end,
+                                     .put = libmp_pipe_put,
+                                     .get = libmp_pipe_get,
+                                     .close = libmp_pipe_close};

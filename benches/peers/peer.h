@@ -23,6 +23,7 @@ struct peer_channel {
     int number;                         /* no two channels of a run have the same; names have it and the pid */
     void *state;                        /* the peer's, as is the next */
     int fd[2];
+    void *given;                        /* in a process that was given an end */
     bool (*stopped)(void);              /* asked by a peer that cannot be killed without leaving something */
 };
 
@@ -42,6 +43,8 @@ struct peer {
     /* In a process that ends by itself. */
     void (*leave)(struct peer_channel *channel);
     void (*close)(struct peer_channel *channel);
+    /* What a process that will put (or get) is to be given as a libmp connection; NULL: a fork has all it needs. */
+    const void *(*end)(struct peer_channel *channel, bool puts);
 };
 
 /* Messages that fit, at least some. */
