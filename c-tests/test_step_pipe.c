@@ -1,0 +1,189 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0
+ *
+ * Kill everywhere: messages through a pipe. A child of the victim's has both ends as well. It finds the victim's message
+ * whole or not at all, and then that the pipe works and ends. See step.h; kill.pipe and fail.pipe are in
+ * test_step_wire.c. */
+#include "step.h"
+#include "test_connection.h"
+#include "test_util.h"
+
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { READY = 1, THERE, NOT_THERE };
+
+static mp_value *go, *found;
+static mp_connection *mine;
+static void *bytes;
+static size_t length;
+
+/* What the victim holds ends with it, so there is nothing to be said of a call that fails. */
+#define KILLED(name_, set_up_, prepare_, act_)                                                     \
+    static const operation name_##_operation = {.set_up = set_up_,                                 \
+                                                .prepare = prepare_,                               \
+                                                .act = act_,                                       \
+                                                .check = found_or_not,                             \
+                                                .leaves_children = true,                           \
+                                                .moments = 60};                                    \
+    TEST_DEFINE(kill, name_, 120, true)                                                            \
+    {                                                                                              \
+        kill_everywhere(&name_##_operation);                                                       \
+    }
+
+static void values(size_t len)
+{
+    go = flag_new();
+    found = flag_new();
+    length = len;
+}
+
+static void helped_by(mp_process_fn fn, mp_connection *sends, mp_connection *receives)
+{
+    mp_process *p;
+
+    CHECK_OK(mp_process_new(&p, fn, NULL, NULL));
+    CHECK_OK(mp_process_add_handle(p, sends));
+    CHECK_OK(mp_process_add_handle(p, receives));
+    CHECK_OK(mp_process_add_handle(p, go));
+    CHECK_OK(mp_process_add_handle(p, found));
+    child_add_number(p, (int)length);
+    CHECK_OK(mp_process_start(p));
+    flag_wait(found, READY);
+}
+
+/* What the helper has found, with the victim dead. */
+static void found_or_not(outcome_of how)
+{
+    int64_t what;
+
+    flag_set(go, 1);
+    while ((what = flag_get(found)) == READY || what == 0)
+        sleep_ms(1);
+    CHECK(how == DONE ? what == THERE : how == NOT_DONE ? what == NOT_THERE : what == THERE || what == NOT_THERE);
+    CHECK_OK(mp_value_free(go));
+    CHECK_OK(mp_value_free(found));
+}
+
+/* ---- send ---- */
+
+static void *sends_after(void *arg)
+{
+    mp_child *self = arg;
+
+    flag_wait(mp_child_value(self, 2), 1);
+    send_text(mp_child_connection(self, 0), "after");
+    CHECK_OK(mp_connection_free(mp_child_connection(self, 0)));
+    return NULL;
+}
+
+static int finds_what_was_sent(mp_child *self, void *user)
+{
+    mp_connection *c = mp_child_connection(self, 1);
+    size_t want = (size_t)child_number(self, 4), len;
+    char *room = malloc(want + 5);
+    bool there = false;
+    pthread_t thread;
+
+    (void)user;
+    CHECK(room != NULL);
+    CHECK(pthread_create(&thread, NULL, sends_after, self) == 0);
+    flag_set(mp_child_value(self, 3), READY);
+    for (;;) {
+        CHECK_OK(mp_connection_recv(c, room, want + 5, &len, MP_FOREVER));
+        if (len == 5 && memcmp(room, "after", 5) == 0)
+            break;
+        CHECK(!there && len == want);
+        pattern_same(room, len, 1);
+        there = true;
+    }
+    CHECK(pthread_join(thread, NULL) == 0);
+    CHECK_STATUS(mp_connection_recv(c, room, want, &len, MP_FOREVER), MP_ERR_EOF);
+    free(room);
+    flag_set(mp_child_value(self, 3), there ? THERE : NOT_THERE);
+    return 0;
+}
+
+static void a_short_message(void)
+{
+    values(100);
+}
+
+/* More than the ring holds. */
+static void a_long_message(void)
+{
+    values(40000);
+}
+
+static void receiver_waits(void)
+{
+    mp_connection *other;
+
+    bytes = pattern_new(length, 1);
+    CHECK_OK(mp_pipe_new(&mine, &other, NULL));
+    helped_by(finds_what_was_sent, mine, other);
+    CHECK_OK(mp_connection_free(other));
+}
+
+static int sends_it(void)
+{
+    return CHECK_CLEAN(mp_connection_send(mine, bytes, length, MP_SEC(20)));
+}
+
+KILLED(pipe_send, a_short_message, receiver_waits, sends_it)
+KILLED(pipe_send_long, a_long_message, receiver_waits, sends_it)
+
+/* ---- receive ---- */
+
+static int finds_what_was_left(mp_child *self, void *user)
+{
+    mp_connection *sends = mp_child_connection(self, 0), *c = mp_child_connection(self, 1);
+    size_t want = (size_t)child_number(self, 4), len;
+    void *data = pattern_new(want, 1), *room = malloc(want);
+    bool there = false;
+    int s;
+
+    (void)user;
+    CHECK(room != NULL);
+    CHECK_OK(mp_connection_send(sends, data, want, MP_SEC(20)));
+    send_text(sends, "after");
+    flag_set(mp_child_value(self, 3), READY);
+    flag_wait(mp_child_value(self, 2), 1);
+    CHECK_OK(mp_connection_free(sends));
+    while ((s = mp_connection_recv(c, room, want, &len, MP_FOREVER)) == MP_OK && len == want) {
+        CHECK(!there);
+        pattern_same(room, len, 1);
+        there = true;
+    }
+    CHECK(s == MP_OK && len == 5 && memcmp(room, "after", 5) == 0);
+    CHECK_STATUS(mp_connection_recv(c, room, want, &len, MP_FOREVER), MP_ERR_EOF);
+    free(data);
+    free(room);
+    flag_set(mp_child_value(self, 3), there ? NOT_THERE : THERE);
+    return 0;
+}
+
+static void message_waits(void)
+{
+    mp_connection *other;
+
+    bytes = malloc(length);
+    CHECK(bytes != NULL);
+    CHECK_OK(mp_pipe_new(&other, &mine, NULL));
+    helped_by(finds_what_was_left, other, mine);
+    CHECK_OK(mp_connection_free(other));
+}
+
+static int receives_it(void)
+{
+    size_t len = 0;
+    int s = CHECK_CLEAN(mp_connection_recv(mine, bytes, length, &len, MP_SEC(20)));
+
+    if (s == MP_OK) {
+        CHECK_INT(len, length);
+        pattern_same(bytes, len, 1);
+    }
+    return s;
+}
+
+KILLED(pipe_recv, a_short_message, message_waits, receives_it)
