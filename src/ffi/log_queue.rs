@@ -89,7 +89,12 @@ fn next(queue: *mut mp_queue, deadline: Deadline) -> Result<Option<Vec<u8>>> {
             })
             .transpose()
     };
-    let got = found.block().get(&found.tree(), deadline, || found.check(), &mut take, None);
+    // A message that carries handles is no record, and must not stay for ever.
+    let mut parcel = None;
+    let got = found.block().get(&found.tree(), deadline, || found.check(), &mut take, Some(&mut parcel));
+    if let Some(parcel) = parcel {
+        shm::release(parcel);
+    }
     handle::took(queue);
     match got {
         Err(e) if e.status == Status::Closed => found.check().map(|()| None),
