@@ -51,8 +51,9 @@ pub struct mp_log_record {
     pub message: *const c_char,
 }
 
-/// What is given the records of the process that it is set in, in the thread that logs. It may
-/// use libmp; what it logs itself is not given to it. An exception must not leave it.
+/// What is given the records of the process that it is set in, in the thread that logs; or those
+/// that mp_log_listen takes out of a queue. It may use libmp; what it logs itself is not given to
+/// it. An exception must not leave it.
 pub type mp_log_fn = Option<unsafe extern "C-unwind" fn(record: *const mp_log_record, user: *mut c_void)>;
 
 fn in_range(level: c_int, most: u16) -> Result<u16> {
@@ -63,7 +64,7 @@ fn in_range(level: c_int, most: u16) -> Result<u16> {
 }
 
 /// Drops records below a level from now on. Nothing is logged, whatever the level, before there is
-/// a sink or mp_log_to_stderr was called. The environment variable MP_LOG, a level's name ("debug")
+/// a sink or a queue for it, or mp_log_to_stderr was called. The environment variable MP_LOG, a level's name ("debug")
 /// or number, does what mp_log_to_stderr with that level would do at the program's start.
 ///
 /// level: an mp_log_level or a number from 1 to 999.
