@@ -1,6 +1,7 @@
 #!/bin/sh
 # Connections between libmp and every Python that is found, in PATH and among pyenv's: both ways, over each kind of
-# address, with the right key, a wrong one and none, messages of up to 70 MiB, and a descriptor.
+# address, with the right key, a wrong one and none, messages of up to 70 MiB, and a descriptor; a manager's client by its
+# protocol.
 set -eu
 cd "$(dirname "$0")/.."
 . tests/lib.sh
@@ -14,6 +15,10 @@ trap 'exit 130' INT TERM
 
 # shellcheck disable=SC2086 # lists of words
 "${CC:-cc}" $C_TEST_FLAGS tests/languages/wire.c -o "$out/wire" -Iinclude -Lbuild/lib \
+    -Wl,-rpath,"$PWD/build/lib" ${LDFLAGS:-} -lmp
+
+# shellcheck disable=SC2086
+"${CC:-cc}" $C_TEST_FLAGS tests/languages/manager.c -o "$out/manager" -Iinclude -Lbuild/lib \
     -Wl,-rpath,"$PWD/build/lib" ${LDFLAGS:-} -lmp
 
 # Each Python once, by its version: pyenv's, and those that PATH has.
@@ -43,6 +48,15 @@ while read -r python; do
     timeout 170 "$python" tests/languages/wire.py "$out/wire" "$sockets" >"$out/$version" 2>&1 </dev/null || code=$?
     equal "Python $version: $(tail -n 100 "$out/$version")" 0 "$code"
     tail -n 1 "$out/$version"
+    # The first that knows HMAC-SHA-256, which managers ask for.
+    if "$python" -c 'import sys; sys.exit(sys.version_info < (3, 12))'; then
+        for address in @libmp-python-$$ "$sockets/manager" 127.0.0.1:0; do
+            printed=$(timeout 60 "$out/manager" "$address" "$python tests/languages/manager.py" 2>&1 </dev/null) || true
+            equal "a manager at $address and Python $version" "n -1
+-25: the key is not there
+{'n': -1, 'python': 0.5, None: b'\\xff', 'list': <list 2>}" "$printed"
+        done
+    fi
 done <"$out/candidates"
 if [ "$seen" = ' ' ]; then skip "connections with Python: no Python 3.7 or later"; fi
 echo "with Python$seen"
