@@ -64,8 +64,9 @@ fn in_range(level: c_int, most: u16) -> Result<u16> {
 }
 
 /// Drops records below a level from now on. Nothing is logged, whatever the level, before there is
-/// a sink or a queue for it, or mp_log_to_stderr was called. The environment variable MP_LOG, a level's name ("debug")
-/// or number, does what mp_log_to_stderr with that level would do at the program's start.
+/// a sink or a queue for it, or mp_log_to_stderr was called. The environment variable MP_LOG, a
+/// level's name ("debug") or number, does what mp_log_to_stderr with that level would do at the
+/// program's start.
 ///
 /// level: an mp_log_level or a number from 1 to 999.
 ///
