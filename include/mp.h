@@ -6027,15 +6027,17 @@ typedef struct mp_log_record {
 } mp_log_record;
 
 /*
- * What is given the records of the process that it is set in, in the thread that logs. It may
- * use libmp; what it logs itself is not given to it. An exception must not leave it.
+ * What is given the records of the process that it is set in, in the thread that logs; or those
+ * that mp_log_listen takes out of a queue. It may use libmp; what it logs itself is not given to
+ * it. An exception must not leave it.
  */
 typedef void (*mp_log_fn)(const mp_log_record *record, void *user);
 
 /*
  * Drops records below a level from now on. Nothing is logged, whatever the level, before there is
- * a sink or mp_log_to_stderr was called. The environment variable MP_LOG, a level's name ("debug")
- * or number, does what mp_log_to_stderr with that level would do at the program's start.
+ * a sink or a queue for it, or mp_log_to_stderr was called. The environment variable MP_LOG, a
+ * level's name ("debug") or number, does what mp_log_to_stderr with that level would do at the
+ * program's start.
  *
  * level: an mp_log_level or a number from 1 to 999.
  *
