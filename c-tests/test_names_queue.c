@@ -4,6 +4,7 @@
 #include "test_names.h"
 #include "test_queue.h"
 
+#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -523,4 +524,124 @@ TEST(names, a_child_has_a_queue)
     CHECK_INT(child_end(p), 0);
     CHECK_OK(mp_queue_free(in));
     CHECK_OK(mp_queue_free(out));
+}
+
+/* ---- those who mean no good ---- */
+
+static int uses_garbage(void *arg)
+{
+    static char bytes[5000];
+    const char *name = arg;
+    const void *data;
+    mp_queue_stats s = MP_QUEUE_STATS;
+    size_t len;
+    mp_queue *q;
+    mp_buffer *b;
+    bool none;
+    void *room;
+    int i;
+
+    alarm(20);
+    if (CHECK_CLEAN(name_queue(&q, name, MP_OPEN_ATTACH)) != MP_OK)
+        return 0;
+    for (i = 0; i < 3; i++) {
+        CHECK_CLEAN(mp_queue_put(q, bytes, (size_t)i * 2000, MP_NO_WAIT));
+        CHECK_CLEAN(mp_queue_get(q, bytes, sizeof bytes, &len, &none, MP_NO_WAIT));
+        if (CHECK_CLEAN(mp_queue_get_buffer(q, &b, MP_NO_WAIT)) == MP_OK && b != NULL) {
+            if (mp_buffer_handles(b) > 0)
+                (void)mp_buffer_handle(b, 0);
+            CHECK_OK(mp_buffer_free(b));
+        }
+        if (CHECK_CLEAN(mp_queue_reserve(q, 100, &room)) == MP_OK)
+            CHECK_CLEAN(mp_queue_commit(q, room, 100, MP_NO_WAIT));
+        if (CHECK_CLEAN(mp_queue_peek(q, &data, &len, &none, MP_NO_WAIT)) == MP_OK && !none)
+            CHECK_CLEAN(mp_queue_release(q, data));
+    }
+    CHECK_CLEAN(mp_queue_stats_get(q, &s));
+    CHECK_CLEAN(mp_queue_task_done(q));
+    CHECK_CLEAN(mp_queue_join(q, MP_NO_WAIT));
+    CHECK_CLEAN(mp_queue_shutdown(q, true));
+    CHECK_CLEAN(mp_queue_free(q));
+    CHECK_CLEAN(mp_names_reap(NULL));
+    return 0;
+}
+
+/* Bytes anywhere in what the file has, from behind what says whose it is. */
+static void overwrite(const char *name, rng *chance)
+{
+    int fd = open(name_path(name), O_RDWR | O_CLOEXEC), i;
+    off_t pages[256], at = 0;
+    size_t count = 0;
+
+    CHECK(fd >= 0);
+    while (count < COUNT(pages) && (at = lseek(fd, at, SEEK_DATA)) >= 0) {
+        pages[count++] = at;
+        at += 4096;
+    }
+    CHECK(count > 0);
+    for (i = 0; i < 20; i++) {
+        unsigned char byte = (unsigned char)rng_next(chance);
+
+        at = pages[rng_below(chance, count)] + (off_t)rng_below(chance, 4096);
+        if (at >= 24)
+            CHECK(pwrite(fd, &byte, 1, at) == 1);
+    }
+    close(fd);
+}
+
+TEST_T(names, a_queue_that_was_overwritten_harms_nobody, 120)
+{
+    rng chance = rng_new();
+    static char bytes[3000];
+    char name[NAME_SIZE];
+    mp_queue *q;
+    int round, i;
+
+    snprintf(name, sizeof name, "%s", name_of("garbage"));
+    for (round = 0; round < 120; round++) {
+        q = opened(name, MP_OPEN_CREATE);
+        for (i = 0; i < 6; i++)
+            CHECK_OK(mp_queue_put(q, bytes, (size_t)i * 500, MP_NO_WAIT));
+        CHECK_OK(mp_queue_free(q));
+        overwrite(name, &chance);
+        CHECK_INT(in_fork(uses_garbage, name), 0);
+        if (name_exists(name))
+            CHECK_OK(mp_name_unlink(name));
+    }
+}
+
+enum { NOBODY = 65534 };
+
+/* What root made is open to all. */
+static int works_as_nobody(void *name)
+{
+    mp_queue *q;
+
+    CHECK(setgid(NOBODY) == 0 && setuid(NOBODY) == 0);
+    CHECK_STATUS(name_queue(&q, name, MP_OPEN_ATTACH), MP_ERR_NOT_FOUND);
+    CHECK_OK(name_queue(&q, name, MP_OPEN_ATTACH | MP_OPEN_ANY_USER));
+    CHECK_INT(number_get(q), 5);
+    number_put(q, 6);
+    CHECK_OK(mp_queue_free(q));
+    CHECK_STATUS(mp_name_unlink(name), MP_ERR_NOT_FOUND);
+    return 0;
+}
+
+TEST_COLD(names, a_queue_of_another_user)
+{
+    mp_queue_options o = MP_QUEUE_OPTIONS;
+    char name[NAME_SIZE];
+    mp_queue *q;
+
+    if (geteuid() != 0)
+        SKIP("only root can be somebody else");
+    snprintf(name, sizeof name, "%s", name_of("user"));
+    o.name = name;
+    o.mode = 0666;
+    CHECK_OK(mp_queue_new(&q, &o));
+    number_put(q, 5);
+    CHECK_INT(in_fork(works_as_nobody, name), 0);
+    CHECK_INT(number_get(q), 6);
+    CHECK_OK(mp_queue_free(q));
+    CHECK_OK(mp_name_unlink(name));
 }
