@@ -308,3 +308,57 @@ TEST(manager, options)
     CHECK_STATUS(mp_manager_create(m, &p, long_name, NULL, 0), MP_ERR_INVALID);
     CHECK_OK(mp_manager_free(m));
 }
+
+TEST(manager, null_arguments)
+{
+    mp_manager *m = manager_new();
+    mp_proxy *d = object_new(m, "dict"), *p;
+    mp_proxy_step step;
+    mp_item text = mp_item_text(NULL), bytes = mp_item_bytes(NULL, 3), none = mp_item_none();
+    int64_t position = 0;
+    mp_answer *a;
+    char line[64];
+
+    none.kind = 77;
+    memset(&step, 0, sizeof step);
+    step.proxy = d;
+    CHECK_STATUS(mp_manager_number_of_objects(m, NULL), MP_ERR_INVALID);
+    CHECK_STATUS(mp_manager_debug_info(m, NULL), MP_ERR_INVALID);
+    CHECK_STATUS(mp_manager_pid(m, NULL), MP_ERR_INVALID);
+    CHECK_STATUS(mp_manager_address(m, NULL, 9, NULL), MP_ERR_INVALID);
+    CHECK_STATUS(mp_proxy_call(d, NULL, NULL, 0, NULL, MP_NO_WAIT), MP_ERR_INVALID);
+    CHECK_STATUS(mp_proxy_call(d, "get", NULL, 1, NULL, MP_NO_WAIT), MP_ERR_INVALID);
+    CHECK_STATUS(mp_proxy_batch(&step, 1, NULL), MP_ERR_INVALID);
+    CHECK_STATUS(mp_proxy_get(d, text, NULL), MP_ERR_INVALID);
+    CHECK_STATUS(mp_proxy_get_int(d, text, NULL), MP_ERR_INVALID);
+    CHECK_STATUS(mp_proxy_contains(d, text, NULL), MP_ERR_INVALID);
+    CHECK_STATUS(mp_proxy_len(d, NULL), MP_ERR_INVALID);
+    CHECK_STATUS(mp_proxy_next(d, NULL, 1, &a), MP_ERR_INVALID);
+    CHECK_STATUS(mp_proxy_next(d, &position, 1, NULL), MP_ERR_INVALID);
+    CHECK_STATUS(mp_proxy_str(d, NULL), MP_ERR_INVALID);
+    CHECK_STATUS(mp_proxy_export(d, NULL), MP_ERR_INVALID);
+    CHECK_STATUS(mp_proxy_import(NULL, "", 0), MP_ERR_INVALID);
+    CHECK_STATUS(mp_proxy_import(&p, NULL, 1), MP_ERR_INVALID);
+    CHECK_STATUS(mp_proxy_set(d, bytes, text), MP_ERR_INVALID);
+    CHECK_SENTENCE(mp_proxy_set(d, none, text), MP_ERR_INVALID, "no type of an item");
+    CHECK_STATUS(mp_proxy_set(d, mp_item_text("\xff"), text), MP_ERR_INVALID);
+    CHECK_OK(mp_proxy_set(d, text, mp_item_bytes(NULL, 0)));
+    check_str(d, "{'': b''}");
+    CHECK_OK(mp_proxy_get(d, text, &a));
+    CHECK_STATUS(mp_answer_item(a, 0, NULL), MP_ERR_INVALID);
+    CHECK_STATUS(mp_answer_proxy(a, 0, NULL), MP_ERR_INVALID);
+    CHECK_STATUS(mp_answer_proxy(a, 0, &p), MP_ERR_INVALID);
+    CHECK_OK(mp_answer_free(a));
+    CHECK_STATUS(mp_answer_free(a), MP_ERR_BAD_HANDLE);
+    CHECK_INT(mp_answer_count(a), 0);
+    CHECK_OK(mp_answer_free(NULL));
+    CHECK_OK(mp_proxy_describe(d, line, sizeof line, NULL));
+    CHECK_CONTAINS(line, "<Proxy[dict] object at 0x");
+    CHECK_STATUS(mp_proxy_describe(d, line, 4, NULL), MP_ERR_TOO_SMALL);
+    CHECK_OK(mp_proxy_free(d));
+    CHECK_STATUS(mp_proxy_free(d), MP_ERR_BAD_HANDLE);
+    CHECK_STATUS(mp_proxy_len((mp_proxy *)m, NULL), MP_ERR_INVALID);
+    CHECK_STATUS(mp_proxy_release((mp_proxy *)m), MP_ERR_BAD_HANDLE);
+    CHECK_OK(mp_proxy_free(NULL));
+    CHECK_OK(mp_manager_free(m));
+}
