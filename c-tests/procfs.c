@@ -58,11 +58,11 @@ size_t proc_list(proc_info *out, size_t max)
     return n;
 }
 
-/* The children that a fork server has made for a process are that process's as well. Whose server it is the kernel
- * does not say; but each test is a session of its own. */
+/* The children that a fork server or a zygote has made for a process are that process's as well. Whose server it is
+ * the kernel does not say; but each test is a session of its own. */
 static bool is_server(const proc_info *p)
 {
-    return strcmp(p->comm, "mp-forkserver") == 0;
+    return strcmp(p->comm, "mp-forkserver") == 0 || strcmp(p->comm, "mp-zygote") == 0;
 }
 
 static bool is_child(const proc_info *p, pid_t parent)

@@ -26,7 +26,7 @@ pub struct mp_task {
 }
 
 /// What a worker runs for each item. user is handed over as the number that it is: it points
-/// into the worker's copy of the owner's memory, as that was when the worker started. An
+/// into the worker's copy of the owner's memory, as that was when the pool was made. An
 /// exception must not leave the function.
 pub type mp_task_fn = Option<unsafe extern "C-unwind" fn(task: *mut mp_task, user: *mut c_void)>;
 
@@ -116,8 +116,14 @@ pub unsafe extern "C" fn mp_pool_options_init(options: *mut mp_pool_options) -> 
 /// program, and find the functions by module or by registered name. Their stdin is /dev/null;
 /// Ctrl-C at the terminal does not end them, and SIGTERM does.
 ///
-/// A worker that dies is replaced by the call that is running then, or by the next one. One whose
-/// initializer fails breaks the pool, and so do five in a row that die in it.
+/// A worker that dies is replaced by the call that is running then, or by the next one. By fork,
+/// who takes its place is forked from a zygote: a process with one thread that is forked together
+/// with the first workers, runs nothing of the program's, takes no signals and ends with the pool.
+/// So all workers have the program's memory, descriptors and directory as they were then; and the
+/// program, which may have grown since and have threads, does not fork again. A zygote that is
+/// killed is logged, and forked again when it is needed.
+///
+/// A worker whose initializer fails breaks the pool, and so do five in a row that die in it.
 ///
 /// pool: where the handle goes. options: NULL for the defaults.
 ///
@@ -128,7 +134,8 @@ pub unsafe extern "C" fn mp_pool_options_init(options: *mut mp_pool_options) -> 
 /// MP_ERR_NO_MEMORY: the shared segment has no room for the pool.
 /// MP_ERR_NOT_INITIALIZED: by spawn, and main does not begin with mp_bootstrap.
 /// MP_ERR_OS: no process or descriptor is to be had, or a worker cannot have its CPU; none is left
-///     over. Each worker takes two descriptors.
+///     over. Each worker takes two descriptors; by fork, one that took another's place takes
+///     three, and so does the zygote.
 ///
 /// Kill: workers die with the process that made the pool, however it dies and whatever they are
 /// doing. Only where a child that the program forked itself lives on does a busy worker finish

@@ -3,6 +3,7 @@
 use super::Pool;
 use super::dispatch::Dispatcher;
 use crate::error::{Result, fail};
+use crate::log;
 use crate::park::Wait;
 use crate::shm::{PoolArea, ThisTree};
 use crate::time::Deadline;
@@ -40,6 +41,7 @@ impl Client {
     pub(super) fn leave(&self, dispatcher: MutexGuard<'_, Dispatcher>) {
         let others = dispatcher.others_have_mail(self.number);
         drop(dispatcher);
+        log::catch_up();
         if others {
             self.pool.area.shared().bell.notify::<ThisTree>(i32::MAX);
         }

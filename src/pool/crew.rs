@@ -2,10 +2,12 @@
 
 use super::task::Phase;
 use super::worker::{Call, Worker};
-use crate::error::Result;
+use crate::error::{Result, fail};
+use crate::log;
 use crate::park::{Owner, Tree};
 use crate::process::Method;
-use crate::process::start::{Started, WorkerPlan, confirm_worker, start_worker};
+use crate::process::start::zygote::Zygote;
+use crate::process::start::{Started, WorkerPlan, confirm_worker, start_worker, start_worker_by};
 use crate::shm::{self, Kind, PoolArea, PoolBlock, Ref, ThisTree};
 use crate::sys::children::End;
 use crate::sys::{setup, signals};
@@ -35,23 +37,88 @@ pub(super) struct Agency {
     pub(super) prefix: Option<String>,
     /// Where they run, in turn; empty: where the owner does.
     pub(super) cpus: Vec<usize>,
+    /// Where those come from that take the places of others, by fork.
+    pub(super) zygote: Option<Zygote>,
 }
 
 impl Agency {
-    /// Starts worker `number`. It may still be coming up: `Hired::confirm` waits for it.
-    pub(super) fn hire(&self, number: u16) -> Result<Hired> {
-        let Agency { area, pool, call, method, ref prefix, ref cpus } = *self;
-        let slot = area.worker(number.into());
+    /// What a forked worker does.
+    fn body(&self) -> impl Fn(u16) -> i32 + use<> {
+        let (area, owner, call) = (self.area, ThisTree.me(), self.call);
+        move |number| Worker::new(area, number, owner, call).run()
+    }
+
+    fn plan<F>(&self, number: u16, body: F) -> WorkerPlan<'_, F> {
+        let cpu = self.cpus.get(usize::from(number) % self.cpus.len().max(1));
+        WorkerPlan {
+            method: self.method,
+            prefix: self.prefix.as_deref(),
+            cpus: setup::cpu_mask(cpu.map_or(&[], std::slice::from_ref)),
+            pool: self.pool,
+            number,
+            body,
+        }
+    }
+
+    fn clear(&self, number: u16) {
+        let slot = self.area.worker(number.into());
         slot.inbox.reset();
         slot.outbox.reset();
         slot.bell.reset();
         Phase::Coming.put(slot);
-        let owner = ThisTree.me();
-        let body = move || Worker::new(area, number, owner, call).run();
-        let cpu = cpus.get(usize::from(number) % cpus.len().max(1));
-        let cpus = setup::cpu_mask(cpu.map_or(&[], std::slice::from_ref));
-        let plan = WorkerPlan { method, prefix: prefix.as_deref(), cpus, pool, number, body };
-        start_worker(plan).map(|process| Hired { process })
+    }
+
+    /// Before the first worker.
+    pub(super) fn open(&mut self) -> Result<()> {
+        if self.method == Method::Fork {
+            self.zygote = Some(Zygote::fork(self.body())?);
+        }
+        Ok(())
+    }
+
+    /// Waits until that can be relied on.
+    pub(super) fn confirm(&self) -> Result<()> {
+        self.zygote.as_ref().map_or(Ok(()), Zygote::confirm)
+    }
+
+    /// Starts worker `number`. It may still be coming up: `Hired::confirm` waits for it.
+    pub(super) fn hire(&self, number: u16) -> Result<Hired> {
+        self.clear(number);
+        let body = self.body();
+        start_worker(self.plan(number, move || body(number))).map(|process| Hired { process })
+    }
+
+    /// Starts one that takes another's place.
+    pub(super) fn replace(&mut self, number: u16) -> Result<Hired> {
+        if self.method != Method::Fork {
+            return self.hire(number);
+        }
+        self.clear(number);
+        for _ in 0..2 {
+            let zygote = match self.zygote.take() {
+                Some(zygote) => zygote,
+                None => Zygote::fork(self.body())?,
+            };
+            let started = start_worker_by(&zygote, self.plan(number, ()));
+            if matches!(started, Ok(None)) {
+                // A lock is held.
+                log::later(log::WARNING, || "a pool's zygote has died: another is forked".into());
+                zygote.end();
+                continue;
+            }
+            self.zygote = Some(zygote);
+            if let Some(process) = started? {
+                return Ok(Hired { process });
+            }
+        }
+        fail!(Os, "a pool's zygote dies as soon as it is asked for a worker")
+    }
+
+    /// After the last worker.
+    pub(super) fn close(&mut self) {
+        if let Some(zygote) = self.zygote.take() {
+            zygote.end();
+        }
     }
 }
 

@@ -16,6 +16,7 @@ use super::client::Client;
 use super::dispatch::{Caller, Dispatcher};
 use super::map::{PROGRESS_EVERY, no_more};
 use crate::error::{Error, Result, Status};
+use crate::log;
 use crate::sys::thread;
 use crate::time::Deadline;
 use std::cmp::Reverse;
@@ -248,6 +249,7 @@ fn idle(pool: &Arc<Pool>) {
     let _ = bell.wait(&crate::shm::ThisTree, until, false, look, || Ok::<(), ()>(()));
     if pool.is_watched && !pool.is_closed() {
         pool.dispatcher().look_after();
+        log::catch_up();
     }
 }
 

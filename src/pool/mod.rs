@@ -141,8 +141,15 @@ impl Pool {
             fail!(State, "the pool's shared memory is damaged");
         };
         let method = options.method.unwrap_or_else(Method::default_one);
-        let agency =
-            Agency { area, pool: object.r, call, method, prefix: options.prefix, cpus: options.cpus };
+        let agency = Agency {
+            area,
+            pool: object.r,
+            call,
+            method,
+            prefix: options.prefix,
+            cpus: options.cpus,
+            zygote: None,
+        };
         let pool = Pool {
             area,
             workers,

@@ -34,7 +34,6 @@ impl Drop for Held {
 
 /// Blocks SIGCHLD and gives a descriptor that is readable when one has come; SIGINT is not meant for a server.
 pub(crate) fn for_server() -> Result<std::os::fd::OwnedFd> {
-    use nix::sys::signalfd::{SfdFlags, SignalFd};
     let mut mask = SigSet::empty();
     mask.add(Signal::SIGCHLD);
     pthread_sigmask(SigmaskHow::SIG_BLOCK, Some(&mask), None).map_err(os("cannot block SIGCHLD"))?;
@@ -43,6 +42,33 @@ pub(crate) fn for_server() -> Result<std::os::fd::OwnedFd> {
     let default = SigAction::new(SigHandler::SigDfl, SaFlags::empty(), SigSet::empty());
     // SAFETY: as above.
     unsafe { sigaction(Signal::SIGCHLD, &default) }.map_err(os("cannot set SIGCHLD's action"))?;
+    child_descriptor()
+}
+
+/// What this process does about children that end, to be put back.
+pub(crate) struct ChildAction(SigAction);
+
+/// For a process that forks for others, but whose children are to have the program's actions.
+pub(crate) fn for_zygote() -> Result<(std::os::fd::OwnedFd, ChildAction)> {
+    let default = SigAction::new(SigHandler::SigDfl, SaFlags::empty(), SigSet::empty());
+    // SAFETY: no handler is set.
+    let before =
+        unsafe { sigaction(Signal::SIGCHLD, &default) }.map_err(os("cannot set SIGCHLD's action"))?;
+    Ok((child_descriptor()?, ChildAction(before)))
+}
+
+impl ChildAction {
+    pub(crate) fn put_back(&self) {
+        // SAFETY: the action that the program had set.
+        let _ = unsafe { sigaction(Signal::SIGCHLD, &self.0) };
+    }
+}
+
+/// Readable when a child has ended; SIGCHLD is blocked.
+fn child_descriptor() -> Result<std::os::fd::OwnedFd> {
+    use nix::sys::signalfd::{SfdFlags, SignalFd};
+    let mut mask = SigSet::empty();
+    mask.add(Signal::SIGCHLD);
     let fd = SignalFd::with_flags(&mask, SfdFlags::SFD_CLOEXEC | SfdFlags::SFD_NONBLOCK)
         .map_err(os("cannot make a signal descriptor"))?;
     super::fd::above_stdio(fd.into()).map_err(os("no descriptor is free for signals"))
@@ -119,3 +145,5 @@ pub(crate) const SIGTERM: i32 = libc::SIGTERM;
 pub(crate) const SIGINT: i32 = libc::SIGINT;
 /// Ends it.
 pub(crate) const SIGKILL: i32 = libc::SIGKILL;
+/// Has it go on after a stop.
+pub(crate) const SIGCONT: i32 = libc::SIGCONT;

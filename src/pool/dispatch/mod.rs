@@ -174,13 +174,15 @@ impl Dispatcher {
 
     pub(super) fn hire_all(&mut self, workers: usize) -> Result<()> {
         self.load.resize(workers, 0);
+        self.agency.open()?;
         for number in 0..workers {
             let hired = self.agency.hire(number as u16)?;
             self.trace_started("started", number as u16, hired.pid());
             self.crew.push(Some(hired));
         }
         // They come up side by side.
-        self.crew.iter().flatten().try_for_each(Hired::confirm)
+        self.crew.iter().flatten().try_for_each(Hired::confirm)?;
+        self.agency.confirm()
     }
 
     /// What a task says so that a worker finds the function.
@@ -216,6 +218,7 @@ impl Dispatcher {
         self.crew.extend(self.parting.drain(..).map(Some));
         crew::dismiss(self.area, &mut self.crew);
         self.trace_end();
+        self.agency.close();
     }
 
     /// Somebody begins to wait for tasks: a number, and the flag that says that there is mail.

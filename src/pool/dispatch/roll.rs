@@ -35,7 +35,11 @@ impl Dispatcher {
         for hired in &mut self.crew {
             hired.take_if(|worker| worker.departed().is_some());
         }
-        self.parting.is_empty() && self.crew.iter().all(Option::is_none)
+        let are_gone = self.parting.is_empty() && self.crew.iter().all(Option::is_none);
+        if are_gone {
+            self.agency.close();
+        }
+        are_gone
     }
 
     /// Waits for one of them, that long.
@@ -65,7 +69,7 @@ impl Dispatcher {
 
     /// A worker in a dead one's place. None where none is to be had now: the next roll call tries again.
     fn replace(&mut self, worker: u16) -> Option<Hired> {
-        match self.agency.hire(worker) {
+        match self.agency.replace(worker) {
             Ok(hired) => match hired.confirm() {
                 Ok(()) => {
                     self.counts.replaced += 1;

@@ -107,7 +107,10 @@ impl Prepared<'_> {
         if !matches!(began, Ok(true)) {
             children::exit_now(FAILED_TO_BEGIN);
         }
-        drop(held);
+        match self.tie {
+            Tie::Zygote => std::mem::forget(held),
+            _ => drop(held),
+        }
         // The mask is the caller's again, but what ends a worker must reach it.
         if self.tie == Tie::Worker && signals::unblock_for_worker().is_err() {
             children::exit_now(FAILED_TO_BEGIN);
@@ -116,7 +119,9 @@ impl Prepared<'_> {
             shm::report_birth(0, 0);
         }
         run_to_the_end(|| {
-            run_fork_hooks(&hooks);
+            if self.tie != Tie::Zygote {
+                run_fork_hooks(&hooks);
+            }
             body()
         })
     }

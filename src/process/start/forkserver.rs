@@ -32,6 +32,8 @@ pub(super) const GO: [u8; 1] = [b'g'];
 /// What a client says that gives up the server, with a socket; and the answer of one that stays for others.
 pub(super) const LEAVE: [u8; 1] = [b'l'];
 pub(super) const STAYS: [u8; 1] = [b's'];
+/// What a zygote's owner says that needs it no more.
+pub(super) const END: [u8; 1] = [b'e'];
 /// Bytes of a request.
 pub(super) const REQUEST: usize = 24;
 /// Bytes of an answer or a status: two numbers.
@@ -204,7 +206,7 @@ pub(super) fn launch(child: Owner, job: Job<'_>, origin: Origin, tie: Tie, setup
 }
 
 /// Why a request came to nothing.
-enum Broken {
+pub(super) enum Broken {
     /// The server is gone.
     Server,
     Other(Error),
@@ -270,10 +272,23 @@ fn request(
         (list.keep(mine), childs, parents.map(|p| list.keep(p)))
     };
     drop(childs_lifeline);
+    let patience = |ear: BorrowedFd<'_>| while !packets::readable([ear], Duration::from_secs(60))[0] {};
+    hear(requests, answers, child, mine, handed, patience)
+}
+
+/// Hears that the child exists, and tells it to begin. `wait` waits for the answer.
+pub(super) fn hear(
+    requests: BorrowedFd<'_>,
+    answers: Kept,
+    child: Owner,
+    lifeline: Option<Kept>,
+    handed: &[RawFd],
+    wait: impl FnOnce(BorrowedFd<'_>),
+) -> std::result::Result<Started, Broken> {
     let Some(ear) = answers.ours() else {
         return Err(Error::new(Status::State, "the host program has closed a descriptor").into());
     };
-    while !packets::readable([ear], Duration::from_secs(60))[0] {}
+    wait(ear);
     // The descriptor that comes with it is listed before another thread can fork.
     let mut list = kept::list();
     let Some(answer) = packets::receive::<ANSWER>(ear)? else { return Err(Broken::Server) };
@@ -281,7 +296,7 @@ fn request(
     match (answer.len, what, answer.fds.into_iter().next()) {
         (ANSWER, STARTED, Some(pidfd)) => {
             let trace = fd::above_stdio(pidfd).map_or(Trace::Number, Trace::Descriptor);
-            let mut started = Started::new(number as u32, child, trace, mine, &mut list);
+            let mut started = Started::new(number as u32, child, trace, lifeline, &mut list);
             drop(list);
             match packets::send(ear, &GO, &[]).and_then(|()| hand(ear, handed)) {
                 Err(e) if !packets::is_gone(e) => {
@@ -295,7 +310,7 @@ fn request(
             started.answers = Some(answers);
             Ok(started)
         }
-        (ANSWER, FAILED, _) => Err(Error::os(number, "the fork server cannot fork").into()),
+        (ANSWER, FAILED, _) => Err(Error::os(number, "the process that forks for this one cannot").into()),
         _ => {
             drop(list);
             Err(Broken::Server)
@@ -329,7 +344,11 @@ fn bad_stream() -> Error {
     setup::failure(setup::STREAMS, setup::NO_DESCRIPTOR).unwrap_or_else(|| Error::new(Status::Os, "streams"))
 }
 
-fn send_request(requests: BorrowedFd<'_>, bytes: &[u8], fds: &[RawFd]) -> std::result::Result<(), Broken> {
+pub(super) fn send_request(
+    requests: BorrowedFd<'_>,
+    bytes: &[u8],
+    fds: &[RawFd],
+) -> std::result::Result<(), Broken> {
     packets::send(requests, bytes, fds).map_err(|e| match packets::is_gone(e) {
         true => Broken::Server,
         false => Broken::Other(Error::os(e as i32, "cannot ask the fork server (sendmsg)")),

@@ -4,6 +4,7 @@ mod fork;
 pub(crate) mod forkserver;
 pub(crate) mod server;
 pub(crate) mod spawn;
+pub(crate) mod zygote;
 
 use super::args::Args;
 use super::codec::Job;
@@ -18,11 +19,13 @@ use crate::sys::children::{self, End, Followed, Trace};
 use crate::sys::kept::{Kept, List};
 use crate::sys::setup::{Setup, Stream};
 use crate::sys::{outermost, packets};
+use forkserver::Broken;
 use std::ffi::CString;
 use std::os::fd::{AsRawFd, BorrowedFd, RawFd};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
+use zygote::Zygote;
 
 /// What a child that could not begin leaves with, and one whose function panicked.
 const FAILED_TO_BEGIN: i32 = 255;
@@ -37,6 +40,8 @@ pub(super) enum Tie {
     Daemon,
     /// The same, and Ctrl-C is not meant for it.
     Worker,
+    /// It dies with its parent, runs nothing of the program's, and no signal is meant for it.
+    Zygote,
 }
 
 impl Tie {
@@ -240,14 +245,21 @@ pub(crate) struct WorkerPlan<'a, F> {
     pub(crate) body: F,
 }
 
+impl<F> WorkerPlan<'_, F> {
+    /// Who the next worker is, and what it is given.
+    fn parts(&mut self) -> Result<(Origin, Setup)> {
+        let path = own::next_path();
+        let prefix = self.prefix.unwrap_or_else(|| self.method.worker_type());
+        let name = CString::new(format!("{prefix}-{path}")).unwrap_or_default();
+        let streams = [Stream::Null, Stream::Same, Stream::Same];
+        let setup = Setup { streams, cpus: std::mem::take(&mut self.cpus), ..Setup::default() };
+        Ok((own::child_origin(name, path, true)?, setup))
+    }
+}
+
 /// Starts a worker of this process. It may still be coming up: `confirm_worker` waits for it.
-pub(crate) fn start_worker<F: FnOnce() -> i32>(plan: WorkerPlan<'_, F>) -> Result<Started> {
-    let path = own::next_path();
-    let prefix = plan.prefix.unwrap_or_else(|| plan.method.worker_type());
-    let name = CString::new(format!("{prefix}-{path}")).unwrap_or_default();
-    let origin = own::child_origin(name, path, true)?;
-    let streams = [Stream::Null, Stream::Same, Stream::Same];
-    let setup = Setup { streams, cpus: plan.cpus, ..Setup::default() };
+pub(crate) fn start_worker<F: FnOnce() -> i32>(mut plan: WorkerPlan<'_, F>) -> Result<Started> {
+    let (origin, setup) = plan.parts()?;
     match plan.method {
         Method::Fork => {
             let child = fork::prepare(Tie::Worker, &setup)?;
@@ -267,6 +279,21 @@ pub(crate) fn start_worker<F: FnOnce() -> i32>(plan: WorkerPlan<'_, F>) -> Resul
             started.reports = true;
             Ok(started)
         }
+    }
+}
+
+/// The same by a zygote, which runs the body that it has been given; None where the zygote is gone.
+pub(crate) fn start_worker_by(zygote: &Zygote, mut plan: WorkerPlan<'_, ()>) -> Result<Option<Started>> {
+    let (origin, setup) = plan.parts()?;
+    let child = Claimed(shm::claim_child(ThisTree.me())?);
+    shm::hold_for(child.0, plan.pool, Kind::Pool)?;
+    match zygote.start(child.0, plan.number, &origin, &setup) {
+        Ok(started) => {
+            std::mem::forget(child);
+            Ok(Some(started))
+        }
+        Err(Broken::Server) => Ok(None),
+        Err(Broken::Other(e)) => Err(e),
     }
 }
 

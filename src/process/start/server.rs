@@ -11,9 +11,10 @@ use crate::sys::kept::{self, Kept};
 use crate::sys::packets::{self, Message};
 use crate::sys::setup::{self, Stream};
 use crate::sys::{caller, fd, signals, stdio};
-use std::collections::HashMap;
-use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::collections::BTreeMap;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::time::Duration;
+use std::vec::IntoIter;
 
 /// How often a child that nobody has said anything to looks whether its server lives.
 const SLICE: Duration = Duration::from_millis(50);
@@ -47,7 +48,8 @@ pub(crate) fn serve(requests: i32, preload: &[Target], calls: &Calls) -> i32 {
         let mut list = kept::list();
         (list.keep(requests), list.keep(deaths))
     };
-    let mut waiting: HashMap<u32, Kept> = HashMap::new();
+    let mut nursery = Nursery::default();
+    let live = |server, bytes: &_, answers, fds| live(server, bytes, answers, fds, calls);
     // Clients that give up the server, and want to know whether it ends.
     let mut leaving: Vec<Kept> = Vec::new();
     loop {
@@ -56,10 +58,7 @@ pub(crate) fn serve(requests: i32, preload: &[Target], calls: &Calls) -> i32 {
         let [is_asked, has_died, leaves] =
             packets::readable([asked, died, leaver.unwrap_or(asked)], Duration::from_secs(60));
         if has_died {
-            signals::drain(died);
-            while let Some((pid, end)) = children::reap_any() {
-                report(waiting.remove(&pid), end);
-            }
+            nursery.reap(died);
         }
         if let Some(leaver) = leaver.filter(|_| leaves && !packets::readable([asked], Duration::ZERO)[0]) {
             // It has closed its way before it said so, and yet this is not the end: there are others.
@@ -70,17 +69,69 @@ pub(crate) fn serve(requests: i32, preload: &[Target], calls: &Calls) -> i32 {
             continue;
         }
         match packets::receive::<REQUEST>(asked) {
-            Ok(Some(Message { len: REQUEST, bytes, fds })) => {
-                if let Some((pid, answers)) = make(&bytes, fds, calls) {
-                    waiting.insert(pid, answers);
-                }
-            }
+            Ok(Some(Message { len: REQUEST, bytes, fds })) => nursery.make(&bytes, fds, live),
             Ok(Some(Message { len: 1, bytes, fds })) if bytes[0] == LEAVE[0] => {
                 leaving.extend(fds.into_iter().next().map(|fd| kept::list().keep(fd)));
             }
             Ok(Some(Message { len: 0, .. })) => return 0,
             // A descriptor table that is full loses descriptors: whoever asked sees its socket closed.
             Ok(_) | Err(_) => {}
+        }
+    }
+}
+
+/// The children of a process that forks for others.
+#[derive(Default)]
+pub(super) struct Nursery {
+    /// Where to tell how they ended.
+    waiting: BTreeMap<u32, Kept>,
+}
+
+impl Nursery {
+    /// Tells of those that have ended.
+    pub(super) fn reap(&mut self, died: BorrowedFd<'_>) {
+        signals::drain(died);
+        while let Some((pid, end)) = children::reap_any() {
+            report(self.waiting.remove(&pid), end);
+        }
+    }
+
+    /// Forks a child for a client, which runs `live`. In the child it does not return.
+    pub(super) fn make(
+        &mut self,
+        bytes: &[u8; REQUEST],
+        fds: Vec<OwnedFd>,
+        live: impl FnOnce(u32, &[u8; REQUEST], OwnedFd, IntoIter<OwnedFd>) -> i32,
+    ) {
+        let mut fds = fds.into_iter();
+        let Some(answers) = fds.next() else { return };
+        let server = std::process::id();
+        let mut list = kept::list();
+        let Ok(held) = signals::hold() else { return };
+        match children::fork() {
+            Ok(Fork::Child) => {
+                // The list's mutex is free in the child already: the kernel has wiped it.
+                std::mem::forget(list);
+                std::mem::forget(held);
+                kept::close_all(&[]);
+                end::leave(live(server, bytes, answers, fds))
+            }
+            Ok(Fork::Parent { pid }) => {
+                drop(held);
+                let Trace::Descriptor(pidfd) = children::open_pidfd(pid) else {
+                    // It has not begun, and does not: nobody says that it is wanted.
+                    children::abandon(pid);
+                    let _ = packets::send(answers.as_fd(), &answer(FAILED, children::NO_DESCRIPTOR), &[]);
+                    return;
+                };
+                let said = packets::send(answers.as_fd(), &answer(STARTED, pid as i32), &[pidfd.as_raw_fd()]);
+                if said.is_ok() {
+                    self.waiting.insert(pid, list.keep(answers));
+                }
+            }
+            Err(e) => {
+                let _ = packets::send(answers.as_fd(), &answer(FAILED, e.errno), &[]);
+            }
         }
     }
 }
@@ -97,56 +148,19 @@ fn report(answers: Option<Kept>, end: End) {
     }
 }
 
-/// Forks a child for a client. In the child it does not return.
-fn make(bytes: &[u8; REQUEST], fds: Vec<OwnedFd>, calls: &Calls) -> Option<(u32, Kept)> {
-    let mut fds = fds.into_iter();
-    let answers = fds.next()?;
-    let server = std::process::id();
-    let mut list = kept::list();
-    let held = signals::hold().ok()?;
-    match children::fork() {
-        Ok(Fork::Child) => {
-            // The list's mutex is free in the child already: the kernel has wiped it.
-            std::mem::forget(list);
-            std::mem::forget(held);
-            kept::close_all(&[]);
-            live(server, bytes, answers, fds, calls)
-        }
-        Ok(Fork::Parent { pid }) => {
-            drop(held);
-            let Trace::Descriptor(pidfd) = children::open_pidfd(pid) else {
-                // It has not begun, and does not: nobody says that it is wanted.
-                children::abandon(pid);
-                let _ = packets::send(answers.as_fd(), &answer(FAILED, children::NO_DESCRIPTOR), &[]);
-                return None;
-            };
-            let said = packets::send(answers.as_fd(), &answer(STARTED, pid as i32), &[pidfd.as_raw_fd()]);
-            said.ok()?;
-            Some((pid, list.keep(answers)))
-        }
-        Err(e) => {
-            let _ = packets::send(answers.as_fd(), &answer(FAILED, e.errno), &[]);
-            None
-        }
-    }
-}
-
-/// A child's whole life.
+/// A child's whole life; its exit code is the result.
 fn live(
     server: u32,
     bytes: &[u8; REQUEST],
     answers: OwnedFd,
-    mut fds: impl Iterator<Item = OwnedFd>,
+    mut fds: IntoIter<OwnedFd>,
     calls: &Calls,
-) -> ! {
+) -> i32 {
     children::set_thread_name(&calls.name);
     let number = |at: usize| u64::from_le_bytes(std::array::from_fn(|i| bytes[at + i]));
     let (given, closed) = (bytes[4], bytes[5]);
     let owner = Owner::from_bits(number(0) as u32);
-    let begins = is_wanted(server, &answers) && owner.is_some_and(|owner| shm::enter_child(owner).is_ok());
-    if !begins {
-        children::exit_now(super::FAILED_TO_BEGIN);
-    }
+    begin(server, &answers, owner);
     let newborn = spawn::receive(Ref::from_bits(number(8)), Entry::from_bits(number(16)));
     let mut newborn = newborn.unwrap_or_else(|e| spawn::refuse(&e));
     match forkserver::take(answers.as_fd(), newborn.job.descriptors().len()) {
@@ -187,7 +201,14 @@ fn live(
     }
     drop(sources);
     caller::set_mask(mask);
-    end::leave((calls.execute)(newborn))
+    (calls.execute)(newborn)
+}
+
+/// In a child: takes its slot, once it is wanted.
+pub(super) fn begin(server: u32, answers: &OwnedFd, owner: Option<Owner>) {
+    if !is_wanted(server, answers) || owner.is_none_or(|owner| shm::enter_child(owner).is_err()) {
+        children::exit_now(super::FAILED_TO_BEGIN);
+    }
 }
 
 /// Waits until the client says that it knows of this child. One that nobody knows of does not run.

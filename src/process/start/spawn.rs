@@ -20,6 +20,8 @@ use crate::sys::setup::{self, Setup};
 use crate::sys::spawn::{Image, spawn};
 use crate::sys::{lifeline, stdio};
 use crate::time::Deadline;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 use std::ffi::{CStr, CString};
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
@@ -124,7 +126,7 @@ pub(super) struct Written {
 }
 
 /// Writes them.
-pub(super) fn write(child: Owner, papers: &Papers<'_>) -> Result<Written> {
+pub(super) fn write(child: Owner, papers: &impl Serialize) -> Result<Written> {
     let bytes = codec::encode(papers)?;
     let object = shm::create::<BytesBlock>(Kind::Bytes, bytes.len(), |_| {})?;
     let _held = Held(object.entry);
@@ -281,7 +283,8 @@ pub(crate) fn refuse(error: &Error) -> ! {
     children::exit_now(super::FAILED_TO_BEGIN)
 }
 
-pub(super) fn receive(r: Ref, entry: Entry) -> Result<Newborn> {
+/// What was written for this child.
+pub(super) fn read<T: DeserializeOwned>(r: Ref, entry: Entry) -> Result<T> {
     let Some(data) = shm::resolve::<BytesBlock>(r, Kind::Bytes).and_then(|b| shm::data(&b.head)) else {
         fail!(Invalid, "the papers are not there");
     };
@@ -292,7 +295,11 @@ pub(super) fn receive(r: Ref, entry: Entry) -> Result<Newborn> {
     bytes.resize(data.len(), 0);
     data.read(0, &mut bytes);
     shm::release(entry);
-    let papers: Papers<'static> = codec::decode(&bytes)?;
+    codec::decode(&bytes)
+}
+
+pub(super) fn receive(r: Ref, entry: Entry) -> Result<Newborn> {
+    let papers: Papers<'static> = read(r, entry)?;
     let lifeline = match papers.lifeline {
         Some(fd) => Some(fd::adopt(fd)?),
         None => None,
