@@ -103,3 +103,39 @@ TEST_T(pool, kill_200, 120)
     check_squares(pool, 1000, NULL);
     CHECK_OK(mp_pool_free(pool));
 }
+
+static volatile int enough;
+
+static void *kills_all(void *nothing)
+{
+    while (!enough) {
+        pid_t list[WORKERS];
+        size_t n = children_of(getpid(), list, WORKERS);
+
+        while (n-- > 0)
+            signal_child(list[n], SIGKILL);
+    }
+    return nothing;
+}
+
+/* Whether they had begun, were about to, or did not yet know what they are: their deaths are what is told. */
+TEST_T(pool, killed_before_they_begin, 90)
+{
+    mp_pool *pool = pool_new(WORKERS);
+    int64_t in[20] = {0}, out[20];
+    pthread_t thread;
+    int round;
+
+    check_squares(pool, 20, NULL);
+    CHECK(pthread_create(&thread, NULL, kills_all, NULL) == 0);
+    for (round = 0; round < 4; round++) {
+        int s = mp_pool_map_array(pool, square, NULL, in, 8, 20, out, 8, NULL);
+
+        if (s != MP_OK)
+            CHECK_STATUS(s, MP_ERR_WORKER_DIED);
+    }
+    enough = 1;
+    CHECK(pthread_join(thread, NULL) == 0);
+    check_squares(pool, 20, NULL);
+    CHECK_OK(mp_pool_free(pool));
+}

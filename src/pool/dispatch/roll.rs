@@ -5,12 +5,18 @@ use crate::error::{Error, Status};
 use crate::pool::crew::Departed;
 use crate::pool::task::{Phase, Stage, TaskState, ticket};
 use crate::shm::AHEAD;
+use std::fmt::Display;
 use std::time::{Duration, Instant};
 
 /// So many workers in a row that die before they begin anything break the pool, until the next call.
 const STILLBORN: u32 = 50;
 /// So many in a row that die in the initializer break it for good.
 const UNINITIALIZED: u32 = 5;
+
+fn stillborn(last: &dyn Display) -> Error {
+    let text = format!("{STILLBORN} workers in a row died before they began a task; the last: {last}");
+    Error::new(Status::WorkerDied, text)
+}
 
 impl Dispatcher {
     pub(super) fn call_roll(&mut self) {
@@ -79,7 +85,9 @@ impl Dispatcher {
                 Err(e) => {
                     self.stillborn += 1;
                     if self.stillborn >= STILLBORN {
-                        self.broken = Some(e);
+                        // The first ones have shown that the program can be a worker: this one was killed.
+                        let died = matches!(e.status, Status::NotInitialized | Status::Os) && e.errno == 0;
+                        self.broken = Some(if died { stillborn(&e) } else { e });
                     }
                 }
             },
@@ -128,8 +136,7 @@ impl Dispatcher {
         }
         self.stillborn = if began { 0 } else { self.stillborn + 1 };
         if self.stillborn >= STILLBORN {
-            let text = format!("{STILLBORN} workers in a row died before they began a task; the last: {how}");
-            self.broken = Some(Error::new(Status::WorkerDied, text));
+            self.broken = Some(stillborn(how));
         }
     }
 
