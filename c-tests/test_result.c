@@ -247,6 +247,7 @@ TEST(result, bad_arguments)
     result = result_begin(pool, square, 3);
     CHECK_STATUS(mp_result_ready(result, NULL), MP_ERR_INVALID);
     CHECK_STATUS(mp_result_successful(result, NULL), MP_ERR_INVALID);
+    CHECK_STATUS(mp_result_state(result, NULL), MP_ERR_INVALID);
     CHECK_STATUS(mp_result_wait_many(NULL, 1, MP_WAIT_ALL, MP_NO_WAIT), MP_ERR_INVALID);
     CHECK_STATUS(mp_result_wait_many(&result, 1, 3, MP_NO_WAIT), MP_ERR_INVALID);
     CHECK_STATUS(mp_result_next(&result, 1, MP_NO_WAIT, NULL), MP_ERR_INVALID);

@@ -1,4 +1,21 @@
 //! What an asynchronous call comes to. A result belongs to the process that began the call.
+//!
+//! A pool is an executor, too, and a result is its future:
+//!
+//!   max_workers, initializer                workers, initializer in mp_pool_options
+//!   max_tasks_per_child                     max_tasks in mp_pool_options
+//!   submit(f, x)                            mp_pool_apply_async
+//!   map(f, xs, timeout, chunksize)          mp_pool_map, mp_pool_imap, mp_pool_map_async
+//!   shutdown(wait, cancel_futures)          mp_pool_shutdown; MP_NO_WAIT for no wait
+//!   terminate_workers, kill_workers         mp_pool_terminate
+//!   result(timeout), exception(timeout)     mp_result_get; mp_last_error()
+//!   running, done, cancelled                mp_result_state
+//!   cancel                                  mp_result_cancel, which also stops what runs
+//!   add_done_callback                       done and failed in mp_async_options
+//!   wait(futures, timeout, return_when)     mp_result_wait_many; mp_wait
+//!   as_completed(futures, timeout)          mp_result_next
+//!
+//! No worker's death breaks an executor: it fails what the worker ran. A failing initializer does.
 
 use super::buffer::{self, mp_buffer};
 use super::guard::{guard, out};
@@ -26,6 +43,22 @@ pub enum mp_wait_for {
     MP_WAIT_FIRST = 1,
     /// One of them has failed, or all are ready.
     MP_WAIT_FIRST_ERROR = 2,
+}
+
+/// How far a call is.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum mp_call_state {
+    /// No worker has begun anything of it.
+    MP_CALL_PENDING = 0,
+    /// A worker has.
+    MP_CALL_RUNNING = 1,
+    /// It is over, and all is well.
+    MP_CALL_DONE = 2,
+    /// It is over, and failed.
+    MP_CALL_FAILED = 3,
+    /// It is over: it was cancelled, or the pool was ended.
+    MP_CALL_CANCELLED = 4,
 }
 
 /// Waits for a result and gives it, as often as it is asked for.
@@ -140,6 +173,30 @@ pub unsafe extern "C" fn mp_result_ready(result: *const mp_result, ready: *mut b
         // SAFETY: C's promise for its argument, as the header gives it.
         let place = unsafe { out(ready, "ready") }?;
         place.write(handle::object(result)?.settled().is_some());
+        Ok(Status::Ok)
+    })
+}
+
+/// How far the call is, at this moment.
+///
+/// state: where an mp_call_state goes.
+///
+/// MP_ERR_INVALID: state is NULL.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn mp_result_state(result: *const mp_result, state: *mut c_int) -> mp_status {
+    guard("mp_result_state", || {
+        // SAFETY: C's promise for its argument, as the header gives it.
+        let place = unsafe { out(state, "state") }?;
+        let answer = handle::object(result)?;
+        let has_begun = answer.has_begun();
+        let state = match answer.settled().as_deref().map(|settled| settled.error.as_ref()) {
+            None if has_begun => mp_call_state::MP_CALL_RUNNING,
+            None => mp_call_state::MP_CALL_PENDING,
+            Some(None) => mp_call_state::MP_CALL_DONE,
+            Some(Some(e)) if e.status == Status::Cancelled => mp_call_state::MP_CALL_CANCELLED,
+            Some(Some(_)) => mp_call_state::MP_CALL_FAILED,
+        };
+        place.write(state as c_int);
         Ok(Status::Ok)
     })
 }

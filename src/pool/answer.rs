@@ -136,6 +136,13 @@ impl Answer {
         self.of(&self.lock())
     }
 
+    /// Whether a worker has begun anything of it.
+    pub(crate) fn has_begun(&self) -> bool {
+        let is_out = |pool: Arc<Pool>| pool.dispatcher().has_begun(self.key);
+        // In this order: what came back meanwhile counts among what is done.
+        self.pool.upgrade().is_some_and(is_out) || self.progress().0 > 0
+    }
+
     /// Waits until it is over.
     pub(crate) fn wait(&self, deadline: Deadline) -> Result<Arc<Settled>> {
         let mut state = self.lock();

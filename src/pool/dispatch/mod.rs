@@ -456,6 +456,13 @@ impl Dispatcher {
         (0..self.tasks.len()).filter(|&number| self.tasks[number].is_some_and(|a| !a.back))
     }
 
+    /// Whether a worker has begun a task of this asynchronous call that is still out.
+    pub(super) fn has_begun(&self, call: u64) -> bool {
+        let is_its = |a: &Assigned| a.caller.is_some_and(|c| c.call == call);
+        let is_begun = |n: usize| TaskState::of(self.area.task(n)).stage != Stage::Queued;
+        self.tasks.iter().enumerate().any(|(n, a)| a.as_ref().is_some_and(is_its) && is_begun(n))
+    }
+
     /// Of the worker in this place; 0: none is there.
     pub(super) fn pid(&self, worker: usize) -> u32 {
         self.crew.get(worker).and_then(Option::as_ref).map_or(0, Hired::pid)
