@@ -53,6 +53,7 @@ TEST(floor, macros_of_pools_are_functions_too)
     CHECK(pool2.max_memory == pool.max_memory && pool2.name == pool.name);
     CHECK(pool2.watch == pool.watch && pool2.trace == pool.trace);
     CHECK(pool2.cpus == pool.cpus && pool2.cpu_count == pool.cpu_count);
+    CHECK(pool2.tag_stderr == pool.tag_stderr);
     CHECK(map2.size == sizeof map && map2.chunk == map.chunk && map2.timeout == map.timeout);
     CHECK(map2.run_all == map.run_all && map2.progress == map.progress);
     CHECK(map2.progress_user == map.progress_user && map2.retries == map.retries);

@@ -274,6 +274,22 @@ TEST(pool, free_ends_stubborn_workers)
     CHECK(pthread_join(thread, NULL) == 0);
 }
 
+/* Nor does it matter that they are stopped. */
+TEST(pool, free_ends_stopped_workers)
+{
+    mp_pool *pool = pool_new(3);
+    pid_t pids[3];
+    size_t i;
+
+    check_squares(pool, 100, NULL);
+    pool_pids(pids, 3);
+    for (i = 0; i < 3; i++)
+        CHECK(signal_child(pids[i], SIGSTOP));
+    CHECK_OK(mp_pool_free(pool));
+    for (i = 0; i < 3; i++)
+        CHECK(process_gone(pids[i]));
+}
+
 /* Argument 0: whether the workers are busy. The flag (1) says that they are there. */
 static int has_a_pool(mp_child *self, void *user)
 {

@@ -76,12 +76,17 @@ pub struct mp_pool_options {
     pub cpus: *const usize,
     /// How many there are.
     pub cpu_count: usize,
+    /// What the workers write to stderr comes out of the program's stderr line by line, each line
+    /// whole and after the worker's name: "[baker-1] no flour". A thread of the library's sees to
+    /// that, which has written everything when mp_pool_free or mp_pool_join returns; so those wait
+    /// for whoever reads the program's stderr. Lines over 64 KiB come in pieces.
+    pub tag_stderr: bool,
 }
 
 // mp.h:
 // /* The defaults: mp_pool_options o = MP_POOL_OPTIONS; */
 // #define MP_POOL_OPTIONS { sizeof(mp_pool_options), 0, MP_START_DEFAULT, NULL, NULL, NULL, NULL, 0, \
-//     0, 0, NULL, false, NULL, NULL, 0 }
+//     0, 0, NULL, false, NULL, NULL, 0, false }
 
 const DEFAULTS: mp_pool_options = mp_pool_options {
     size: size_of::<mp_pool_options>(),
@@ -99,6 +104,7 @@ const DEFAULTS: mp_pool_options = mp_pool_options {
     trace: std::ptr::null(),
     cpus: std::ptr::null(),
     cpu_count: 0,
+    tag_stderr: false,
 };
 
 /// MP_POOL_OPTIONS as a function.
@@ -170,6 +176,7 @@ pub unsafe extern "C" fn mp_pool_new(pool: *mut *mut mp_pool, options: *const mp
             watch: options.watch,
             trace: trace.map(|path| OsStr::from_bytes(path.to_bytes()).into()),
             cpus: cpus.to_vec(),
+            tag_stderr: options.tag_stderr,
         };
         let made = Pool::new(options, task::call);
         crate::process::note_starts(method);

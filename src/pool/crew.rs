@@ -1,16 +1,18 @@
 //! The workers as the owner sees them: hired, watched, replaced, dismissed.
 
+use super::scribe::Scribe;
 use super::task::Phase;
 use super::worker::{Call, Worker};
 use crate::error::{Result, fail};
 use crate::log;
 use crate::park::{Owner, Tree};
-use crate::process::Method;
 use crate::process::start::zygote::Zygote;
 use crate::process::start::{Started, WorkerPlan, confirm_worker, start_worker, start_worker_by};
+use crate::process::{Method, own};
 use crate::shm::{self, Kind, PoolArea, PoolBlock, Ref, ThisTree};
 use crate::sys::children::End;
 use crate::sys::{setup, signals};
+use std::ffi::CString;
 use std::time::{Duration, Instant};
 
 /// How long a busy worker may take to leave after SIGTERM: with all else that ends a pool, less than a second.
@@ -39,6 +41,8 @@ pub(super) struct Agency {
     pub(super) cpus: Vec<usize>,
     /// Where those come from that take the places of others, by fork.
     pub(super) zygote: Option<Zygote>,
+    /// Who reads their stderr, where somebody shall.
+    pub(super) scribe: Option<Scribe>,
 }
 
 impl Agency {
@@ -48,24 +52,39 @@ impl Agency {
         move |number| Worker::new(area, number, owner, call).run()
     }
 
-    fn plan<F>(&self, number: u16, body: F) -> WorkerPlan<'_, F> {
-        let cpu = self.cpus.get(usize::from(number) % self.cpus.len().max(1));
-        WorkerPlan {
-            method: self.method,
-            prefix: self.prefix.as_deref(),
-            cpus: setup::cpu_mask(cpu.map_or(&[], std::slice::from_ref)),
-            pool: self.pool,
-            number,
-            body,
-        }
-    }
-
-    fn clear(&self, number: u16) {
+    /// Has worker `number` started by `start`, and follows its stderr where somebody shall.
+    fn begin<B, S>(
+        &self,
+        number: u16,
+        body: B,
+        start: impl FnOnce(WorkerPlan<'_, B>) -> Result<S>,
+    ) -> Result<S> {
         let slot = self.area.worker(number.into());
         slot.inbox.reset();
         slot.outbox.reset();
         slot.bell.reset();
         Phase::Coming.put(slot);
+        let path = own::next_path();
+        let prefix = self.prefix.as_deref().unwrap_or_else(|| self.method.worker_type());
+        let name = CString::new(format!("{prefix}-{path}")).unwrap_or_default();
+        let cpu = self.cpus.get(usize::from(number) % self.cpus.len().max(1));
+        let pipe = self.scribe.is_some().then(Scribe::pipe).transpose()?;
+        let (reader, writer) = pipe.unzip();
+        let plan = WorkerPlan {
+            method: self.method,
+            name: name.clone(),
+            path,
+            cpus: setup::cpu_mask(cpu.map_or(&[], std::slice::from_ref)),
+            stderr: writer.as_ref(),
+            pool: self.pool,
+            number,
+            body,
+        };
+        let started = start(plan)?;
+        if let (Some(scribe), Some(reader)) = (&self.scribe, reader) {
+            scribe.follow(reader, name.to_bytes());
+        }
+        Ok(started)
     }
 
     /// Before the first worker.
@@ -76,16 +95,18 @@ impl Agency {
         Ok(())
     }
 
-    /// Waits until that can be relied on.
-    pub(super) fn confirm(&self) -> Result<()> {
+    /// After the first workers: waits until others can be had in their places.
+    pub(super) fn confirm(&mut self) -> Result<()> {
+        if let Some(scribe) = &mut self.scribe {
+            scribe.begin()?;
+        }
         self.zygote.as_ref().map_or(Ok(()), Zygote::confirm)
     }
 
     /// Starts worker `number`. It may still be coming up: `Hired::confirm` waits for it.
     pub(super) fn hire(&self, number: u16) -> Result<Hired> {
-        self.clear(number);
         let body = self.body();
-        start_worker(self.plan(number, move || body(number))).map(|process| Hired { process })
+        self.begin(number, || body(number), start_worker).map(|process| Hired { process })
     }
 
     /// Starts one that takes another's place.
@@ -93,13 +114,12 @@ impl Agency {
         if self.method != Method::Fork {
             return self.hire(number);
         }
-        self.clear(number);
         for _ in 0..2 {
             let zygote = match self.zygote.take() {
                 Some(zygote) => zygote,
                 None => Zygote::fork(self.body())?,
             };
-            let started = start_worker_by(&zygote, self.plan(number, ()));
+            let started = self.begin(number, (), |plan| start_worker_by(&zygote, plan));
             if matches!(started, Ok(None)) {
                 // A lock is held.
                 log::later(log::WARNING, || "a pool's zygote has died: another is forked".into());
@@ -118,6 +138,9 @@ impl Agency {
     pub(super) fn close(&mut self) {
         if let Some(zygote) = self.zygote.take() {
             zygote.end();
+        }
+        if let Some(scribe) = self.scribe.take() {
+            scribe.end();
         }
     }
 }

@@ -9,6 +9,7 @@
 //! | [`task`]            | the word that decides who runs a task, and how bytes lie                 |
 //! | [`dispatch`]        | the owner's side of the rings: places, collects, buries, replaces, stops |
 //! | [`call`]            | items that go out as tasks and come back as results                      |
+//! | [`crew`], [`scribe`]| the workers' processes, and what they write to stderr                    |
 //! | [`client`]          | a thread of the owner that waits for tasks                               |
 //! | [`map`], [`imap`]   | calls that their callers' threads drive, the second with a [`shelf`]     |
 //! | [`helper`]          | the thread that drives the others, with [`batch`] and [`answer`]         |
@@ -26,6 +27,7 @@ mod imap;
 mod map;
 mod running;
 mod shelf;
+mod scribe;
 mod stats;
 mod task;
 mod trace;
@@ -49,6 +51,7 @@ use crate::time::Deadline;
 use crew::Agency;
 use dispatch::{Dispatcher, Limit};
 use helper::Helper;
+use scribe::Scribe;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU8, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -86,6 +89,8 @@ pub(crate) struct PoolOptions<'a> {
     pub(crate) trace: Option<PathBuf>,
     /// Worker i runs on the CPU in place i modulo their number; empty: on the owner's.
     pub(crate) cpus: Vec<usize>,
+    /// What the workers write to stderr comes line by line under their names.
+    pub(crate) tag_stderr: bool,
 }
 
 /// What a pool still does.
@@ -149,6 +154,7 @@ impl Pool {
             prefix: options.prefix,
             cpus: options.cpus,
             zygote: None,
+            scribe: if options.tag_stderr { Some(Scribe::new()?) } else { None },
         };
         let pool = Pool {
             area,

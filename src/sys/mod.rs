@@ -21,6 +21,7 @@ pub(crate) mod named;
 pub(crate) mod outermost;
 pub(crate) mod packets;
 pub(crate) mod page;
+pub(crate) mod pipe;
 pub(crate) mod poll;
 pub(crate) mod proc;
 pub(crate) mod published;

@@ -235,10 +235,13 @@ pub(super) fn start(
 /// A worker to be started: what it runs as a fork, and what a fresh image is told.
 pub(crate) struct WorkerPlan<'a, F> {
     pub(crate) method: Method,
-    /// What its name begins with; None for the usual.
-    pub(crate) prefix: Option<&'a str>,
+    pub(crate) name: CString,
+    /// See [`own::next_path`].
+    pub(crate) path: String,
     /// A bit for each CPU that it may run on; empty: the owner's.
     pub(crate) cpus: Vec<u64>,
+    /// Where its stderr leads; None: where the owner's does.
+    pub(crate) stderr: Option<&'a Kept>,
     /// The block that it holds for as long as it lives.
     pub(crate) pool: Ref,
     pub(crate) number: u16,
@@ -246,13 +249,12 @@ pub(crate) struct WorkerPlan<'a, F> {
 }
 
 impl<F> WorkerPlan<'_, F> {
-    /// Who the next worker is, and what it is given.
+    /// Who it is, and what it is given.
     fn parts(&mut self) -> Result<(Origin, Setup)> {
-        let path = own::next_path();
-        let prefix = self.prefix.unwrap_or_else(|| self.method.worker_type());
-        let name = CString::new(format!("{prefix}-{path}")).unwrap_or_default();
-        let streams = [Stream::Null, Stream::Same, Stream::Same];
+        let stderr = self.stderr.map_or(Stream::Same, |to| Stream::Fd(to.fd().as_raw_fd()));
+        let streams = [Stream::Null, Stream::Same, stderr];
         let setup = Setup { streams, cpus: std::mem::take(&mut self.cpus), ..Setup::default() };
+        let (name, path) = (std::mem::take(&mut self.name), std::mem::take(&mut self.path));
         Ok((own::child_origin(name, path, true)?, setup))
     }
 }
@@ -264,7 +266,13 @@ pub(crate) fn start_worker<F: FnOnce() -> i32>(mut plan: WorkerPlan<'_, F>) -> R
         Method::Fork => {
             let child = fork::prepare(Tie::Worker, &setup)?;
             shm::hold_for(child.owner(), plan.pool, Kind::Pool)?;
-            let mut started = child.start(origin, &[], plan.body)?;
+            let handed: Vec<_> = plan.stderr.map(|to| to.fd().as_raw_fd()).into_iter().collect();
+            let body = || {
+                // It is the child's stderr by now.
+                drop(plan.stderr.map(Kept::inherit));
+                (plan.body)()
+            };
+            let mut started = child.start(origin, &handed, body)?;
             started.reports = setup.may_fail();
             Ok(started)
         }

@@ -4,7 +4,7 @@
 //!
 //! It is asked as a fork server is, see `forkserver`. A request is the child's slot, a number for what it runs, and
 //! the block with what it shall know of itself; with it come where to answer, the owner's pidfd, and the child's end of
-//! its lifeline. The zygote has a lifeline itself, runs nothing of the program's, and blocks all signals.
+//! its lifeline, and perhaps where its stderr leads. The zygote has a lifeline itself, runs nothing of the program's, and blocks all signals.
 
 use super::forkserver::{self, Broken, END, REQUEST};
 use super::server::{self, Nursery};
@@ -72,13 +72,19 @@ impl Zygote {
         let mut bytes = [0; REQUEST];
         bytes[..4].copy_from_slice(&child.bits().to_le_bytes());
         bytes[4..6].copy_from_slice(&number.to_le_bytes());
+        let stderr = match setup.streams[2] {
+            Stream::Fd(fd) => Some(fd),
+            _ => None,
+        };
+        bytes[6] = stderr.is_some().into();
         bytes[8..16].copy_from_slice(&written.r.to_le_bytes());
         bytes[16..].copy_from_slice(&written.entry.to_le_bytes());
         let (answers, lifeline) = {
             let mut list = kept::list();
             let (mine, zygotes) = packets::pair()?;
             let (parents, childs) = lifeline::pair()?;
-            let fds = [zygotes.as_raw_fd(), me.as_raw_fd(), childs.as_raw_fd()];
+            let mut fds = vec![zygotes.as_raw_fd(), me.as_raw_fd(), childs.as_raw_fd()];
+            fds.extend(stderr);
             forkserver::send_request(requests, &bytes, &fds)?;
             (list.keep(mine), list.keep(parents))
         };
@@ -175,10 +181,13 @@ fn live(
     own::begin(origin, heritage.hooks.clone());
     let (Some(owner), Some(lifeline)) = (fds.next(), fds.next()) else { children::exit_now(FAILED_TO_BEGIN) };
     parent::begin(owner);
-    if let Err((part, errno)) = told.into_setup([Stream::Same; 3]).apply() {
+    let stderr = if bytes[6] != 0 { fds.next() } else { None };
+    let leads = stderr.as_ref().map_or(Stream::Same, |to| Stream::Fd(to.as_raw_fd()));
+    if let Err((part, errno)) = told.into_setup([Stream::Same, Stream::Same, leads]).apply() {
         shm::report_birth(part, errno);
         children::exit_now(FAILED_TO_BEGIN);
     }
+    drop(stderr);
     heritage.action.put_back();
     match signals::for_worker().and_then(|()| lifeline::arm(&lifeline)) {
         Ok(true) => {}
