@@ -5,6 +5,7 @@
 use super::context::{self, mp_context};
 use super::guard::{self, guard, joined, options, out};
 use super::handle;
+use super::scope;
 use super::status::mp_status;
 use super::task;
 use super::time::mp_timeout;
@@ -261,6 +262,35 @@ pub unsafe extern "C" fn mp_pool_shutdown(
         handle::object(pool)?.shut_down(cancel_pending, Deadline::after(timeout))?;
         Ok(Status::Ok)
     })
+}
+
+// mp.h:
+// #ifdef MP_SCOPE_
+// /* MP_WITH_POOL(pool) { ... } terminates and frees the pool on every way out of the braces, see
+//  * MP_WITH_LOCK. What was asked for and shall be done comes first: mp_pool_shutdown in them. A
+//  * pool that was closed before is passed over, and is still there. */
+// #define MP_WITH_POOL(pool) MP_SCOPE_(mp_pool, pool)
+// #endif
+
+/// The begin of MP_WITH_POOL. Answers the handle, or NULL with mp_last_error() where the pool takes
+/// no calls, or is another process's.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn mp_pool_enter(pool: *mut mp_pool) -> *mut mp_pool {
+    scope::enter(pool, |wanted| {
+        guard("mp_pool_enter", || {
+            handle::object(wanted)?.must_run()?;
+            Ok(Status::Ok)
+        })
+    })
+}
+
+/// The end of MP_WITH_POOL: terminates and frees the pool, and sets the pointer to NULL.
+///
+/// pool: points to the handle; nothing happens where either is NULL.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn mp_pool_leave(pool: *mut *mut mp_pool) {
+    // SAFETY: C's promise for its argument, as the header gives it; any number may be passed as a handle.
+    unsafe { scope::leave(pool, |held| mp_pool_free(held)) }
 }
 
 /// Terminates the pool, see mp_pool_terminate, and frees it. NULL is fine.

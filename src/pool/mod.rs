@@ -209,7 +209,7 @@ impl Pool {
     }
 
     /// Before a call begins.
-    fn must_run(&self) -> Result<()> {
+    pub(crate) fn must_run(&self) -> Result<()> {
         if self.is_closed() {
             fail!(State, "the pool was closed: it takes no more calls");
         }

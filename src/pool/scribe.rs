@@ -69,9 +69,11 @@ impl Scribe {
     pub(super) fn end(mut self) {
         self.shared.is_over.store(true, Ordering::Release);
         self.shared.flag.raise();
-        if let Some(thread) = self.thread.take() {
+        match self.thread.take() {
             // Its panic was its own.
-            let _ = thread.join();
+            Some(thread) => drop(thread.join()),
+            // The pool did not come into being.
+            None => run(&self.shared),
         }
     }
 }
