@@ -142,7 +142,7 @@ pub unsafe extern "C" fn mp_pool_options_init(options: *mut mp_pool_options) -> 
 /// MP_ERR_NOT_INITIALIZED: by spawn, and main does not begin with mp_bootstrap.
 /// MP_ERR_OS: no process or descriptor is to be had, or a worker cannot have its CPU; none is left
 ///     over. Each worker takes two descriptors; by fork, one that took another's place takes
-///     three, and so does the zygote.
+///     three, and so does the zygote. With tag_stderr each takes one more.
 ///
 /// Kill: workers die with the process that made the pool, however it dies and whatever they are
 /// doing. Only where a child that the program forked itself lives on does a busy worker finish
