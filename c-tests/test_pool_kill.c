@@ -139,3 +139,24 @@ TEST_T(pool, killed_before_they_begin, 90)
     check_squares(pool, 20, NULL);
     CHECK_OK(mp_pool_free(pool));
 }
+
+TEST_T(pool, killed_while_it_is_made, 60)
+{
+    mp_pool_options o = MP_POOL_OPTIONS;
+    pthread_t thread;
+    mp_pool *pool;
+    int s;
+
+    if (strcmp(test_start_method(), "fork") == 0)
+        SKIP("a forked worker has nothing to say, and is not waited for");
+    o.workers = WORKERS;
+    CHECK_OK(mp_pool_free(pool_new(1)));
+    CHECK(pthread_create(&thread, NULL, kills_all, NULL) == 0);
+    do {
+        s = CHECK_CLEAN(mp_pool_new(&pool, &o));
+        if (s == MP_OK)
+            CHECK_OK(mp_pool_free(pool));
+    } while (s != MP_ERR_WORKER_DIED);
+    enough = 1;
+    CHECK(pthread_join(thread, NULL) == 0);
+}

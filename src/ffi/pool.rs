@@ -140,6 +140,7 @@ pub unsafe extern "C" fn mp_pool_options_init(options: *mut mp_pool_options) -> 
 /// MP_ERR_BAD_HANDLE: the context is none.
 /// MP_ERR_NO_MEMORY: the shared segment has no room for the pool.
 /// MP_ERR_NOT_INITIALIZED: by spawn, and main does not begin with mp_bootstrap.
+/// MP_ERR_WORKER_DIED: a worker was killed before the pool was there.
 /// MP_ERR_OS: no process or descriptor is to be had, or a worker cannot have its CPU; none is left
 ///     over. Each worker takes two descriptors; by fork, one that took another's place takes
 ///     three, and so does the zygote. With tag_stderr each takes one more.

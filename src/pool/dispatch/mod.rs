@@ -225,7 +225,8 @@ impl Dispatcher {
     pub(super) fn open_client(&mut self) -> Result<(u64, Arc<AtomicBool>)> {
         // Nobody looks after a pool that has nothing to do: who died meanwhile is replaced now.
         self.stillborn = 0;
-        if self.roll_call.elapsed() > FRESH {
+        self.broken = None;
+        if self.roll_call.elapsed() > FRESH || self.crew.iter().any(Option::is_none) {
             self.call_roll();
         }
         if let Some(error) = &self.ruined {

@@ -85,9 +85,7 @@ impl Dispatcher {
                 Err(e) => {
                     self.stillborn += 1;
                     if self.stillborn >= STILLBORN {
-                        // The first ones have shown that the program can be a worker: this one was killed.
-                        let died = matches!(e.status, Status::NotInitialized | Status::Os) && e.errno == 0;
-                        self.broken = Some(if died { stillborn(&e) } else { e });
+                        self.broken = Some(if e.status == Status::WorkerDied { stillborn(&e) } else { e });
                     }
                 }
             },

@@ -67,7 +67,7 @@ pub(crate) struct Started {
     answers: Option<Kept>,
     /// It is a fresh image, which has to call mp_bootstrap.
     is_image: bool,
-    /// It says that it has begun, or why it cannot.
+    /// A worker that says that it has begun, or why it cannot.
     reports: bool,
 }
 

@@ -175,7 +175,7 @@ pub(super) fn confirm_or(started: &Started, last_words: impl FnOnce() -> Option<
                 End::Reaped => last_words().map_or(End::Reaped, End::Exited),
                 end => end,
             };
-            unborn(end, started.is_image)
+            unborn(end, started)
         }
         None => {
             let _ = started.signal(crate::sys::signals::SIGKILL);
@@ -188,7 +188,7 @@ pub(super) fn confirm_or(started: &Started, last_words: impl FnOnce() -> Option<
 }
 
 /// What it means that a child ended before it said anything.
-fn unborn(end: End, is_image: bool) -> Error {
+fn unborn(end: End, started: &Started) -> Error {
     let how = match end {
         End::Exited(OTHER_BUILD) => {
             return Error::new(Status::Unsupported, "the child runs another build of libmp");
@@ -200,7 +200,14 @@ fn unborn(end: End, is_image: bool) -> Error {
         End::Killed(signal) => format!("was killed by {}", crate::sys::signals::name(signal)),
         End::Reaped => "ended".into(),
     };
-    if !is_image {
+    if started.reports && matches!(end, End::Killed(_)) {
+        // No shortcoming of the program's.
+        return Error::new(
+            Status::WorkerDied,
+            format!("worker process {} {how} before it began", started.pid),
+        );
+    }
+    if !started.is_image {
         return Error::new(Status::Os, format!("the child {how} before it could run its function"));
     }
     let must = "with which its main must begin";
