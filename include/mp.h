@@ -5157,7 +5157,7 @@ typedef struct mp_task mp_task;
 
 /*
  * What a worker runs for each item. user is handed over as the number that it is: it points
- * into the worker's copy of the owner's memory, as that was when the worker started. An
+ * into the worker's copy of the owner's memory, as that was when the pool was made. An
  * exception must not leave the function.
  */
 typedef void (*mp_task_fn)(mp_task *task, void *user);
@@ -5220,11 +5220,18 @@ typedef struct mp_pool_options {
     const size_t *cpus;
     /* How many there are. */
     size_t cpu_count;
+    /*
+     * What the workers write to stderr comes out of the program's stderr line by line, each line
+     * whole and after the worker's name: "[baker-1] no flour". A thread of the library's sees to
+     * that, which has written everything when mp_pool_free or mp_pool_join returns; so those wait
+     * for whoever reads the program's stderr. Lines over 64 KiB come in pieces.
+     */
+    bool tag_stderr;
 } mp_pool_options;
 
 /* The defaults: mp_pool_options o = MP_POOL_OPTIONS; */
 #define MP_POOL_OPTIONS { sizeof(mp_pool_options), 0, MP_START_DEFAULT, NULL, NULL, NULL, NULL, 0, \
-    0, 0, NULL, false, NULL, NULL, 0 }
+    0, 0, NULL, false, NULL, NULL, 0, false }
 
 /* MP_POOL_OPTIONS as a function. */
 mp_status mp_pool_options_init(mp_pool_options *options);
@@ -5235,8 +5242,14 @@ mp_status mp_pool_options_init(mp_pool_options *options);
  * program, and find the functions by module or by registered name. Their stdin is /dev/null;
  * Ctrl-C at the terminal does not end them, and SIGTERM does.
  *
- * A worker that dies is replaced by the call that is running then, or by the next one. One whose
- * initializer fails breaks the pool, and so do five in a row that die in it.
+ * A worker that dies is replaced by the call that is running then, or by the next one. By fork,
+ * who takes its place is forked from a zygote: a process with one thread that is forked together
+ * with the first workers, runs nothing of the program's, takes no signals and ends with the pool.
+ * So all workers have the program's memory, descriptors and directory as they were then; and the
+ * program, which may have grown since and have threads, does not fork again. A zygote that is
+ * killed is logged, and forked again when it is needed.
+ *
+ * A worker whose initializer fails breaks the pool, and so do five in a row that die in it.
  *
  * pool: where the handle goes. options: NULL for the defaults.
  *
@@ -5246,8 +5259,10 @@ mp_status mp_pool_options_init(mp_pool_options *options);
  * MP_ERR_BAD_HANDLE: the context is none.
  * MP_ERR_NO_MEMORY: the shared segment has no room for the pool.
  * MP_ERR_NOT_INITIALIZED: by spawn, and main does not begin with mp_bootstrap.
+ * MP_ERR_WORKER_DIED: a worker was killed before the pool was there.
  * MP_ERR_OS: no process or descriptor is to be had, or a worker cannot have its CPU; none is left
- *     over. Each worker takes two descriptors.
+ *     over. Each worker takes two descriptors; by fork, one that took another's place takes
+ *     three, and so does the zygote. With tag_stderr each takes one more.
  *
  * Kill: workers die with the process that made the pool, however it dies and whatever they are
  * doing. Only where a child that the program forked itself lives on does a busy worker finish
@@ -5306,6 +5321,26 @@ mp_status mp_pool_join(mp_pool *pool, mp_timeout timeout);
  * Returns what mp_pool_join returns; MP_ERR_TIMEOUT leaves the pool closed.
  */
 mp_status mp_pool_shutdown(mp_pool *pool, bool cancel_pending, mp_timeout timeout);
+
+#ifdef MP_SCOPE_
+/* MP_WITH_POOL(pool) { ... } terminates and frees the pool on every way out of the braces, see
+ * MP_WITH_LOCK. What was asked for and shall be done comes first: mp_pool_shutdown in them. A
+ * pool that was closed before is passed over, and is still there. */
+#define MP_WITH_POOL(pool) MP_SCOPE_(mp_pool, pool)
+#endif
+
+/*
+ * The begin of MP_WITH_POOL. Answers the handle, or NULL with mp_last_error() where the pool takes
+ * no calls, or is another process's.
+ */
+mp_pool *mp_pool_enter(mp_pool *pool);
+
+/*
+ * The end of MP_WITH_POOL: terminates and frees the pool, and sets the pointer to NULL.
+ *
+ * pool: points to the handle; nothing happens where either is NULL.
+ */
+void mp_pool_leave(mp_pool **pool);
 
 /*
  * Terminates the pool, see mp_pool_terminate, and frees it. NULL is fine.
@@ -5577,6 +5612,23 @@ mp_status mp_imap_free(mp_imap *imap);
 /* ---- result -------------------------------------------------------------------------------------
  *
  * What an asynchronous call comes to. A result belongs to the process that began the call.
+ *
+ * A pool is an executor, too, and a result is its future:
+ *
+ *   max_workers, initializer                workers, initializer in mp_pool_options
+ *   max_tasks_per_child                     max_tasks in mp_pool_options
+ *   submit(f, x)                            mp_pool_apply_async
+ *   map(f, xs, timeout, chunksize)          mp_pool_map, mp_pool_imap, mp_pool_map_async
+ *   shutdown(wait, cancel_futures)          mp_pool_shutdown; MP_NO_WAIT for no wait
+ *   terminate_workers, kill_workers         mp_pool_terminate
+ *   result(timeout), exception(timeout)     mp_result_get; mp_last_error()
+ *   running, done, cancelled                mp_result_state
+ *   cancel                                  mp_result_cancel, which also stops what runs
+ *   add_done_callback                       done and failed in mp_async_options
+ *   wait(futures, timeout, return_when)     mp_result_wait_many; mp_wait
+ *   as_completed(futures, timeout)          mp_result_next
+ *
+ * No worker's death breaks an executor: it fails what the worker ran. A failing initializer does.
  */
 
 /* What an asynchronous call comes to. */
@@ -5591,6 +5643,20 @@ typedef enum mp_wait_for {
     /* One of them has failed, or all are ready. */
     MP_WAIT_FIRST_ERROR = 2,
 } mp_wait_for;
+
+/* How far a call is. */
+typedef enum mp_call_state {
+    /* No worker has begun anything of it. */
+    MP_CALL_PENDING = 0,
+    /* A worker has. */
+    MP_CALL_RUNNING = 1,
+    /* It is over, and all is well. */
+    MP_CALL_DONE = 2,
+    /* It is over, and failed. */
+    MP_CALL_FAILED = 3,
+    /* It is over: it was cancelled, or the pool was ended. */
+    MP_CALL_CANCELLED = 4,
+} mp_call_state;
 
 /*
  * Waits for a result and gives it, as often as it is asked for.
@@ -5645,6 +5711,15 @@ mp_status mp_result_wait(const mp_result *result, mp_timeout timeout);
  * ready: where the answer goes.
  */
 mp_status mp_result_ready(const mp_result *result, bool *ready);
+
+/*
+ * How far the call is, at this moment.
+ *
+ * state: where an mp_call_state goes.
+ *
+ * MP_ERR_INVALID: state is NULL.
+ */
+mp_status mp_result_state(const mp_result *result, int *state);
 
 /*
  * Whether the call came to a good end.
