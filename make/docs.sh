@@ -9,7 +9,7 @@ doxygen - <<CONFIG
 PROJECT_NAME = libmp
 PROJECT_NUMBER = $(sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml | head -n 1)
 OUTPUT_DIRECTORY = $out
-INPUT = $out/mp.h docs/guide.md docs/coming-from-python.md
+INPUT = $out/mp.h $(echo docs/*.md)
 STRIP_FROM_PATH = $out
 OPTIMIZE_OUTPUT_FOR_C = YES
 JAVADOC_AUTOBRIEF = YES
