@@ -35,6 +35,8 @@ NEED_CRYPTO = tests/need.sh libssl-dev $(PKG_CONFIG) --exists libcrypto
 BENCHES := $(patsubst benches/%.c,build/benches/%,$(wildcard benches/bench_*.c))
 # A peer in C++; empty where its headers are not.
 BENCH_BOOST = $(if $(shell $(CXX) -fsyntax-only benches/boost.cc -Iinclude 2>&1 || echo no),,build/benches/boost.o)
+# A peer that is compiled in where the compiler has it.
+BENCH_OPENMP = $(shell $(CC) -fopenmp -include omp.h -fsyntax-only -x c /dev/null 2>/dev/null && echo -fopenmp)
 C_TESTS := $(patsubst c-tests/%.c,build/c-tests/%.o,$(filter-out c-tests/bad.c,$(wildcard c-tests/*.c)))
 
 # What the scripts are told.
@@ -134,6 +136,8 @@ build/benches/%: build/benches/%.o build/benches/bench.o benches/boost.cc $(LIBR
 	@set -e; boost='$(BENCH_BOOST)'; \
 	if [ -n "$$boost" ]; then $(CXX) $(CFLAGS) -Iinclude -c benches/boost.cc -o "$$boost"; fi; \
 	$(CC) $(CFLAGS) $< build/benches/bench.o $$boost -o $@ $(LINK) $${boost:+-lstdc++}
+
+build/benches/bench_workers build/benches/bench_workers.o: private CFLAGS += $(BENCH_OPENMP)
 
 # The queue's benches are of several files; its peers are built as far as they can be had.
 FLOW := build/benches/bench_queue build/benches/bench_connection

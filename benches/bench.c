@@ -47,6 +47,19 @@ int64_t bench_now(void)
     return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
 }
 
+void bench_spin(int64_t ns)
+{
+    struct timespec t;
+    int64_t begun, now;
+
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
+    begun = t.tv_sec * 1000000000LL + t.tv_nsec;
+    do {
+        clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
+        now = t.tv_sec * 1000000000LL + t.tv_nsec;
+    } while (now - begun < ns);
+}
+
 static int by_value(const void *a, const void *b)
 {
     double x = *(const double *)a, y = *(const double *)b;

@@ -35,6 +35,8 @@ bool bench_wanted(const char *row);
 void bench_die(const char *what);
 /* Nanoseconds of the monotonic clock. */
 int64_t bench_now(void);
+/* Works for so many nanoseconds of the thread's CPU time. */
+void bench_spin(int64_t ns);
 /* Sorts the figures: the last is the largest. */
 double bench_median(double *figures, size_t count);
 /* Zeroed memory that children share. */
@@ -58,7 +60,7 @@ typedef void bench_work(void *user, int index);
 int64_t bench_race(int processes, enum bench_place place, int64_t ns, bench_work *work, void *user);
 bool bench_stopped(void);
 
-/* CPython's multiprocessing, if it is there: nanoseconds of what benches/peer.py knows by this name. */
+/* CPython's multiprocessing, if it is there: the figure of what benches/peer.py knows by this name. */
 bool bench_python_is_there(void);
 double bench_python(const char *what, enum bench_place place);
 

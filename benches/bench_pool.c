@@ -1,4 +1,5 @@
-/* A pool of two workers, beside C workers that read tasks from pipes and beside CPython's Pool, in one run.
+/* A pool of two workers, beside C workers that read tasks from pipes and beside CPython's Pool and executor,
+ * in one run.
  *
  * How to read it: bench.h says what rounds, ratios and marks are. A task squares an 8-byte number.
  * "chunk 1" hands out each task by itself, "default chunk" as the pool likes; a figure is the
@@ -34,22 +35,9 @@ static void square(mp_task *task, void *user)
     mp_task_return(task, &y, sizeof y);
 }
 
-static void spin(int64_t ns)
-{
-    struct timespec t;
-    int64_t begun, now;
-
-    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
-    begun = t.tv_sec * 1000000000LL + t.tv_nsec;
-    do {
-        clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
-        now = t.tv_sec * 1000000000LL + t.tv_nsec;
-    } while (now - begun < ns);
-}
-
 static void spins(mp_task *task, void *user)
 {
-    spin(1000000);
+    bench_spin(1000000);
     square(task, user);
 }
 
@@ -190,6 +178,15 @@ static double python(const char *what)
     if (f != NULL)
         pclose(f);
     return ns;
+}
+
+static void beside_executor(const char *name, double ours, const char *what)
+{
+    if (bench_python_is_there())
+        bench_row(name, ours / 1e3, NULL, "CPython executor", bench_python(what, ANYWHERE) / 1e3, NULL, "us", LOW,
+                  0.1);
+    else
+        bench_missing(name, "CPython executor");
 }
 
 static void beside_python(const char *name, double ours, const char *what, const char *unit, double scale,
@@ -334,6 +331,7 @@ int main(int argc, char **argv)
         bench_rows("map, chunk 1", subjects, SUBJECTS, ROUNDS, ns, 1, "ns", false, LOW, chunk_1);
         beside_python("map, chunk 1", bench_median(ns, ROUNDS),
                       "t(20000, lambda: p.map(f, range(20000), 1))", "ns", 1, 0.01);
+        beside_executor("map, chunk 1", bench_median(ns, ROUNDS), "executor-map");
     }
     if (bench_wanted("map, default chunk")) {
         bench_rounds(map_of, &chosen, subjects, SUBJECTS, ROUNDS, ns, NULL);
@@ -352,6 +350,7 @@ int main(int argc, char **argv)
         beside_python("apply_async", bench_median(ns, ROUNDS),
                       "t(5000, lambda: [r.get() for r in [p.apply_async(f, (3,)) for _ in range(5000)]])",
                       "us", 1e3, 0.1);
+        beside_executor("apply_async", bench_median(ns, ROUNDS), "executor-submit");
     }
     if (bench_wanted("imap, chunk 1")) {
         bench_rounds(imap_of, &one, subjects, 1, ROUNDS, ns, NULL);

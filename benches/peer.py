@@ -1,8 +1,10 @@
-"""CPython's multiprocessing as a peer: does one thing, and prints how many nanoseconds each took."""
+"""CPython's multiprocessing as a peer: does one thing, and prints how many nanoseconds each took, or how many KiB."""
 import multiprocessing as mp
 import os
+import statistics
 import sys
 import time
+from concurrent.futures import ProcessPoolExecutor
 
 what, place = sys.argv[1], sys.argv[2]
 context = mp.get_context("fork")
@@ -134,8 +136,33 @@ def fetch_add():
     return took / value.value
 
 
-print(
-    {
+def own_memory(_):
+    """KiB that this process has alone."""
+    with open("/proc/self/smaps_rollup") as rollup:
+        return sum(int(line.split()[1]) for line in rollup if line.startswith("Private_"))
+
+
+def worker_memory(method):
+    with mp.get_context(method).Pool(4) as workers:
+        workers.map(abs, range(10000), 1)
+        each = workers.map(own_memory, range(64), 1)
+    return sum(each) / len(each)
+
+
+def executor(calls, work):
+    """The median of three rounds: the time of each call to an executor of two workers."""
+    with ProcessPoolExecutor(2, context) as workers:
+        workers.submit(abs, 1).result()
+        rounds = []
+        for _ in range(3):
+            begun = time.perf_counter_ns()
+            work(workers, range(calls))
+            rounds.append(time.perf_counter_ns() - begun)
+    return statistics.median(rounds) / calls
+
+
+def do():
+    return {
         "lock": lambda: pairs(context.Lock()),
         "rlock": lambda: pairs(context.RLock()),
         "contended-2": lambda: contended(2),
@@ -147,5 +174,12 @@ print(
         "barrier-4": lambda: barrier(4),
         "event": event,
         "fetch-add": fetch_add,
+        "worker-memory-fork": lambda: worker_memory("fork"),
+        "worker-memory-spawn": lambda: worker_memory("spawn"),
+        "executor-submit": lambda: executor(2000, lambda e, n: [f.result() for f in [e.submit(abs, i) for i in n]]),
+        "executor-map": lambda: executor(2000, lambda e, n: list(e.map(abs, n))),
     }[what]()
-)
+
+
+if __name__ == "__main__":
+    print(do())
