@@ -197,13 +197,26 @@ pub(crate) struct BlockHead {
     /// Kind (8 bits, 0: free), the claimer's slot (16), generation (28): one word, so that claiming and
     /// freeing are one step each.
     pub(crate) state: AtomicU64,
-    /// How many ledger entries and carriers name the block. Changed under the books.
+    /// How many ledger entries and carriers name the block (32 bits), and above that how many have come since the
+    /// first: so who has seen it once knows whether any came or went. Changed under the books.
     pub(crate) refs: AtomicU64,
     /// The run of units that belongs to the block: first unit (32), length (32); 0: none.
     pub(crate) run: AtomicU64,
     /// Offset and length of the block's data, be it behind the head or in the run.
     pub(crate) data: AtomicU64,
     pub(crate) size: AtomicU64,
+}
+
+impl BlockHead {
+    /// How many name the block.
+    pub(crate) fn holders(&self) -> u32 {
+        self.refs.load(Ordering::Relaxed) as u32
+    }
+
+    /// What `refs` is with one more.
+    pub(crate) fn one_more(&self) -> u64 {
+        self.refs.load(Ordering::Relaxed).wrapping_add(1 << 32 | 1)
+    }
 }
 
 /// A block's state, taken apart.

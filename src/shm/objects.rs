@@ -291,9 +291,8 @@ pub(super) fn hold_by(s: &'static Segment, r: Ref, kind: Kind, word: &AtomicU64)
     let Some((head, _)) = blocks::resolve(s, r).filter(|&(_, found)| found == kind) else {
         fail!(State, "the object was freed before this process used it for the first time");
     };
-    let refs = head.refs.load(Ordering::Relaxed);
     let mut tx = books.begin();
-    tx.set(&head.refs, refs + 1);
+    tx.set(&head.refs, head.one_more());
     tx.set(word, ledger::held(r));
     tx.commit();
     Ok(())
@@ -342,10 +341,9 @@ fn drop_one(books: &mut Books, word: &AtomicU64, r: Ref) -> Option<Ref> {
         word.store(0, Ordering::Release);
         return None;
     };
-    let refs = head.refs.load(Ordering::Relaxed);
-    if refs > 1 {
+    if head.holders() > 1 {
         let mut tx = books.begin();
-        tx.set(&head.refs, refs - 1);
+        tx.set(&head.refs, head.refs.load(Ordering::Relaxed) - 1);
         tx.set(word, 0);
         tx.commit();
         return None;

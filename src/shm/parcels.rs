@@ -137,8 +137,7 @@ fn behind(s: &'static Segment, r: Ref) -> Option<&'static AtomicU64> {
 pub(super) fn set_aside(books: &mut books::Books, carrier: &AtomicU64, r: Ref) -> bool {
     let s = books.segment();
     let Some(next) = behind(s, r) else { return false };
-    let head = &resolve_in::<BlockHead>(s, r, Kind::Queue).expect("found just now").refs;
-    if head.load(Relaxed) > 1 {
+    if resolve_in::<BlockHead>(s, r, Kind::Queue).expect("found just now").holders() > 1 {
         return false;
     }
     let waiting = &s.header().waiting;

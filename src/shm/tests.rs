@@ -19,8 +19,8 @@ fn block(object: &Object) -> &'static ArrayBlock {
     resolve::<ArrayBlock>(object.r, Kind::Array).unwrap()
 }
 
-fn refs(object: &Object) -> u64 {
-    block(object).head.refs.load(Ordering::Relaxed)
+fn refs(object: &Object) -> u32 {
+    block(object).head.holders()
 }
 
 /// A process of the tree that does not exist: its parent is us, and it is STARTING for ever.

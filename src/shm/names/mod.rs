@@ -179,9 +179,8 @@ fn create(
 fn keep(s: &'static Segment, r: Ref) {
     let mut books = books::open(s);
     if let Some((head, _)) = blocks::resolve(s, r) {
-        let refs = head.refs.load(Ordering::Relaxed);
         let mut tx = books.begin();
-        tx.set(&head.refs, refs + 1);
+        tx.set(&head.refs, head.one_more());
         tx.set(&s.header().object, ledger::held(r));
         tx.commit();
     }

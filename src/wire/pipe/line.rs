@@ -73,7 +73,7 @@ pub(super) struct Line {
     /// This process holds the sender's or the receiver's lock beyond a call, which gave up in a message.
     pub(super) is_sending: AtomicBool,
     pub(super) is_receiving: AtomicBool,
-    /// How many had the pipe when somebody last saw that the other end is open.
+    /// Who had the pipe when somebody last saw that the other end is open, as the block's `refs` says it.
     seen_holders: AtomicU64,
     tree: In,
     rings: Rings,
