@@ -7,9 +7,11 @@
 #include "test_connection.h"
 #include "test_util.h"
 
+#include <poll.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 enum { READY = 1, THERE, NOT_THERE };
 
@@ -19,13 +21,13 @@ static void *bytes;
 static size_t length;
 
 /* What the victim holds ends with it, so there is nothing to be said of a call that fails. */
-#define KILLED(name_, set_up_, prepare_, act_)                                                     \
+#define KILLED(name_, moments_, set_up_, prepare_, act_)                                           \
     static const operation name_##_operation = {.set_up = set_up_,                                 \
                                                 .prepare = prepare_,                               \
                                                 .act = act_,                                       \
                                                 .check = found_or_not,                             \
                                                 .leaves_children = true,                           \
-                                                .moments = 60};                                    \
+                                                .moments = moments_};                              \
     TEST_DEFINE(kill, name_, 120, true)                                                            \
     {                                                                                              \
         kill_everywhere(&name_##_operation);                                                       \
@@ -73,7 +75,6 @@ static void *sends_after(void *arg)
 
     flag_wait(mp_child_value(self, 2), 1);
     send_text(mp_child_connection(self, 0), "after");
-    CHECK_OK(mp_connection_free(mp_child_connection(self, 0)));
     return NULL;
 }
 
@@ -98,6 +99,7 @@ static int finds_what_was_sent(mp_child *self, void *user)
         there = true;
     }
     CHECK(pthread_join(thread, NULL) == 0);
+    CHECK_OK(mp_connection_free(mp_child_connection(self, 0)));
     CHECK_STATUS(mp_connection_recv(c, room, want, &len, MP_FOREVER), MP_ERR_EOF);
     free(room);
     flag_set(mp_child_value(self, 3), there ? THERE : NOT_THERE);
@@ -115,14 +117,19 @@ static void a_long_message(void)
     values(40000);
 }
 
-static void receiver_waits(void)
+static void is_received_by(mp_process_fn fn)
 {
     mp_connection *other;
 
     bytes = pattern_new(length, 1);
     CHECK_OK(mp_pipe_new(&mine, &other, NULL));
-    helped_by(finds_what_was_sent, mine, other);
+    helped_by(fn, mine, other);
     CHECK_OK(mp_connection_free(other));
+}
+
+static void receiver_waits(void)
+{
+    is_received_by(finds_what_was_sent);
 }
 
 static int sends_it(void)
@@ -130,8 +137,65 @@ static int sends_it(void)
     return CHECK_CLEAN(mp_connection_send(mine, bytes, length, MP_SEC(20)));
 }
 
-KILLED(pipe_send, a_short_message, receiver_waits, sends_it)
-KILLED(pipe_send_long, a_long_message, receiver_waits, sends_it)
+KILLED(pipe_send, 16, a_short_message, receiver_waits, sends_it)
+KILLED(pipe_send_long, 50, a_long_message, receiver_waits, sends_it)
+
+/* ---- send, to who polls ---- */
+
+/* The descriptor tells of what comes after the victim whatever that has left, and of nothing once that was received. */
+static int finds_by_the_descriptor(mp_child *self, void *user)
+{
+    mp_connection *sends = mp_child_connection(self, 0), *c = mp_child_connection(self, 1);
+    struct pollfd polled = {0, POLLIN, 0};
+    bool there = false;
+    pthread_t thread;
+    char room[100];
+    size_t len;
+    int s, fd;
+
+    (void)user;
+    CHECK_OK(mp_connection_fileno(c, &polled.fd));
+    CHECK(pthread_create(&thread, NULL, sends_after, self) == 0);
+    flag_set(mp_child_value(self, 3), READY);
+    for (;;) {
+        CHECK_INT(poll(&polled, 1, -1), 1);
+        s = mp_connection_recv(c, room, sizeof room, &len, MP_NO_WAIT);
+        if (s == MP_ERR_TIMEOUT)
+            continue;
+        if (s == MP_OK && len == 5 && memcmp(room, "after", 5) == 0)
+            break;
+        CHECK(!there);
+        there = true;
+        if (s == MP_ERR_STATE) {
+            CHECK_OK(mp_connection_recv_fd(c, &fd, MP_NO_WAIT));
+            close(fd);
+        } else {
+            CHECK_OK(s);
+            pattern_same(room, len, 1);
+        }
+    }
+    CHECK(pthread_join(thread, NULL) == 0);
+    CHECK_STATUS(mp_connection_poll(c, MP_NO_WAIT), MP_ERR_TIMEOUT);
+    CHECK_INT(poll(&polled, 1, 0), 0);
+    CHECK_OK(mp_connection_free(sends));
+    CHECK_INT(poll(&polled, 1, -1), 1);
+    CHECK_STATUS(mp_connection_recv(c, room, sizeof room, &len, MP_NO_WAIT), MP_ERR_EOF);
+    flag_set(mp_child_value(self, 3), there ? THERE : NOT_THERE);
+    return 0;
+}
+
+static void receiver_polls(void)
+{
+    is_received_by(finds_by_the_descriptor);
+}
+
+static int sends_a_descriptor(void)
+{
+    return CHECK_CLEAN(mp_connection_send_fd(mine, 0, MP_SEC(20)));
+}
+
+KILLED(pipe_send_to_a_poller, 0, a_short_message, receiver_polls, sends_it)
+KILLED(pipe_send_fd, 0, a_short_message, receiver_polls, sends_a_descriptor)
 
 /* ---- receive ---- */
 
@@ -163,15 +227,20 @@ static int finds_what_was_left(mp_child *self, void *user)
     return 0;
 }
 
-static void message_waits(void)
+static void is_sent_by(mp_process_fn fn)
 {
     mp_connection *other;
 
     bytes = malloc(length);
     CHECK(bytes != NULL);
     CHECK_OK(mp_pipe_new(&other, &mine, NULL));
-    helped_by(finds_what_was_left, other, mine);
+    helped_by(fn, other, mine);
     CHECK_OK(mp_connection_free(other));
+}
+
+static void message_waits(void)
+{
+    is_sent_by(finds_what_was_left);
 }
 
 static int receives_it(void)
@@ -186,4 +255,42 @@ static int receives_it(void)
     return s;
 }
 
-KILLED(pipe_recv, a_short_message, message_waits, receives_it)
+KILLED(pipe_recv, 6, a_short_message, message_waits, receives_it)
+
+/* Of the only message: once nothing is there, the descriptor says so. */
+static int polls_for_what_was_left(mp_child *self, void *user)
+{
+    mp_connection *sends = mp_child_connection(self, 0), *c = mp_child_connection(self, 1);
+    size_t want = (size_t)child_number(self, 4), len;
+    void *data = pattern_new(want, 1), *room = malloc(want);
+    struct pollfd polled = {0, POLLIN, 0};
+    int s;
+
+    (void)user;
+    CHECK(room != NULL);
+    CHECK_OK(mp_connection_fileno(c, &polled.fd));
+    CHECK_OK(mp_connection_send(sends, data, want, MP_SEC(20)));
+    flag_set(mp_child_value(self, 3), READY);
+    flag_wait(mp_child_value(self, 2), 1);
+    s = mp_connection_poll(c, MP_NO_WAIT);
+    if (s == MP_OK) {
+        CHECK_INT(poll(&polled, 1, 0), 1);
+        CHECK_OK(mp_connection_recv(c, room, want, &len, MP_NO_WAIT));
+        CHECK_INT(len, want);
+        pattern_same(room, len, 1);
+    } else {
+        CHECK_STATUS(s, MP_ERR_TIMEOUT);
+    }
+    CHECK_INT(poll(&polled, 1, 0), 0);
+    free(data);
+    free(room);
+    flag_set(mp_child_value(self, 3), s == MP_OK ? NOT_THERE : THERE);
+    return 0;
+}
+
+static void message_is_polled_for(void)
+{
+    is_sent_by(polls_for_what_was_left);
+}
+
+KILLED(pipe_recv_beside_a_poller, 0, a_short_message, message_is_polled_for, receives_it)

@@ -5,22 +5,25 @@
 //! |-------------|-----------------------|-------------------------------------------------------------------|
 //! | `announced` | bit 0: once           | a wait sets it; the sender that rings clears it                   |
 //! |             | bit 1: from now on    | the program was told a descriptor                                 |
-//! | `rung`      | 0 → 1                 | a sender, before it puts the byte there                           |
-//! |             | 1 → 0                 | the receiver, before it takes the byte                            |
+//! | `rung`      | → RINGING             | a sender, before it puts the byte there                           |
+//! |             | RINGING → RUNG        | the same, after that                                              |
+//! |             | → 0                   | the receiver, before it takes the byte, and after                 |
 //!
 //! A receiver can put nothing into its own socket. So what the program polls is the socket together with a flag of
 //! this process's own, which is raised where the ring holds something that no byte may tell of any more. A sender
-//! killed between its piece and its byte leaves the poller asleep until the next piece, or the end; a byte that
-//! nothing belongs to is taken by whoever finds the ring empty.
+//! killed between its piece and its byte leaves the poller asleep until the next piece, or the end: with the sender's
+//! lock RINGING is what a dead one has left, and the byte is put there again. What nothing in the ring belongs to, a
+//! byte or a dead one's descriptor, is taken by whoever finds the ring empty.
 
 use super::way::Way;
 use crate::error::Result;
-use crate::shm::Edge;
+use crate::shm::{Edge, In};
 use crate::sys::atomic::fence;
 use crate::sys::flag::Flag;
 use crate::sys::kept::{self, Kept};
 use crate::sys::packets;
 use crate::sys::sockets::Many;
+use crate::time::Deadline;
 use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd, RawFd};
 use std::sync::atomic::Ordering::{Relaxed, SeqCst};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -28,16 +31,24 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 const ONCE: u32 = 1;
 const FROM_NOW_ON: u32 = 2;
 
+const RINGING: u32 = 1;
+const RUNG: u32 = 2;
+
 /// Bytes of a packet: one of these is a bell's, eight of them are a descriptor's number.
 const BELL: usize = 1;
 const NUMBER: usize = 8;
 
-/// By the sender, after what it sent can be seen, and a fence.
+/// With the sender's lock, after what was sent can be seen, and a fence.
 #[cold]
 pub(super) fn ring(sender: &Edge, socket: BorrowedFd<'_>) {
+    // Before the byte: who is woken by that may announce anew.
     sender.announced.fetch_and(!ONCE, Relaxed);
-    if sender.rung.swap(1, SeqCst) == 0 {
+    // Relaxed, for the fence: a receiver that is about to take the byte looks for what was sent after that.
+    if sender.rung.load(Relaxed) != RUNG {
+        sender.rung.store(RINGING, SeqCst);
         packets::try_send(socket, &[0; BELL]);
+        // Not where a receiver has been there meanwhile, and may have taken it.
+        let _ = sender.rung.compare_exchange(RINGING, RUNG, SeqCst, Relaxed);
     }
 }
 
@@ -45,6 +56,22 @@ pub(super) fn ring(sender: &Edge, socket: BorrowedFd<'_>) {
 pub(super) fn announce_once(sender: &Edge) {
     sender.announced.fetch_or(ONCE, SeqCst);
     fence(SeqCst);
+}
+
+/// With the receiver's lock: drops the descriptor that comes next, if a killed sender has not told of it. A living one
+/// is about to.
+#[cold]
+fn drop_forgotten(way: &Way, socket: BorrowedFd<'_>, tree: &In) -> bool {
+    let lock = &way.block.sender.lock;
+    if lock.acquire(tree, || Deadline::NoWait).is_none() {
+        return false;
+    }
+    let forgotten = !way.has_come();
+    if forgotten {
+        let _ = packets::receive::<NUMBER>(socket);
+    }
+    lock.release(tree);
+    forgotten
 }
 
 /// What the program polls.
@@ -95,7 +122,7 @@ impl Bell {
     }
 
     /// With the receiver's lock, after something was received, or nothing was there.
-    pub(super) fn settle(&self, way: &Way, socket: BorrowedFd<'_>) {
+    pub(super) fn settle(&self, way: &Way, socket: BorrowedFd<'_>, tree: &In) {
         let sender = &way.block.sender;
         if way.has_come() || sender.announced.load(Relaxed) == 0 && sender.rung.load(Relaxed) == 0 {
             return;
@@ -105,9 +132,15 @@ impl Bell {
             polled.raise(false);
         }
         sender.rung.swap(0, SeqCst);
-        while let Some((_, BELL)) = packets::peek::<NUMBER>(socket) {
-            let _ = packets::receive::<BELL>(socket);
+        loop {
+            match packets::peek::<NUMBER>(socket) {
+                Some((_, BELL)) => drop(packets::receive::<BELL>(socket)),
+                Some((_, NUMBER)) if drop_forgotten(way, socket, tree) => {}
+                _ => break,
+            }
         }
+        // Of a byte that came after the first time, and was taken, nobody shall think that it is there.
+        sender.rung.store(0, SeqCst);
         // A byte may have gone that told of this. Whoever sends after this finds that none is there.
         fence(SeqCst);
         if let Some(polled) = &mut *polled {

@@ -241,10 +241,11 @@ impl Line {
     /// Nothing was there, or no longer: has the descriptors say so. False where somebody else is receiving.
     pub(super) fn settle_bell(&self, has_lock: bool) -> bool {
         let receiver = &self.receives.block.receiver;
-        if !has_lock && !receiver.lock.try_quickly(self.tree.me()) {
+        // One that was killed is not receiving any more.
+        if !has_lock && receiver.lock.acquire(&self.tree, || Deadline::NoWait).is_none() {
             return false;
         }
-        self.bell.settle(&self.receives, self.socket.fd());
+        self.bell.settle(&self.receives, self.socket.fd(), &self.tree);
         if !has_lock {
             receiver.lock.release(&self.tree);
         }

@@ -53,7 +53,7 @@ impl Receiving<'_> {
         let to = self.way().head() + piece.size();
         self.way().received(to);
         self.line.wake_sender(to);
-        self.line.bell.settle(self.way(), self.line.socket.fd());
+        self.line.settle_bell(true);
     }
 
     /// The next piece that is not left from a message whose receiver is gone.
