@@ -173,6 +173,7 @@ impl Line {
         if self.is_hung_up() {
             return Err(gone_away());
         }
+        way.check_filled(tail)?;
         if deadline.is_over() {
             fail!(Timeout, "the time ran out");
         }

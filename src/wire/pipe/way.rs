@@ -117,6 +117,12 @@ impl Way {
         self.room(tail)
     }
 
+    /// An error if more than the ring has room for seems to be in it, which nobody would ever receive.
+    pub(super) fn check_filled(&self, tail: u64) -> Result<()> {
+        let filled = tail.wrapping_sub(self.block.receiver.position.load(Relaxed));
+        if filled > self.size() { damaged() } else { Ok(()) }
+    }
+
     /// Whether there is something to receive. Acquire: what was sent is in place.
     pub(super) fn has_come(&self) -> bool {
         self.block.sender.position.load(Acquire) != self.head()
@@ -153,7 +159,9 @@ impl Way {
         let mut word = [0; WORD];
         self.copy_out(head, &mut word);
         match Piece::from_bits(u64::from_ne_bytes(word)) {
-            Some(piece) if piece.behind() < self.ring.len() && piece.size() <= filled.min(self.size()) => {
+            Some(piece)
+                if piece.behind() < self.ring.len() && piece.size() <= filled && filled <= self.size() =>
+            {
                 Ok(Some(piece))
             }
             _ => damaged(),
