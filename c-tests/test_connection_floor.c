@@ -123,9 +123,11 @@ TEST(floor, connection_options)
     CHECK(l2.size == l.size && l2.backlog == l.backlog && l2.key == l.key);
     CHECK(l2.key_size == l.key_size && l2.allow_md5 == l.allow_md5 && l2.any_user == l.any_user);
     CHECK_INT(l2.handshake_timeout, l.handshake_timeout);
+    CHECK_INT(l2.max_message, l.max_message);
     CHECK_OK(mp_client_options_init(&k2));
     CHECK(k2.size == k.size && k2.key == k.key && k2.key_size == k.key_size);
     CHECK(k2.allow_md5 == k.allow_md5 && k2.any_user == k.any_user);
+    CHECK_INT(k2.max_message, k.max_message);
     CHECK_STATUS(mp_connection_options_init(NULL), MP_ERR_INVALID);
     CHECK_STATUS(mp_pipe_options_init(NULL), MP_ERR_INVALID);
     CHECK_STATUS(mp_listener_options_init(NULL), MP_ERR_INVALID);

@@ -3567,17 +3567,19 @@ mp_status mp_connection_from_fd(mp_connection **connection,
 /*
  * Sends a message.
  *
- * data: may be NULL where len is 0. len: bytes, of any number.
+ * data: may be NULL where len is 0. len: bytes, of any number, or up to max_message of the
+ *     options of the listener or the client that the connection is from.
  * timeout: nanoseconds.
  *
  * MP_ERR_TIMEOUT: the other end did not take it in time. Nothing of it was sent, or a part,
- *     which
- *     cannot be taken back: sending the same bytes again then goes on with it, and another
- *     message goes behind it.
+ *     which cannot be taken back: sending the same bytes again then goes on with it, and
+ *     another message goes behind it.
  * MP_ERR_EOF: the other end is closed. No SIGPIPE is raised. Of a pipe whose other end was
  *     killed, and that nobody has joined yet, what still fits is sent to nobody.
  * MP_ERR_CLOSED: this end was closed.
  * MP_ERR_STATE: this end only receives, or belongs to another process.
+ * MP_ERR_INVALID: the message is longer than max_message, and nothing was sent; or data is NULL,
+ *     and len is not 0.
  * MP_ERR_NO_MEMORY: the time ran out in the middle, and there was no memory to keep the rest;
  *     nothing more can be sent.
  * MP_ERR_OS: the network failed.
@@ -3610,8 +3612,8 @@ mp_status mp_connection_send(mp_connection *connection,
  *     descriptor, which mp_connection_recv_fd receives.
  * MP_ERR_NO_MEMORY: the time ran out in the middle, and there was no memory to keep what had
  *     come; nothing more can be received.
- * MP_ERR_OS: the network failed; or EBADMSG: what came is no message, and nothing more can be
- *     received.
+ * MP_ERR_OS: the network failed; or EBADMSG: what came is no message, or is longer than
+ *     max_message, and nothing more can be received.
  *
  * Threads: each message goes to one thread.
  * Kill: a message that a killed process was receiving goes to another one that has the same end
@@ -3702,7 +3704,7 @@ mp_status mp_connection_recv_fd(mp_connection *connection, int *fd, mp_timeout t
  *
  * MP_ERR_AUTH: the other end does not know the key, or sends something else.
  * MP_ERR_TIMEOUT: it did not answer in time. The conversation cannot be taken up again.
- * MP_ERR_INVALID: the key has no such length.
+ * MP_ERR_INVALID: the key has no such length, or the challenge is longer than max_message.
  * MP_ERR_EOF, MP_ERR_CLOSED, MP_ERR_STATE: as mp_connection_recv.
  */
 mp_status mp_connection_deliver_challenge(mp_connection *connection,
@@ -3868,6 +3870,12 @@ typedef struct mp_listener_options {
      * not wait for it.
      */
     mp_timeout handshake_timeout;
+    /*
+     * The most bytes of a message, either way, once the key is proved: what announces a longer
+     * one is not received, whatever it is, and no memory is taken for it. 0 for 1 GiB, SIZE_MAX
+     * for any number.
+     */
+    size_t max_message;
 } mp_listener_options;
 
 /* How a client shall be. */
@@ -3885,12 +3893,14 @@ typedef struct mp_client_options {
      * does.
      */
     bool any_user;
+    /* As a listener's. */
+    size_t max_message;
 } mp_client_options;
 
 /* The defaults: mp_listener_options o = MP_LISTENER_OPTIONS; */
-#define MP_LISTENER_OPTIONS { sizeof(mp_listener_options), 128, NULL, 0, false, false, 0 }
+#define MP_LISTENER_OPTIONS { sizeof(mp_listener_options), 128, NULL, 0, false, false, 0, 0 }
 /* The defaults: mp_client_options o = MP_CLIENT_OPTIONS; */
-#define MP_CLIENT_OPTIONS { sizeof(mp_client_options), NULL, 0, false, false }
+#define MP_CLIENT_OPTIONS { sizeof(mp_client_options), NULL, 0, false, false, 0 }
 
 /* MP_LISTENER_OPTIONS as a function. */
 mp_status mp_listener_options_init(mp_listener_options *options);

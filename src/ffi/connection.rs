@@ -87,17 +87,19 @@ pub unsafe extern "C" fn mp_connection_from_fd(
 
 /// Sends a message.
 ///
-/// data: may be NULL where len is 0. len: bytes, of any number.
+/// data: may be NULL where len is 0. len: bytes, of any number, or up to max_message of the
+///     options of the listener or the client that the connection is from.
 /// timeout: nanoseconds.
 ///
 /// MP_ERR_TIMEOUT: the other end did not take it in time. Nothing of it was sent, or a part,
-///     which
-///     cannot be taken back: sending the same bytes again then goes on with it, and another
-///     message goes behind it.
+///     which cannot be taken back: sending the same bytes again then goes on with it, and
+///     another message goes behind it.
 /// MP_ERR_EOF: the other end is closed. No SIGPIPE is raised. Of a pipe whose other end was
 ///     killed, and that nobody has joined yet, what still fits is sent to nobody.
 /// MP_ERR_CLOSED: this end was closed.
 /// MP_ERR_STATE: this end only receives, or belongs to another process.
+/// MP_ERR_INVALID: the message is longer than max_message, and nothing was sent; or data is NULL,
+///     and len is not 0.
 /// MP_ERR_NO_MEMORY: the time ran out in the middle, and there was no memory to keep the rest;
 ///     nothing more can be sent.
 /// MP_ERR_OS: the network failed.
@@ -138,8 +140,8 @@ pub unsafe extern "C" fn mp_connection_send(
 ///     descriptor, which mp_connection_recv_fd receives.
 /// MP_ERR_NO_MEMORY: the time ran out in the middle, and there was no memory to keep what had
 ///     come; nothing more can be received.
-/// MP_ERR_OS: the network failed; or EBADMSG: what came is no message, and nothing more can be
-///     received.
+/// MP_ERR_OS: the network failed; or EBADMSG: what came is no message, or is longer than
+///     max_message, and nothing more can be received.
 ///
 /// Threads: each message goes to one thread.
 /// Kill: a message that a killed process was receiving goes to another one that has the same end
@@ -278,7 +280,7 @@ pub unsafe extern "C" fn mp_connection_recv_fd(
 ///
 /// MP_ERR_AUTH: the other end does not know the key, or sends something else.
 /// MP_ERR_TIMEOUT: it did not answer in time. The conversation cannot be taken up again.
-/// MP_ERR_INVALID: the key has no such length.
+/// MP_ERR_INVALID: the key has no such length, or the challenge is longer than max_message.
 /// MP_ERR_EOF, MP_ERR_CLOSED, MP_ERR_STATE: as mp_connection_recv.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn mp_connection_deliver_challenge(

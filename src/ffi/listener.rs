@@ -48,6 +48,10 @@ pub struct mp_listener_options {
     /// How long a client may take to prove the key, in nanoseconds; 0 for 10 seconds. Others do
     /// not wait for it.
     pub handshake_timeout: mp_timeout,
+    /// The most bytes of a message, either way, once the key is proved: what announces a longer
+    /// one is not received, whatever it is, and no memory is taken for it. 0 for 1 GiB, SIZE_MAX
+    /// for any number.
+    pub max_message: usize,
 }
 
 /// How a client shall be.
@@ -65,16 +69,20 @@ pub struct mp_client_options {
     /// At an address that begins with @, also another user's listener will do. root's always
     /// does.
     pub any_user: bool,
+    /// As a listener's.
+    pub max_message: usize,
 }
 
 // mp.h:
 // /* The defaults: mp_listener_options o = MP_LISTENER_OPTIONS; */
-// #define MP_LISTENER_OPTIONS { sizeof(mp_listener_options), 128, NULL, 0, false, false, 0 }
+// #define MP_LISTENER_OPTIONS { sizeof(mp_listener_options), 128, NULL, 0, false, false, 0, 0 }
 // /* The defaults: mp_client_options o = MP_CLIENT_OPTIONS; */
-// #define MP_CLIENT_OPTIONS { sizeof(mp_client_options), NULL, 0, false, false }
+// #define MP_CLIENT_OPTIONS { sizeof(mp_client_options), NULL, 0, false, false, 0 }
 
 /// Nanoseconds for a handshake where none are given.
 const PATIENCE: mp_timeout = 10_000_000_000;
+/// Bytes of a message where no limit is given.
+const MOST: usize = 1 << 30;
 
 const LISTENER_DEFAULTS: mp_listener_options = mp_listener_options {
     size: size_of::<mp_listener_options>(),
@@ -84,6 +92,7 @@ const LISTENER_DEFAULTS: mp_listener_options = mp_listener_options {
     allow_md5: false,
     any_user: false,
     handshake_timeout: 0,
+    max_message: 0,
 };
 
 const CLIENT_DEFAULTS: mp_client_options = mp_client_options {
@@ -92,6 +101,7 @@ const CLIENT_DEFAULTS: mp_client_options = mp_client_options {
     key_size: 0,
     allow_md5: false,
     any_user: false,
+    max_message: 0,
 };
 
 /// MP_LISTENER_OPTIONS as a function.
@@ -112,6 +122,11 @@ pub unsafe extern "C" fn mp_client_options_init(options: *mut mp_client_options)
         unsafe { out(options, "options") }?.write(CLIENT_DEFAULTS);
         Ok(Status::Ok)
     })
+}
+
+/// The most bytes of a message.
+fn most(given: usize) -> usize {
+    if given == 0 { MOST } else { given }
 }
 
 /// What is known to both sides; None for NULL.
@@ -172,6 +187,7 @@ pub unsafe extern "C" fn mp_listener_new(
                 0 => PATIENCE,
                 given => given,
             },
+            most: most(options.max_message),
         };
         // SAFETY: as above: NULL or a string.
         let address = (!address.is_null()).then(|| unsafe { CStr::from_ptr(address) }.to_bytes());
@@ -346,7 +362,8 @@ pub unsafe extern "C" fn mp_client_connect(
         // SAFETY: as above.
         let key = unsafe { key(options.key, options.key_size, options.allow_md5) }?;
         joined()?;
-        place.write(new_handle(wire::connect(address, key, options.any_user, deadline)?)?);
+        let most = most(options.max_message);
+        place.write(new_handle(wire::connect(address, key, options.any_user, most, deadline)?)?);
         Ok(Status::Ok)
     })
 }

@@ -121,7 +121,9 @@ impl Link {
 
     fn open(&self, session: &Session, deadline: Deadline) -> Result<Channel> {
         let key = Key { bytes: self.way.key.as_slice().into(), allow_md5: false };
-        let connection = wire::connect(self.way.address.as_bytes(), Some(key), self.way.any_user, deadline)?;
+        let way = &self.way;
+        let connection =
+            wire::connect(way.address.as_bytes(), Some(key), way.any_user, usize::MAX, deadline)?;
         let mut channel = Channel::new(connection.into_socket()?);
         let who = [Value::Int(VERSION), Value::Bytes(session.name.to_vec().into())];
         let hello = Request { what: What::Hello, thread: 0, timeout: 0, object: 0, name: "" };

@@ -107,6 +107,7 @@ impl Manager {
             key: Some(Key { bytes: key.as_slice().into(), allow_md5: false }),
             any_user,
             patience: HANDSHAKE,
+            most: usize::MAX,
         };
         let listener = Listener::new(self.plan.address.as_deref(), BACKLOG, rules)?;
         own::expect_end();

@@ -16,9 +16,23 @@ use std::os::fd::{AsRawFd, RawFd};
 /// What it is.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) enum What {
-    Connection { can_receive: bool, can_send: bool },
-    Pipe { first: bool, duplex: bool },
-    Listener { address: String, key: Option<Vec<u8>>, allow_md5: bool, any_user: bool, patience: i64 },
+    Connection {
+        can_receive: bool,
+        can_send: bool,
+        most: usize,
+    },
+    Pipe {
+        first: bool,
+        duplex: bool,
+    },
+    Listener {
+        address: String,
+        key: Option<Vec<u8>>,
+        allow_md5: bool,
+        any_user: bool,
+        patience: i64,
+        most: usize,
+    },
 }
 
 pub(crate) struct Carried {
@@ -70,8 +84,8 @@ impl Carried {
     /// Unpacks it; what is a listener comes back as it is.
     pub(crate) fn into_connection(self) -> std::result::Result<Result<Connection>, Self> {
         match self.what {
-            What::Connection { can_receive, can_send } => {
-                Ok(Ok(Connection::received(self.fd, can_receive, can_send)))
+            What::Connection { can_receive, can_send, most } => {
+                Ok(Ok(Connection::received(self.fd, can_receive, can_send).limited(most)))
             }
             What::Pipe { first, duplex } => Ok(match self.rings {
                 Some(rings) => Pipe::new(self.fd, *rings, Role { first, duplex }).map(Connection::of_pipe),
@@ -84,9 +98,9 @@ impl Carried {
     /// Unpacks it; what is a connection comes back as it is.
     pub(crate) fn into_listener(self) -> std::result::Result<Result<Listener>, Self> {
         match self.what {
-            What::Listener { address, key, allow_md5, any_user, patience } => {
+            What::Listener { address, key, allow_md5, any_user, patience, most } => {
                 let key = key.map(|bytes| Key { bytes: bytes.into(), allow_md5 });
-                let rules = Rules { key, any_user, patience };
+                let rules = Rules { key, any_user, patience, most };
                 Ok(Listener::received(self.fd, address, rules))
             }
             What::Connection { .. } | What::Pipe { .. } => Err(self),

@@ -9,10 +9,12 @@ use crate::sys::sockets::{self, Address};
 use crate::time::Deadline;
 
 /// A connection to whoever listens at the address, and knows the key. Of several addresses the first that answers.
+/// Once the key is proved, messages have at most `most` bytes.
 pub(crate) fn connect(
     text: &[u8],
     key: Option<Key>,
     any_user: bool,
+    most: usize,
     deadline: Deadline,
 ) -> Result<Connection> {
     let mut failure = Error::new(Status::NotFound, "the host has no address");
@@ -23,7 +25,7 @@ pub(crate) fn connect(
                 if let Some(key) = key {
                     Handshake::of_client(key).advance(&connection, deadline)?;
                 }
-                return Ok(connection);
+                return Ok(connection.limited(most));
             }
             Err(e) => failure = e,
         }

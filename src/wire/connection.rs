@@ -66,6 +66,14 @@ impl Connection {
         Connection(Transport::Stream(Stream::new(fd, can_receive, can_send)))
     }
 
+    /// Messages have at most so many bytes from now on. A pipe's other end is one of the program's own.
+    pub(super) fn limited(mut self, most: usize) -> Self {
+        if let Transport::Stream(stream) = &mut self.0 {
+            stream.limit(most);
+        }
+        self
+    }
+
     pub(crate) fn send(&self, message: &[u8], deadline: Deadline) -> Result<()> {
         on!(self, end => end.send(message, deadline))
     }
@@ -173,7 +181,10 @@ impl Connection {
             Transport::Pipe(pipe) => Ok(Carried::of_pipe(pipe.again()?)),
             Transport::Stream(stream) => {
                 let (can_receive, can_send) = (self.can_receive(), self.can_send());
-                Ok(Carried::new(stream.again()?, What::Connection { can_receive, can_send }))
+                Ok(Carried::new(
+                    stream.again()?,
+                    What::Connection { can_receive, can_send, most: stream.most() },
+                ))
             }
         }
     }

@@ -37,8 +37,8 @@ impl Input {
         self.have == 0 && self.along.fds.is_empty()
     }
 
-    /// How long the message that comes next is.
-    fn length(&mut self, socket: &Socket, deadline: Deadline) -> Result<usize> {
+    /// How long the message that comes next is, which has at most `most` bytes.
+    fn length(&mut self, socket: &Socket, most: usize, deadline: Deadline) -> Result<usize> {
         loop {
             if let Some(error) = &self.broken {
                 return Err(error.clone());
@@ -47,7 +47,12 @@ impl Input {
                 fail!(State, "what comes next is a descriptor, not a message");
             }
             let need = match frame::read(&self.head[..self.have]) {
-                Head::Length(len) => return Ok(len),
+                Head::Length(len) if len <= most => return Ok(len),
+                Head::Length(len) => {
+                    let text = format!("the other side sent a length of {len} bytes, and {most} are allowed");
+                    self.broken = Some(Error::os(BAD_MESSAGE, text));
+                    continue;
+                }
                 Head::Needs(need) => need,
                 Head::Nonsense(length) => {
                     let text =
@@ -80,8 +85,8 @@ impl Input {
     }
 
     /// Receives a descriptor, if that is what comes next.
-    pub(super) fn receive_fd(&mut self, socket: &Socket, deadline: Deadline) -> Result<OwnedFd> {
-        let came = self.length(socket, deadline);
+    pub(super) fn receive_fd(&mut self, socket: &Socket, most: usize, deadline: Deadline) -> Result<OwnedFd> {
+        let came = self.length(socket, most, deadline);
         let along = std::mem::take(&mut self.along);
         if along.lost {
             fail!(Os, "a descriptor came and was lost: this process has no room for one more");
@@ -95,44 +100,49 @@ impl Input {
 }
 
 /// What comes from a socket.
-pub(super) struct FromSocket<'a>(pub(super) &'a mut Input, pub(super) &'a Socket);
+pub(super) struct FromSocket<'a> {
+    pub(super) input: &'a mut Input,
+    pub(super) socket: &'a Socket,
+    /// The longest message that is taken.
+    pub(super) most: usize,
+}
 
 impl Source for FromSocket<'_> {
     fn length(&mut self, deadline: Deadline) -> Result<usize> {
-        self.0.length(self.1, deadline)
+        self.input.length(self.socket, self.most, deadline)
     }
 
     fn body(&mut self) -> &mut Vec<u8> {
-        &mut self.0.body
+        &mut self.input.body
     }
 
     fn read(&mut self, room: &mut [u8], deadline: Deadline) -> Result<Came> {
         loop {
-            match sockets::receive(self.1.fd(), room)? {
+            match sockets::receive(self.socket.fd(), room)? {
                 Moved::Bytes(n) => return Ok(Came::Bytes(n)),
-                Moved::NotNow => self.1.wait(For::Reading, deadline)?,
+                Moved::NotNow => self.socket.wait(For::Reading, deadline)?,
                 Moved::End => return Ok(Came::End),
             }
         }
     }
 
     fn read_behind(&mut self, left: usize, deadline: Deadline) -> Result<Came> {
-        receive::reserve(&mut self.0.body, 1, left)?;
+        receive::reserve(&mut self.input.body, 1, left)?;
         loop {
-            match sockets::receive_behind(self.1.fd(), &mut self.0.body, left)? {
+            match sockets::receive_behind(self.socket.fd(), &mut self.input.body, left)? {
                 Moved::Bytes(n) => return Ok(Came::Bytes(n)),
-                Moved::NotNow => self.1.wait(For::Reading, deadline)?,
+                Moved::NotNow => self.socket.wait(For::Reading, deadline)?,
                 Moved::End => return Ok(Came::End),
             }
         }
     }
 
     fn done(&mut self) -> Result<Vec<u8>> {
-        self.0.have = 0;
-        Ok(std::mem::take(&mut self.0.body))
+        self.input.have = 0;
+        Ok(std::mem::take(&mut self.input.body))
     }
 
     fn give_up(&mut self, why: Error) {
-        self.0.broken = Some(why);
+        self.input.broken = Some(why);
     }
 }

@@ -29,6 +29,8 @@ pub(crate) struct Rules {
     pub(crate) any_user: bool,
     /// Nanoseconds that a client may take to prove its key.
     pub(crate) patience: i64,
+    /// The longest message of a connection, once the key is proved.
+    pub(crate) most: usize,
 }
 
 /// The sockets, while a call uses them.
@@ -167,7 +169,7 @@ impl Listener {
 
     fn accepted(&self, connection: Connection, from: String) -> Connection {
         *self.last.lock().unwrap_or_else(PoisonError::into_inner) = Some(from);
-        connection
+        connection.limited(self.rules.most)
     }
 
     /// The next client that has come. Where no descriptor is free, whoever has been trying to prove its key for
@@ -252,6 +254,7 @@ impl Listener {
             allow_md5: self.rules.key.as_ref().is_some_and(|key| key.allow_md5),
             any_user: self.rules.any_user,
             patience: self.rules.patience,
+            most: self.rules.most,
         };
         Ok(Carried::new(fd, what))
     }

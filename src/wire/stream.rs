@@ -63,6 +63,8 @@ pub(super) struct Stream {
     is_local: bool,
     can_receive: bool,
     can_send: bool,
+    /// The longest message that is sent or received.
+    most: usize,
     input: Turn<Input>,
     output: Turn<Output>,
 }
@@ -77,9 +79,18 @@ impl Stream {
             is_local,
             can_receive,
             can_send,
+            most: usize::MAX,
             input: Turn::new(Input::default()),
             output: Turn::new(Output::default()),
         }
+    }
+
+    pub(super) fn limit(&mut self, most: usize) {
+        self.most = most;
+    }
+
+    pub(super) fn most(&self) -> usize {
+        self.most
     }
 
     pub(super) fn socket(&self) -> Result<Arc<Socket>> {
@@ -132,6 +143,9 @@ impl Stream {
     /// Sends a message, or the rest of it.
     pub(super) fn send(&self, message: &[u8], deadline: Deadline) -> Result<()> {
         let socket = self.check_sends()?;
+        if message.len() > self.most {
+            fail!(Invalid, "the message has {} bytes, and {} are allowed", message.len(), self.most);
+        }
         let Some(mut output) = self.output.take(deadline, || socket.check())? else {
             fail!(Timeout, "another thread was sending all the time");
         };
@@ -146,7 +160,7 @@ impl Stream {
         tell: impl FnMut(usize),
     ) -> Result<()> {
         let how = |input: &mut Input, socket: &Socket| {
-            receive::into_room(&mut FromSocket(input, socket), room, deadline, tell)
+            receive::into_room(&mut FromSocket { input, socket, most: self.most }, room, deadline, tell)
         };
         self.receive(deadline, how)
     }
@@ -159,7 +173,7 @@ impl Stream {
         tell: impl FnMut(usize),
     ) -> Result<Vec<u8>> {
         let how = |input: &mut Input, socket: &Socket| {
-            receive::into_vec(&mut FromSocket(input, socket), most, deadline, tell)
+            receive::into_vec(&mut FromSocket { input, socket, most: self.most }, most, deadline, tell)
         };
         self.receive(deadline, how)
     }
@@ -206,7 +220,7 @@ impl Stream {
     /// Receives a descriptor that comes between two messages.
     pub(super) fn receive_fd(&self, deadline: Deadline) -> Result<OwnedFd> {
         self.check_local()?;
-        self.receive(deadline, |input, socket| input.receive_fd(socket, deadline))
+        self.receive(deadline, |input, socket| input.receive_fd(socket, self.most, deadline))
     }
 
     fn check_local(&self) -> Result<()> {
