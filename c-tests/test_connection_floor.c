@@ -18,6 +18,7 @@ static void no_connection(void *h)
     CHECK_STATUS(mp_connection_recv_buffer(h, &b, 1, NULL, MP_NO_WAIT), MP_ERR_BAD_HANDLE);
     CHECK_STATUS(mp_connection_poll(h, MP_NO_WAIT), MP_ERR_BAD_HANDLE);
     CHECK_STATUS(mp_connection_send_fd(h, 0, MP_NO_WAIT), MP_ERR_BAD_HANDLE);
+    CHECK_STATUS(mp_connection_send_handles(h, NULL, 0, NULL, 0, MP_NO_WAIT), MP_ERR_BAD_HANDLE);
     CHECK_STATUS(mp_connection_recv_fd(h, &fd, MP_NO_WAIT), MP_ERR_BAD_HANDLE);
     CHECK_STATUS(mp_connection_fileno(h, &fd), MP_ERR_BAD_HANDLE);
     CHECK_STATUS(mp_connection_readable(h, &answer), MP_ERR_BAD_HANDLE);

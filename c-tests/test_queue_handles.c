@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0
  *
  * Queues: messages that carry handles. */
+#include "test_nouns.h"
 #include "test_queue.h"
 
 #include <pthread.h>
@@ -25,14 +26,6 @@ static mp_buffer *got(mp_queue *q, size_t bytes, size_t handles)
     CHECK_INT(len, bytes);
     CHECK_INT(mp_buffer_handles(b), handles);
     return b;
-}
-
-static void *taken(mp_buffer *b, size_t index)
-{
-    void *handle = mp_buffer_handle(b, index);
-
-    CHECK(handle != NULL);
-    return handle;
 }
 
 TEST(queue, handles_that_no_message_carries)
@@ -76,7 +69,7 @@ TEST(queue, handles_that_no_message_carries)
     CHECK_OK(PUT(again, NULL, 0, MP_NO_WAIT, q));
     m = got(again, 0, 1);
     CHECK_OK(mp_queue_free(again));
-    again = taken(m, 0);
+    again = handle_of(m, 0);
     CHECK_OK(mp_buffer_free(m));
     CHECK_SENTENCE(PUT(q, NULL, 0, MP_NO_WAIT, again), MP_ERR_INVALID, "itself");
     CHECK_OK(mp_queue_free(again));
@@ -136,74 +129,7 @@ TEST(queue, a_message_with_handles_is_not_got_without_them)
 
 /* ---- every noun ---- */
 
-enum { NOUNS = 12, LONG = 300000 };
-
-static void make_all(void *all[NOUNS])
-{
-    mp_item item = {.kind = MP_ITEM_INT, .integer = 41};
-    double number = 0.5;
-
-    CHECK_OK(mp_lock_new((mp_lock **)&all[0], NULL));
-    CHECK_OK(mp_rlock_new((mp_rlock **)&all[1], NULL));
-    CHECK_OK(mp_semaphore_new((mp_semaphore **)&all[2], 1, NULL));
-    CHECK_OK(mp_event_new((mp_event **)&all[3], NULL));
-    CHECK_OK(mp_barrier_new((mp_barrier **)&all[4], 1, NULL));
-    CHECK_OK(mp_condition_new((mp_condition **)&all[5], NULL));
-    CHECK_OK(mp_value_new((mp_value **)&all[6], MP_DOUBLE, &number, NULL));
-    CHECK_OK(mp_array_new((mp_array **)&all[7], MP_INT32, 100000, NULL, NULL));
-    CHECK_OK(mp_shared_memory_new((mp_shared_memory **)&all[8], 70000, NULL));
-    CHECK_OK(mp_shareable_list_new((mp_shareable_list **)&all[9], &item, 1, NULL));
-    all[10] = queue_new(0, 0);
-    CHECK_OK(mp_priority_queue_new((mp_priority_queue **)&all[11], NULL));
-}
-
-static void use_all(void *const all[NOUNS])
-{
-    mp_item item;
-    double number;
-    size_t size, index;
-    int64_t priority;
-    char byte;
-
-    CHECK_OK(mp_lock_acquire(all[0], MP_NO_WAIT));
-    CHECK_OK(mp_lock_release(all[0]));
-    CHECK_OK(mp_rlock_acquire(all[1], MP_NO_WAIT));
-    CHECK_OK(mp_rlock_release(all[1]));
-    CHECK_OK(mp_semaphore_acquire(all[2], MP_NO_WAIT));
-    CHECK_OK(mp_semaphore_release(all[2], 1));
-    CHECK_OK(mp_event_set(all[3]));
-    CHECK_OK(mp_barrier_wait(all[4], MP_NO_WAIT, &index));
-    CHECK_OK(mp_condition_acquire(all[5], MP_NO_WAIT));
-    CHECK_OK(mp_condition_release(all[5]));
-    CHECK_OK(mp_value_get(all[6], &number, sizeof number));
-    CHECK(number == 0.5);
-    CHECK_OK(mp_array_length(all[7], &size));
-    CHECK_INT(size, 100000);
-    CHECK_OK(mp_shared_memory_size(all[8], &size));
-    CHECK_INT(size, 70000);
-    CHECK_OK(mp_shareable_list_get(all[9], 0, &item, NULL, 0));
-    CHECK_INT(item.integer, 41);
-    CHECK_OK(mp_queue_get(all[10], &byte, 1, NULL, NULL, MP_NO_WAIT));
-    CHECK_OK(mp_queue_put(all[10], &byte, 1, MP_NO_WAIT));
-    CHECK_OK(mp_priority_queue_get(all[11], &byte, 1, NULL, &priority, NULL, MP_NO_WAIT));
-    CHECK_OK(mp_priority_queue_put(all[11], &byte, 1, priority, MP_NO_WAIT));
-}
-
-static void free_all(void *const all[NOUNS])
-{
-    CHECK_OK(mp_lock_free(all[0]));
-    CHECK_OK(mp_rlock_free(all[1]));
-    CHECK_OK(mp_semaphore_free(all[2]));
-    CHECK_OK(mp_event_free(all[3]));
-    CHECK_OK(mp_barrier_free(all[4]));
-    CHECK_OK(mp_condition_free(all[5]));
-    CHECK_OK(mp_value_free(all[6]));
-    CHECK_OK(mp_array_free(all[7]));
-    CHECK_OK(mp_shared_memory_free(all[8]));
-    CHECK_OK(mp_shareable_list_free(all[9]));
-    CHECK_OK(mp_queue_free(all[10]));
-    CHECK_OK(mp_priority_queue_free(all[11]));
-}
+enum { LONG = 300000 };
 
 /* Hands on what it has got, with an answer for who asked. */
 static int hands_on(mp_child *self, void *user)
@@ -218,13 +144,13 @@ static int hands_on(mp_child *self, void *user)
         void *all[NOUNS];
 
         for (k = 0; k < NOUNS; k++)
-            all[k] = taken(b, k);
-        use_all(all);
+            all[k] = handle_of(b, k);
+        nouns_use(all);
         CHECK_OK(mp_queue_put_handles(out, mp_buffer_data(b, NULL), lengths[i],
                                       (const void *const *)all, NOUNS, MP_FOREVER));
         CHECK_OK(mp_buffer_free(b));
-        use_all(all);
-        free_all(all);
+        nouns_use(all);
+        nouns_free(all);
     }
     return 0;
 }
@@ -242,21 +168,19 @@ TEST(queue, every_handle_goes_through_it)
         void *all[NOUNS];
         mp_buffer *b;
 
-        make_all(all);
-        CHECK_OK(mp_queue_put(all[10], "q", 1, MP_NO_WAIT));
-        CHECK_OK(mp_priority_queue_put(all[11], "p", 1, -3, MP_NO_WAIT));
+        nouns_make(all);
         pattern_fill(bytes, lengths[i], (unsigned)i);
         CHECK_OK(mp_queue_put_handles(in, bytes, lengths[i], (const void *const *)all, NOUNS,
                                       MP_FOREVER));
         /* From now on the message holds them, or whoever has got it. */
-        free_all(all);
+        nouns_free(all);
         b = got(out, lengths[i], NOUNS);
         pattern_check(mp_buffer_data(b, NULL), lengths[i], (unsigned)i);
         for (k = 0; k < NOUNS; k++)
-            all[k] = taken(b, k);
+            all[k] = handle_of(b, k);
         CHECK_OK(mp_buffer_free(b));
-        use_all(all);
-        free_all(all);
+        nouns_use(all);
+        nouns_free(all);
     }
     CHECK_INT(child_end(p), 0);
     CHECK_OK(mp_queue_free(in));
@@ -273,7 +197,7 @@ static int answers(mp_child *self, void *user)
     CHECK(user == NULL);
     while (mp_queue_get_buffer(requests, &b, MP_FOREVER) == MP_OK) {
         const int64_t *x = mp_buffer_data(b, NULL);
-        mp_queue *reply = taken(b, 0);
+        mp_queue *reply = handle_of(b, 0);
 
         number_put(reply, *x * *x);
         CHECK_OK(mp_queue_free(reply));
@@ -347,7 +271,7 @@ static int gets_and_dies(mp_child *self, void *user)
     mp_value *v;
 
     CHECK(user == NULL);
-    v = taken(got(q, sizeof(int), 1), 0);
+    v = handle_of(got(q, sizeof(int), 1), 0);
     got(q, sizeof(int), 1);
     put_values(q, 3);
     CHECK_OK(mp_value_set_int(v, 5));
@@ -369,7 +293,7 @@ TEST(queue, handles_of_the_killed_are_freed)
         mp_value *v;
 
         b = got(q, sizeof(int), 1);
-        v = taken(b, 0);
+        v = handle_of(b, 0);
         CHECK_OK(mp_buffer_free(b));
         CHECK_INT(flag_get(v), 0);
         CHECK_OK(mp_value_free(v));

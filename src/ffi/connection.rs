@@ -9,7 +9,7 @@
 //! message goes to one of them, whole, whoever else sends or is killed meanwhile. A socket's end
 //! is one process's at a time: two that send through it mix their messages up.
 
-use super::buffer::mp_buffer;
+use super::buffer::{Buffer, mp_buffer};
 use super::guard::{self, bytes_out, guard, joined, options, out, write_to};
 use super::handle;
 use super::listener;
@@ -136,6 +136,8 @@ pub unsafe extern "C" fn mp_connection_send(
 /// MP_ERR_EOF: the other end is closed and all it sent was received; or it was closed, or killed,
 ///     in the middle of a message, as the sentence then says.
 /// MP_ERR_CLOSED: this end was closed.
+/// MP_ERR_UNSUPPORTED: the message carries handles, and stays the next one:
+///     mp_connection_recv_buffer receives it.
 /// MP_ERR_STATE: this end only sends, or belongs to another process; or what comes next is a
 ///     descriptor, which mp_connection_recv_fd receives.
 /// MP_ERR_NO_MEMORY: the time ran out in the middle, and there was no memory to keep what had
@@ -167,8 +169,8 @@ pub unsafe extern "C" fn mp_connection_recv(
     })
 }
 
-/// Receives the next message into a new buffer. Its memory grows with what comes: a length alone,
-/// however large, takes none.
+/// Receives the next message into a new buffer, with the handles that it carries: see
+/// mp_buffer_handle. Its memory grows with what comes: a length alone, however large, takes none.
 ///
 /// buffer: where the buffer goes, which is the caller's to free.
 /// most: the most bytes that the message may have; SIZE_MAX for any number.
@@ -178,7 +180,8 @@ pub unsafe extern "C" fn mp_connection_recv(
 /// MP_ERR_TIMEOUT: no whole message came. What has come of it is kept for the next call.
 /// MP_ERR_TOO_SMALL: the message has more bytes than most. It stays the next one, and its length
 ///     is in len.
-/// MP_ERR_NO_MEMORY: there is no memory for the message. What has come of it is kept.
+/// MP_ERR_NO_MEMORY: there is no memory for the message, or no room to write down that this
+///     process has its handles. What has come of it is kept; one with handles stays the next one.
 /// MP_ERR_EOF, MP_ERR_CLOSED, MP_ERR_STATE, MP_ERR_OS: as mp_connection_recv.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn mp_connection_recv_buffer(
@@ -194,8 +197,12 @@ pub unsafe extern "C" fn mp_connection_recv_buffer(
         let place = unsafe { out(buffer, "buffer") }?;
         // SAFETY: as above.
         let tell = |bytes| unsafe { write_to(len, bytes) };
-        let message = handle::object(connection)?.receive(most, deadline, tell)?;
-        place.write(handle::new_boxed(message.into())?);
+        let (message, parcel) = handle::object(connection)?.receive_laden(most, deadline, tell)?;
+        let buffer = Buffer::from(message);
+        if let Some(parcel) = parcel {
+            buffer.keep(parcel);
+        }
+        place.write(handle::new_boxed(buffer)?);
         Ok(Status::Ok)
     })
 }

@@ -2,6 +2,7 @@
 #![allow(non_camel_case_types, reason = "the names are the C API's")]
 #![allow(clippy::missing_safety_doc, reason = "the comments are the header's; its preamble has the rules")]
 
+mod cargo; // not in the header
 mod guard; // not in the header
 mod guarded; // not in the header
 mod handle; // not in the header
@@ -39,6 +40,7 @@ pub mod priority_queue;
 pub mod priority_lease;
 pub mod wait;
 pub mod connection;
+pub mod connection_handles;
 pub mod pipe;
 pub mod listener;
 pub mod manager;

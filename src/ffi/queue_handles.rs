@@ -2,6 +2,7 @@
 //! it is about. Who gets the message has handles of its own to the same objects.
 
 use super::buffer::mp_buffer;
+use super::cargo::Cargo;
 use super::guard::{self, guard, guard_or};
 use super::handle;
 use super::kind::Kind;
@@ -10,12 +11,9 @@ use super::slots;
 use super::status::mp_status;
 use super::time::mp_timeout;
 use crate::error::{Status, fail};
-use crate::shm::{self, Content, Object};
+use crate::shm;
 use crate::time::Deadline;
 use core::ffi::c_void;
-
-/// More handles than this in one message are taken for a mistake.
-const MOST: usize = 65_536;
 
 /// Puts a message as mp_queue_put does, which carries handles besides. The message holds what they
 /// stand for until it was got or dropped; the caller may free its own at once. Only
@@ -58,38 +56,19 @@ pub unsafe extern "C" fn mp_queue_put_handles(
         }
         // SAFETY: C's promise for its arguments, as the header gives it.
         let bytes = unsafe { guard::bytes(data, len) }?;
-        if count > MOST || (handles.is_null() && count > 0) {
-            fail!(Invalid, "handles is NULL, or {count} are more than {MOST}");
-        }
+        // SAFETY: as above.
+        let cargo = unsafe { Cargo::of(handles, count) }?;
         let itself = (&raw const *found.block()).addr();
-        let mut known = Vec::new();
-        let mut contents = Vec::new();
-        if known.try_reserve_exact(count).is_err() || contents.try_reserve_exact(count).is_err() {
-            fail!(NoMemory, "no memory for {count} handles");
+        if cargo.addresses().any(|address| address == itself) {
+            fail!(Invalid, "one of the handles is of the queue itself, which would hold itself for ever");
         }
-        for at in 0..count {
-            // SAFETY: C's promise: there are so many.
-            let handle = unsafe { *handles.add(at) }.addr() as u64;
-            let one = match slots::known(handle) {
-                Err(e) if e.status == Status::Unsupported => fail!(
-                    Unsupported,
-                    "handle {at} stands on a descriptor, or is for this process only: no message carries it"
-                ),
-                known => known?,
-            };
-            if one.entry.is_named() {
-                fail!(Unsupported, "handle {at} is of an object with a name: open it by that");
-            }
-            if shm::address(Object { r: one.r, entry: one.entry }) == itself {
-                fail!(Invalid, "handle {at} is of the queue itself, which would hold itself for ever");
-            }
-            let what = slots::kind_of(handle).map_or(0, |kind| kind as u64);
-            contents.push(Content { kind: one.kind, r: one.r, what });
-            known.push(one);
-        }
-        found
-            .block()
-            .put_handles(&found.tree(), bytes, &contents, Deadline::after(timeout), || found.check())?;
+        found.block().put_handles(
+            &found.tree(),
+            bytes,
+            cargo.contents(),
+            Deadline::after(timeout),
+            || found.check(),
+        )?;
         Ok(Status::Ok)
     })
 }

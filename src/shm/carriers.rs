@@ -10,6 +10,7 @@ use super::layout::{ArrayBlock, BytesBlock, Kind, LockBlock, PoolBlock, Ref, Val
 use super::ledger::{self, Entry, private};
 use super::objects::{self, Object, drop_ref, resolve_in};
 use super::parcels::{self, ParcelBlock};
+use super::pipe_block::PipeBlock;
 use super::priority_block::{CARRIER, ENTRY, PriorityBlock};
 use super::queue_block::{QueueBlock, RingBlock};
 use super::segment::Segment;
@@ -21,6 +22,16 @@ use std::sync::atomic::{AtomicU64, Ordering};
 /// Hands a block from this process's ledger to a carrier: a word of a block that outlives the process.
 /// Both are in the same segment. False where this process does not hold it any more.
 pub(crate) fn carry(object: Object, carrier: &AtomicU64) -> bool {
+    carry_with(object, carrier, None)
+}
+
+/// The same, and `word` becomes `value` in the same transaction, as its last step: whoever sees the value finds the
+/// block in the carrier. As for [`take_carried`], `word` may say so only once the books were opened again.
+pub(crate) fn carry_and_store(object: Object, carrier: &AtomicU64, word: &AtomicU64, value: u64) -> bool {
+    carry_with(object, carrier, Some((word, value)))
+}
+
+fn carry_with(object: Object, carrier: &AtomicU64, then: Option<(&AtomicU64, u64)>) -> bool {
     let s = object.entry.segment();
     let open = private(s);
     let mut books = books::open(s);
@@ -30,6 +41,9 @@ pub(crate) fn carry(object: Object, carrier: &AtomicU64) -> bool {
     let mut tx = books.begin();
     tx.set(carrier, ledger::held(object.r));
     tx.set(object.entry.word(), 0);
+    if let Some((word, value)) = then {
+        tx.set(word, value);
+    }
     tx.commit();
     drop(books);
     open.private.note_unused(s, object.entry.word());
@@ -107,6 +121,7 @@ pub(super) fn of(s: &'static Segment, kind: Kind, r: Ref) -> impl Iterator<Item 
         Kind::Array => (lock(s, &s.at::<ArrayBlock>(r.offset()).lock), 1),
         Kind::Priority => (&s.at::<PriorityBlock>(r.offset()).carriers, 1),
         Kind::Part => (entries(s, r), ENTRY),
+        Kind::Pipe => (s.at::<PipeBlock>(r.offset()).carriers.as_flattened(), 1),
         Kind::Parcel => (s.at::<ParcelBlock>(r.offset()).carriers(), 1),
         _ => (&[], 1),
     };
@@ -118,12 +133,13 @@ pub(super) fn of(s: &'static Segment, kind: Kind, r: Ref) -> impl Iterator<Item 
         _ => [None, None],
     };
     // As for locks: what was overwritten leads at most from a queue to a part or ring, from there to bytes or a parcel,
-    // and from that to what is no ring and no parcel.
+    // from a pipe to a parcel, and from that to what is no ring, no pipe and no parcel.
     let inner: Option<&[Kind]> = match kind {
         Kind::Priority => Some(&[Kind::Part, Kind::Bytes]),
         Kind::Queue => Some(&[Kind::Ring, Kind::Bytes]),
         Kind::Ring => Some(&[Kind::Bytes, Kind::Parcel]),
         Kind::Part => Some(&[Kind::Bytes]),
+        Kind::Pipe => Some(&[Kind::Parcel]),
         Kind::Parcel => Some(&parcels::CONTENTS),
         _ => None,
     };

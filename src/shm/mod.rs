@@ -36,7 +36,8 @@ mod units;
 mod wait_blocks;
 
 pub(crate) use carriers::{
-    carried, carried_ref, carriers, carry, drop_carried, settle, settle_pending, take_carried,
+    carried, carried_ref, carriers, carry, carry_and_store, drop_carried, settle, settle_pending,
+    take_carried,
 };
 pub(crate) use item::{ItemCell, Shown};
 pub(crate) use layout::{
@@ -55,7 +56,7 @@ pub(crate) use objects::{
 };
 pub(crate) use own::{is_one as is_segment, ticket};
 pub(crate) use parcels::{Content, ParcelBlock, pack, packed, parcel};
-pub(crate) use pipe_block::{Edge, PipeBlock, RINGS, WayBlock};
+pub(crate) use pipe_block::{Edge, PARCELS, PipeBlock, RINGS, WayBlock};
 pub(crate) use pool_area::{AHEAD, IN_BLOCK, INLINE, OUT_BLOCK, PoolArea, TARGETS, TaskSlot, WorkerSlot};
 pub(crate) use priority_block::{
     CARRIER, FIRST, HEAP_PARTS, LEASE_PARTS, PriorityBlock, SHORT, Slot, part_bytes, short_bytes,

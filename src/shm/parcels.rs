@@ -7,6 +7,7 @@
 //! | the block is made, in its ledger        | the sweep of its slot frees the block                    |
 //! | a carrier holds an object, one transaction | the same, and gives the object up                     |
 //! | the queue has the block, and lost it    | see `queue/large.rs`                                     |
+//! | a pipe has the block, and lost it       | see `wire/pipe/parcels.rs`                               |
 //! | who got it has it in its ledger         | as the first                                             |
 
 use super::books;

@@ -1,4 +1,5 @@
-//! A pipe: for each way a ring of bytes, and what its two sides share. What is in the rings says `wire/pipe/way.rs`.
+//! A pipe: for each way a ring of bytes, and what its two sides share. What is in the rings says `wire/pipe/way.rs`,
+//! what is in the carriers `wire/pipe/parcels.rs`.
 
 use super::layout::{BlockHead, UNIT, Words};
 use crate::park::{OwnerLock, Patience, Spot};
@@ -7,11 +8,16 @@ use std::sync::atomic::{AtomicU32, AtomicU64};
 /// Bytes of a pipe's rings in all: what is handed out at a time.
 pub(crate) const RINGS: usize = UNIT;
 
+/// How many messages that carry handles are on one way at a time.
+pub(crate) const PARCELS: usize = 16;
+
 /// A pipe. Its data is the ring of the only way, or half of it each way's.
 #[repr(C, align(64))]
 pub(crate) struct PipeBlock {
     pub(crate) head: BlockHead,
     _line: [AtomicU64; 3],
+    /// For each way the messages that carry handles.
+    pub(crate) carriers: [[AtomicU64; PARCELS]; 2],
     /// What the first end sends, and what the second one does.
     pub(crate) ways: [WayBlock; 2],
 }
@@ -52,4 +58,4 @@ pub(crate) struct Edge {
 // SAFETY: repr(C), atomics only, alignment 64.
 unsafe impl Words for PipeBlock {}
 
-const _: () = assert!(size_of::<Edge>() == 128 && size_of::<PipeBlock>() == 576);
+const _: () = assert!(size_of::<Edge>() == 128 && size_of::<PipeBlock>() == 832);

@@ -5,6 +5,7 @@ use super::handshake::{Handshake, Key};
 use super::pipe::Pipe;
 use super::stream::Stream;
 use crate::error::{Result, fail};
+use crate::shm::{Content, Entry};
 use crate::sys::fd;
 use crate::sys::kept::{self, Kept};
 use crate::sys::lifeline;
@@ -96,6 +97,30 @@ impl Connection {
         tell: impl FnMut(usize),
     ) -> Result<Vec<u8>> {
         on!(self, end => end.receive_vec(most, deadline, tell))
+    }
+
+    /// The same, with what holds the message's handles, if it carries any.
+    pub(crate) fn receive_laden(
+        &self,
+        most: usize,
+        deadline: Deadline,
+        tell: impl FnMut(usize),
+    ) -> Result<(Vec<u8>, Option<Entry>)> {
+        match &self.0 {
+            Transport::Stream(stream) => Ok((stream.receive_vec(most, deadline, tell)?, None)),
+            Transport::Pipe(pipe) => pipe.receive_laden(most, deadline, tell),
+        }
+    }
+
+    /// Sends a message that carries handles.
+    pub(crate) fn send_handles(&self, bytes: &[u8], contents: &[Content], deadline: Deadline) -> Result<()> {
+        match &self.0 {
+            Transport::Stream(_) => fail!(
+                Unsupported,
+                "the other end of a socket may be another program's: pipes and queues carry handles"
+            ),
+            Transport::Pipe(pipe) => pipe.send_handles(bytes, contents, deadline),
+        }
     }
 
     pub(crate) fn poll(&self, deadline: Deadline) -> Result<()> {

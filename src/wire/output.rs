@@ -63,6 +63,14 @@ impl Output {
         Err(error)
     }
 
+    /// Sends what is left of a message, before something else goes.
+    pub(super) fn finish_begun(&mut self, to: &impl Outlet, deadline: Deadline) -> Result<()> {
+        if let Some(error) = &self.broken {
+            return Err(error.clone());
+        }
+        self.finish(to, deadline).map(drop)
+    }
+
     /// Sends what is left of a message, which is then given back.
     fn finish(&mut self, to: &impl Outlet, deadline: Deadline) -> Result<Option<Vec<u8>>> {
         let Some(half) = &mut self.half else { return Ok(None) };
@@ -72,10 +80,7 @@ impl Output {
 
     /// Sends a descriptor.
     pub(super) fn send_fd(&mut self, to: &impl Outlet, fd: RawFd, deadline: Deadline) -> Result<()> {
-        if let Some(error) = &self.broken {
-            return Err(error.clone());
-        }
-        self.finish(to, deadline)?;
+        self.finish_begun(to, deadline)?;
         to.push_fd(fd, deadline)
     }
 }

@@ -86,12 +86,14 @@ impl Line {
             return damaged();
         };
         let [from_first, from_second] = &rings.block.ways;
+        let [of_first, of_second] = &rings.block.carriers;
         let (own, other) = match duplex {
             true => (data.part(0, RINGS / 2), data.part(RINGS / 2, RINGS / 2)),
             // The other way is not used.
             false => (data.part(0, RINGS), data.part(0, RINGS)),
         };
-        let (from_first, from_second) = (Way::new(from_first, own), Way::new(from_second, other));
+        let (from_first, from_second) =
+            (Way::new(from_first, of_first, own), Way::new(from_second, of_second, other));
         let (sends, receives) = if first { (from_first, from_second) } else { (from_second, from_first) };
         Ok(Line {
             socket: Socket::new(fd),
@@ -205,9 +207,8 @@ impl Line {
         if !deadline.is_over() && way.block.receiver.patience.spin(look) {
             return self.socket.check().map(|()| true);
         }
-        // What was sent comes before the end.
         if self.is_hung_up() {
-            return Ok(way.has_come());
+            return Ok(self.has_come_before_end());
         }
         if deadline.is_over() {
             self.settle_bell(has_lock);
@@ -228,7 +229,7 @@ impl Line {
                 return Ok(true);
             }
             if self.is_hung_up() {
-                return Ok(way.has_come());
+                return Ok(self.has_come_before_end());
             }
             self.socket.wait(For::Reading, deadline)?;
             // Another process that is receiving sees to the bell, soon.
@@ -237,6 +238,12 @@ impl Line {
                 let _ = moved.wait_asleep(&self.tree, soon, true, found, || Ok::<_, ()>(()));
             }
         }
+    }
+
+    /// What was sent comes before the end, also what a killed sender has only entered.
+    fn has_come_before_end(&self) -> bool {
+        shm::settle_pending(self.receives.block);
+        self.receives.has_come()
     }
 
     /// Nothing was there, or no longer: has the descriptors say so. False where somebody else is receiving.

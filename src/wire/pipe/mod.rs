@@ -6,6 +6,7 @@
 
 mod bell;
 mod line;
+mod parcels;
 mod receive;
 mod send;
 mod way;
@@ -15,12 +16,14 @@ pub(super) use line::Rings;
 use super::output::Output;
 use super::receive::{into_room, into_vec};
 use super::turn::{Taken, Turn};
-use crate::error::{Error, Result, Status, fail};
-use crate::shm::Edge;
+use crate::error::{Result, fail};
+use crate::park::Held;
+use crate::shm::{self, Content, Edge, Entry};
 use crate::sys::kept::{self, Kept};
 use crate::sys::{packets, sockets};
 use crate::time::Deadline;
 use line::Line;
+use parcels::Laden;
 use receive::{Input, Receiving};
 use send::Sending;
 use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd, RawFd};
@@ -69,8 +72,13 @@ impl<'a> Hold<'a> {
         doing: &str,
     ) -> Result<Self> {
         // The turn is this thread's, so nobody else changes that.
-        if !keep.load(Relaxed) && side.lock.acquire(&line.tree(), || deadline).is_none() {
-            return Err(Error::new(Status::Timeout, format!("another process was {doing} all the time")));
+        if !keep.load(Relaxed) {
+            match side.lock.acquire(&line.tree(), || deadline) {
+                Some(Held::Cleanly) => {}
+                // The dead one's position may be entered and not stored yet: it would be later, over ours.
+                Some(Held::AfterDeath) => shm::settle(side),
+                None => fail!(Timeout, "another process was {doing} all the time"),
+            }
         }
         Ok(Hold { line, side, keep })
     }
@@ -163,6 +171,16 @@ impl Pipe {
         self.sending(deadline, |output, to| output.send_fd(to, fd, deadline))
     }
 
+    /// Sends a message that carries handles.
+    pub(super) fn send_handles(&self, bytes: &[u8], contents: &[Content], deadline: Deadline) -> Result<()> {
+        let parcel = shm::pack(bytes, contents)?;
+        self.sending(deadline, |output, to| {
+            output.finish_begun(to, deadline)?;
+            to.push_parcel(parcel, deadline)
+        })
+        .inspect_err(|_| shm::release(parcel.entry))
+    }
+
     /// Receives with `how`.
     fn receiving<R>(
         &self,
@@ -176,7 +194,7 @@ impl Pipe {
         };
         let side = &line.receives.block.receiver;
         let hold = Hold::take(&line, side, &line.is_receiving, deadline, "receiving")?;
-        let got = how(&mut Receiving { line: &line, input: &mut input });
+        let got = how(&mut Receiving::new(&line, &mut input));
         hold.end(!input.is_between());
         got
     }
@@ -208,6 +226,20 @@ impl Pipe {
         tell: impl FnMut(usize),
     ) -> Result<Vec<u8>> {
         self.receiving(deadline, |from| into_vec(from, most, deadline, tell))
+    }
+
+    /// The same, with what holds the message's handles, if it carries any.
+    pub(super) fn receive_laden(
+        &self,
+        most: usize,
+        deadline: Deadline,
+        tell: impl FnMut(usize),
+    ) -> Result<(Vec<u8>, Option<Entry>)> {
+        self.receiving(deadline, |from| {
+            from.laden = Laden::wanted();
+            let message = into_vec(from, most, deadline, tell)?;
+            Ok((message, std::mem::take(&mut from.laden).into_holder()))
+        })
     }
 
     pub(super) fn receive_fd(&self, deadline: Deadline) -> Result<OwnedFd> {

@@ -1,6 +1,7 @@
 //! Receiving from a pipe.
 
 use super::line::Line;
+use super::parcels::Laden;
 use super::way::{Piece, Way, damaged};
 use crate::error::{Error, Result, Status, fail};
 use crate::time::Deadline;
@@ -13,7 +14,7 @@ pub(super) struct Input {
     /// How long it is, if it comes in parts and its beginning was received.
     len: Option<usize>,
     /// What was received of it by calls that gave up.
-    body: Vec<u8>,
+    pub(super) body: Vec<u8>,
     /// There is nothing more to be made of what comes.
     broken: Option<Error>,
 }
@@ -29,9 +30,14 @@ impl Input {
 pub(super) struct Receiving<'a> {
     pub(super) line: &'a Line,
     pub(super) input: &'a mut Input,
+    pub(super) laden: Laden,
 }
 
-impl Receiving<'_> {
+impl<'a> Receiving<'a> {
+    pub(super) fn new(line: &'a Line, input: &'a mut Input) -> Self {
+        Receiving { line, input, laden: Laden::default() }
+    }
+
     fn way(&self) -> &Way {
         &self.line.receives
     }
@@ -52,6 +58,11 @@ impl Receiving<'_> {
     fn pass(&self, piece: Piece) {
         let to = self.way().head() + piece.size();
         self.way().received(to);
+        self.passed(to);
+    }
+
+    /// What is before this place has been received, and the position says so.
+    pub(super) fn passed(&self, to: u64) {
         self.line.wake_sender(to);
         self.line.settle_bell(true);
     }
@@ -115,6 +126,7 @@ impl Receiving<'_> {
             Piece::Whole(len) | Piece::Begin(len) | Piece::Part(len) => {
                 fail!(State, "what comes next is a message of {len} bytes, not a descriptor")
             }
+            Piece::Parcel(_) => fail!(State, "what comes next is a message, not a descriptor"),
         };
         let found = self.line.bell.take(number, self.way(), self.line.socket.fd())?;
         self.pass(piece);
@@ -132,6 +144,7 @@ impl Source for Receiving<'_> {
         }
         match self.first(deadline)? {
             Piece::Whole(len) | Piece::Begin(len) => Ok(len),
+            Piece::Parcel(carrier) => self.begin_parcel(carrier),
             Piece::Descriptor(_) => fail!(State, "what comes next is a descriptor, not a message"),
             Piece::Part(_) => damaged(),
         }
@@ -152,6 +165,9 @@ impl Source for Receiving<'_> {
     }
 
     fn read_behind(&mut self, left: usize, deadline: Deadline) -> Result<Came> {
+        if let Some(carrier) = self.begun_parcel() {
+            return self.read_parcel(carrier, left);
+        }
         match self.part(left, deadline)? {
             Ok(len) => {
                 receive::reserve(&mut self.input.body, len, left)?;
@@ -164,6 +180,9 @@ impl Source for Receiving<'_> {
     }
 
     fn done(&mut self) -> Result<Vec<u8>> {
+        if let Some(carrier) = self.begun_parcel() {
+            return self.take_parcel(carrier);
+        }
         if self.input.len.take().is_none() {
             // It is there, or the call would not have come this far.
             match self.way().piece(self.way().head())? {

@@ -7,6 +7,7 @@
 //! | BEGIN      | the length       | nothing: the message comes in parts                    |
 //! | PART       | the length       | the next part of that message                          |
 //! | DESCRIPTOR | the how manyeth  | nothing: it is in the socket                           |
+//! | PARCEL     | its carrier      | nothing: the message and its handles are outside       |
 //!
 //! Each side has one word that says how far it is, in bytes since the pipe was made, and stores it after what it says
 //! is so. So there is no state in between:
@@ -23,7 +24,8 @@
 //! What is read here may have been overwritten by a stray pointer: it is checked before it is believed.
 
 use crate::error::{Result, fail};
-use crate::shm::{Data, WayBlock};
+use crate::shm::{Data, PARCELS, WayBlock};
+use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 
 const WORD: usize = 8;
@@ -36,6 +38,7 @@ pub(super) enum Piece {
     Begin(usize),
     Part(usize),
     Descriptor(u64),
+    Parcel(usize),
 }
 
 impl Piece {
@@ -45,6 +48,7 @@ impl Piece {
             Piece::Begin(len) => 2 << 56 | len as u64,
             Piece::Part(len) => 3 << 56 | len as u64,
             Piece::Descriptor(number) => 4 << 56 | number & NUMBER,
+            Piece::Parcel(carrier) => 5 << 56 | carrier as u64,
         }
     }
 
@@ -56,6 +60,7 @@ impl Piece {
             2 => Piece::Begin(len),
             3 => Piece::Part(len),
             4 => Piece::Descriptor(number),
+            5 => Piece::Parcel(len),
             _ => return None,
         })
     }
@@ -64,7 +69,7 @@ impl Piece {
     fn behind(self) -> usize {
         match self {
             Piece::Whole(len) | Piece::Part(len) => len,
-            Piece::Begin(_) | Piece::Descriptor(_) => 0,
+            Piece::Begin(_) | Piece::Descriptor(_) | Piece::Parcel(_) => 0,
         }
     }
 
@@ -77,13 +82,14 @@ impl Piece {
 /// One way in this process.
 pub(super) struct Way {
     pub(super) block: &'static WayBlock,
+    pub(super) carriers: &'static [AtomicU64; PARCELS],
     ring: Data,
 }
 
 impl Way {
     /// The ring's length is a power of two.
-    pub(super) fn new(block: &'static WayBlock, ring: Data) -> Self {
-        Way { block, ring }
+    pub(super) fn new(block: &'static WayBlock, carriers: &'static [AtomicU64; PARCELS], ring: Data) -> Self {
+        Way { block, carriers, ring }
     }
 
     /// Bytes of the ring.
@@ -218,11 +224,18 @@ mod tests {
     #[test]
     fn pieces_come_back() {
         let most = NUMBER as usize;
-        for piece in [Piece::Whole(0), Piece::Begin(most), Piece::Part(7), Piece::Descriptor(NUMBER)] {
+        let pieces = [
+            Piece::Whole(0),
+            Piece::Begin(most),
+            Piece::Part(7),
+            Piece::Descriptor(NUMBER),
+            Piece::Parcel(most),
+        ];
+        for piece in pieces {
             assert_eq!(Piece::from_bits(piece.bits()), Some(piece));
         }
         assert_eq!((Piece::Whole(0).size(), Piece::Part(9).size(), Piece::Begin(9).size()), (8, 24, 8));
-        for bits in [0, 7, 5 << 56, u64::MAX] {
+        for bits in [0, 7, 6 << 56, u64::MAX] {
             assert_eq!(Piece::from_bits(bits), None);
         }
     }

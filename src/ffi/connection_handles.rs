@@ -1,0 +1,61 @@
+//! Handles through a pipe: as in a queue's messages, who receives one has handles of its own to
+//! the same objects.
+
+use super::cargo::Cargo;
+use super::connection::mp_connection;
+use super::guard::{self, guard};
+use super::handle;
+use super::status::mp_status;
+use super::time::mp_timeout;
+use crate::error::Status;
+use crate::time::Deadline;
+use core::ffi::c_void;
+
+/// Sends a message through a pipe which carries handles besides. The pipe holds what they stand
+/// for until the message was received, or nobody has either end any more; the caller may free its
+/// own at once. Only mp_connection_recv_buffer receives such a message, and mp_buffer_handle takes
+/// the handles out.
+///
+/// It lies outside the rings, whatever its length: it goes whole, or not at all. At most 16 such
+/// are on the way at a time, each way.
+///
+/// data: may be NULL where len is 0. len: bytes.
+/// handles: as of mp_queue_put_handles; may be NULL where count is 0, and the message is then as
+///     mp_connection_send sends it. count: how many, at most 65,536.
+/// timeout: nanoseconds.
+///
+/// MP_ERR_UNSUPPORTED: the connection is no pipe: over a socket, the other end may be another
+///     program's; or a handle stands on a descriptor, as those of connections, listeners and
+///     objects with names do, or is for one process only.
+/// MP_ERR_BAD_HANDLE: one of them is NULL, or was freed.
+/// MP_ERR_INVALID: handles is NULL, or count is more than 65,536.
+/// MP_ERR_TIMEOUT: the other end did not take enough of what was sent before.
+/// MP_ERR_EOF: as mp_connection_send.
+/// MP_ERR_CLOSED: this end was closed, or one of the handles.
+/// MP_ERR_STATE: this end only receives, or belongs to another process.
+/// MP_ERR_NO_MEMORY: the shared memory is used up.
+///
+/// Threads: as mp_connection_send.
+/// Kill: of a process killed in here the message and its handles are in the pipe, or nothing is.
+/// What a message holds is freed once, whoever dies with it.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn mp_connection_send_handles(
+    connection: *mut mp_connection,
+    data: *const c_void,
+    len: usize,
+    handles: *const *const c_void,
+    count: usize,
+    timeout: mp_timeout,
+) -> mp_status {
+    guard("mp_connection_send_handles", || {
+        let deadline = Deadline::after(timeout);
+        // SAFETY: C's promise for its arguments, as the header gives it.
+        let (bytes, cargo) = unsafe { (guard::bytes(data, len)?, Cargo::of(handles, count)?) };
+        let connection = handle::object(connection)?;
+        match cargo.contents() {
+            [] => connection.send(bytes, deadline)?,
+            contents => connection.send_handles(bytes, contents, deadline)?,
+        }
+        Ok(Status::Ok)
+    })
+}

@@ -1,0 +1,127 @@
+//! Messages that carry handles: each lies outside the ring, in a block that holds what the handles stand for. One of
+//! the way's carriers holds that block for as long as the piece that names the carrier is in the ring: both change
+//! in one transaction of the books, when the message is sent and when it is received. So the handles always have a
+//! holder, and one only, and with the last process that has the pipe go the messages that nobody received.
+//!
+//! | killed right after                                       | what others find                                 |
+//! |----------------------------------------------------------|--------------------------------------------------|
+//! | send: the block was made, in the sender's ledger         | the sweep of its slot frees the block            |
+//! | send: the piece was written behind the end               | the same; the next sender writes over the piece  |
+//! | send: carrier set and position stored, one transaction   | the message is in                                |
+//! | receive: the bytes were copied out                       | the next receiver finds the message              |
+//! | receive: carrier emptied, position stored and block in the receiver's ledger, one transaction | the message is gone, and the sweep of its slot frees the block |
+//!
+//! What is entered of a transaction and not stored yet is stored by who takes over the lock, or asks for the end.
+
+use super::receive::Receiving;
+use super::send::Sending;
+use super::way::{Piece, Way, damaged};
+use crate::error::{Result, fail};
+use crate::shm::{self, Data, Entry, Object};
+use crate::time::Deadline;
+use crate::wire::receive::{self, Came};
+use std::sync::atomic::Ordering::Relaxed;
+
+/// What a receiving call does about such messages.
+#[derive(Default)]
+pub(super) struct Laden {
+    is_wanted: bool,
+    /// The carrier of the message that is being received, where it is such a one.
+    begun: Option<usize>,
+    holder: Option<Entry>,
+}
+
+impl Laden {
+    pub(super) fn wanted() -> Self {
+        Laden { is_wanted: true, ..Self::default() }
+    }
+
+    /// What holds the handles of the message that was received, if it carries any.
+    pub(super) fn into_holder(self) -> Option<Entry> {
+        self.holder
+    }
+}
+
+impl Sending<'_> {
+    pub(super) fn push_parcel(&self, parcel: Object, deadline: Deadline) -> Result<()> {
+        let line = self.0;
+        let way = &line.sends;
+        line.check_other()?;
+        let tail = way.tail();
+        let size = Piece::Parcel(0).size();
+        line.await_room(tail, size, deadline)?;
+        let carrier = loop {
+            // Before the carriers are looked at: what is received after this ends the wait below.
+            let room = way.room_now(tail);
+            if let Some(carrier) = empty_carrier(way) {
+                break carrier;
+            }
+            if room >= way.size() {
+                return damaged();
+            }
+            line.await_room(tail, room + size, deadline)?;
+        };
+        let to = way.write(tail, Piece::Parcel(carrier), &[]);
+        if !shm::carry_and_store(parcel, &way.carriers[carrier], &way.block.sender.position, to) {
+            fail!(Panic, "a fresh message is not there");
+        }
+        line.wake_receiver();
+        Ok(())
+    }
+}
+
+/// With the sender's lock, under which they are filled. Relaxed: a position that says so was acquired before, and the
+/// books see to the rest.
+fn empty_carrier(way: &Way) -> Option<usize> {
+    way.carriers.iter().position(|carrier| carrier.load(Relaxed) == 0)
+}
+
+impl Receiving<'_> {
+    /// The next message is in this carrier. How long it is.
+    pub(super) fn begin_parcel(&mut self, carrier: usize) -> Result<usize> {
+        let (count, data) = self.parcel(carrier)?;
+        if !self.laden.is_wanted {
+            let only = "only mp_connection_recv_buffer receives it";
+            fail!(Unsupported, "the message carries {count} handles: {only}");
+        }
+        self.laden.begun = Some(carrier);
+        Ok(data.len())
+    }
+
+    /// The carrier of the message that is being received, where it carries handles.
+    pub(super) fn begun_parcel(&self) -> Option<usize> {
+        self.laden.begun
+    }
+
+    /// How many handles the message in this carrier has, and its bytes.
+    fn parcel(&self, carrier: usize) -> Result<(usize, Data)> {
+        let block = self.line.receives.carriers.get(carrier).and_then(shm::packed);
+        match block.and_then(|block| Some((block.count(), block.bytes()?))) {
+            Some(parcel) => Ok(parcel),
+            None => damaged(),
+        }
+    }
+
+    /// Copies the bytes behind the body, where nothing is yet.
+    pub(super) fn read_parcel(&mut self, carrier: usize, left: usize) -> Result<Came> {
+        let (_, data) = self.parcel(carrier)?;
+        let len = data.len().min(left);
+        receive::reserve(&mut self.input.body, len, left)?;
+        data.append_to(0, len, &mut self.input.body);
+        Ok(Came::Bytes(len))
+    }
+
+    /// All of it was copied: this process has it.
+    pub(super) fn take_parcel(&mut self, carrier: usize) -> Result<Vec<u8>> {
+        // Where this fails the message stays, whole.
+        let body = std::mem::take(&mut self.input.body);
+        let way = &self.line.receives;
+        let to = way.head() + Piece::Parcel(carrier).size();
+        match shm::take_carried(&way.carriers[carrier], &way.block.receiver.position, to)? {
+            Some(holder) => self.laden.holder = Some(holder),
+            None => return damaged(),
+        }
+        self.passed(to);
+        Ok(body)
+    }
+}
