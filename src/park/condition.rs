@@ -280,8 +280,13 @@ impl Seat<'_> {
             }
             let (_, woken) = tree.wakes();
             let limit = slice(false, remaining);
-            if futex::wait_low(self.node, seen.bits as u32, limit) != Slept::Elapsed {
-                continue;
+            match futex::wait_low(self.node, seen.bits as u32, limit) {
+                Slept::Elapsed => {}
+                Slept::Woken => {
+                    tree.is_awake();
+                    continue;
+                }
+                Slept::Interrupted | Slept::Changed => continue,
             }
             if !Node::read(self.node).waits() {
                 // For a whole slice nobody was woken, nobody is being woken, and this one was notified.

@@ -139,7 +139,7 @@ impl OwnerLock {
             match ended {
                 Slept::Elapsed => {
                     if let Some(held) = self.steal(tree, me | SLEEPERS) {
-                        // For a whole slice no lock has woken anybody, nobody is being woken, and this one is free. A
+                        // For a whole slice no lock has woken anybody, nobody is on the way, and this one is free. A
                         // sleep that the deadline cut short may end just before its wake comes, and who stood back
                         // comes after one that was somebody else's.
                         let lost = held == Held::Cleanly && limit < remaining && !kept;
@@ -152,12 +152,13 @@ impl OwnerLock {
                 // Who was woken may find it taken already, by somebody who was awake all the time. Off this CPU it
                 // would be no better off: others are woken only once it has the lock, or sleeps again.
                 Slept::Woken => {
+                    tree.is_awake();
                     if self.contend(me | SLEEPERS, || ()) {
                         return Some(Held::Cleanly);
                     }
                     woken_in_vain += 1;
                 }
-                Slept::Changed => {}
+                Slept::Interrupted | Slept::Changed => {}
             }
         }
     }

@@ -53,11 +53,12 @@ pub(crate) trait Tree {
     fn sit(&self, spot: &Spot) -> Self::Seat;
     /// Takes the caller off.
     fn rise(&self, spot: &Spot, seat: Self::Seat);
-    /// A release is about to wake somebody, and then has woken so many. By these a sleeper tells a wake that is on
-    /// its way, to it or to another, from one that was lost.
+    /// A release is about to wake somebody, and then has woken so many, each of whom says so once it runs. By these a
+    /// sleeper tells a wake that is on its way, to it or to another, from one that was lost.
     fn begin_wake(&self);
     fn end_wake(&self, woken: u32);
-    /// Releases that are about to wake, and how many sleepers were woken so far, in the whole tree.
+    fn is_awake(&self);
+    /// Wakes that are on their way, and how many sleepers were woken so far, in the whole tree.
     fn wakes(&self) -> (u32, u32);
     /// Something happened at this address: whoever watches it from afar has its bell rung.
     fn ring(place: usize);

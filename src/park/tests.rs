@@ -76,6 +76,10 @@ impl Tree for Fake {
 
     fn end_wake(&self, woken: u32) {
         self.woken.fetch_add(woken, Ordering::Relaxed);
+        self.waking.fetch_add(woken.wrapping_sub(1), Ordering::Relaxed);
+    }
+
+    fn is_awake(&self) {
         self.waking.fetch_sub(1, Ordering::Relaxed);
     }
 
@@ -342,6 +346,25 @@ fn a_lost_wake_is_found_and_counted() {
         state.store(1, Ordering::Relaxed);
     });
     assert_eq!(a.rescued.load(Ordering::Relaxed), before + 1);
+}
+
+/// On a busy machine somebody who was woken may not run for longer than another's slice.
+#[test]
+fn a_lock_that_is_free_for_somebody_on_the_way_is_no_lost_wake() {
+    let (a, lock) = (Fake::new(1), Arc::new(OwnerLock::default()));
+    lock.acquire(&a, try_once);
+    a.begin_wake();
+    a.end_wake(1);
+    let sleeper = {
+        let (me, lock) = (a.other(2), Arc::clone(&lock));
+        std::thread::spawn(move || lock.acquire(&me, guarded))
+    };
+    std::thread::sleep(std::time::Duration::from_millis(20));
+    lock.release_silently();
+    assert_eq!(sleeper.join().unwrap(), Some(Held::Cleanly));
+    assert_eq!(a.rescued.load(Ordering::Relaxed), 0);
+    a.is_awake();
+    assert_eq!(a.wakes().0, 0);
 }
 
 fn wait_for(spot: &Spot, tree: &Fake, deadline: Deadline, look: impl FnMut() -> Option<u64>) -> Option<u64> {

@@ -42,7 +42,8 @@ pub(crate) struct Header {
     pub(crate) owner_deaths: AtomicU64,
     /// Process slots cleaned up after a death.
     pub(crate) sweeps: AtomicU64,
-    /// Releases that are about to wake somebody; a killed one counts for ever.
+    /// Releases that are about to wake somebody, and those whom they woke and who do not run yet; a killed one counts
+    /// for ever.
     pub(crate) waking: AtomicU32,
     /// Sleepers that releases have woken.
     pub(crate) woken: AtomicU32,

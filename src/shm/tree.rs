@@ -65,7 +65,12 @@ impl Tree for In {
     fn end_wake(&self, woken: u32) {
         let header = self.0.header();
         header.woken.fetch_add(woken, Ordering::Relaxed);
-        header.waking.fetch_sub(1, Ordering::Relaxed);
+        // The release itself is done; those whom it woke are on their way.
+        header.waking.fetch_add(woken.wrapping_sub(1), Ordering::Relaxed);
+    }
+
+    fn is_awake(&self) {
+        self.0.header().waking.fetch_sub(1, Ordering::Relaxed);
     }
 
     fn wakes(&self) -> (u32, u32) {
@@ -118,6 +123,10 @@ impl Tree for ThisTree {
 
     fn end_wake(&self, woken: u32) {
         In(&TREE).end_wake(woken);
+    }
+
+    fn is_awake(&self) {
+        In(&TREE).is_awake();
     }
 
     fn wakes(&self) -> (u32, u32) {

@@ -6,8 +6,10 @@ use std::time::Duration;
 /// Why a sleeper is awake again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Slept {
-    /// Somebody woke it, or a signal handler ran: look at the state either way.
+    /// Somebody woke it.
     Woken,
+    /// A signal handler ran.
+    Interrupted,
     /// The word did not have the expected value, so it did not sleep.
     Changed,
     /// The time was up.
@@ -54,7 +56,7 @@ fn wait_at(word: *mut u32, expected: u32, limit: Duration) -> Slept {
     match std::io::Error::last_os_error().raw_os_error() {
         Some(libc::ETIMEDOUT) => Slept::Elapsed,
         Some(libc::EAGAIN) => Slept::Changed,
-        _ => Slept::Woken,
+        _ => Slept::Interrupted,
     }
 }
 
@@ -108,13 +110,13 @@ pub(crate) fn wait_any(words: &[(&AtomicU32, u32)], limit: Duration) -> Slept {
             _ if r >= 0 => return Slept::Woken,
             Some(libc::ETIMEDOUT) => return Slept::Elapsed,
             Some(libc::EAGAIN) => return Slept::Changed,
-            Some(libc::EINTR) => return Slept::Woken,
+            Some(libc::EINTR) => return Slept::Interrupted,
             _ => {}
         }
     }
     match wait(words[0].0, words[0].1, limit.min(WITHOUT)) {
         // Another of them may have changed.
-        Slept::Elapsed if limit > WITHOUT => Slept::Woken,
+        Slept::Elapsed if limit > WITHOUT => Slept::Interrupted,
         slept => slept,
     }
 }

@@ -90,6 +90,8 @@ impl Tree for Process {
 
     fn end_wake(&self, _woken: u32) {}
 
+    fn is_awake(&self) {}
+
     fn wakes(&self) -> (u32, u32) {
         (0, 0)
     }
@@ -138,6 +140,8 @@ impl<const IN_VAIN: u32> Tree for Hasty<'_, IN_VAIN> {
     fn begin_wake(&self) {}
 
     fn end_wake(&self, _woken: u32) {}
+
+    fn is_awake(&self) {}
 
     fn wakes(&self) -> (u32, u32) {
         (0, 0)

@@ -9,6 +9,8 @@ use std::time::Duration;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Slept {
     Woken,
+    #[allow(dead_code)] // No signals here.
+    Interrupted,
     Changed,
     Elapsed,
 }
