@@ -12,7 +12,7 @@ use crate::error::{Error, Result, Status, fail};
 use crate::sys::local::Local;
 use crate::sys::{random, thread};
 use crate::time::Deadline;
-use crate::wire::{self, Key};
+use crate::wire::{self, Key, Turn};
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
@@ -38,14 +38,29 @@ pub(crate) struct Link {
     patience: i64,
 }
 
+/// A connection.
+struct Line {
+    channel: Channel,
+    /// Who is at its other end.
+    server: Name,
+}
+
+/// Leases, and of which server: another one that listens at the same address later has other objects under the same
+/// numbers.
+#[derive(Default)]
+struct Held {
+    server: Option<Name>,
+    leases: HashMap<u64, u64>,
+}
+
 /// This process at a server.
 struct Session {
     name: Name,
-    server: Mutex<Option<Name>>,
-    anchor: Mutex<Option<Channel>>,
-    idle: Mutex<Vec<Channel>>,
-    /// Leases.
-    held: Mutex<HashMap<u64, u64>>,
+    /// Whoever has it opens the anchor.
+    opening: Turn<()>,
+    anchor: Mutex<Option<Line>>,
+    idle: Mutex<Vec<Line>>,
+    held: Mutex<Held>,
     /// The longest message that the server takes.
     most: AtomicU64,
 }
@@ -97,7 +112,7 @@ impl Link {
             let fresh = || {
                 Arc::new(Session {
                     name,
-                    server: Mutex::default(),
+                    opening: Turn::new(()),
                     anchor: Mutex::default(),
                     idle: Mutex::default(),
                     held: Mutex::default(),
@@ -111,15 +126,22 @@ impl Link {
     /// Connects, if this process has not done so; the server's name.
     pub(crate) fn connect(&self, deadline: Deadline) -> Result<Name> {
         let session = self.session()?;
-        let mut anchor = lock(&session.anchor);
-        if anchor.is_none() {
-            *anchor = Some(self.open(&session, deadline)?);
+        if let Some(server) = session.anchored() {
+            return Ok(server);
         }
-        let name = *lock(&session.server);
-        name.ok_or_else(gone)
+        let Some(_turn) = session.opening.take(deadline, || Ok(()))? else {
+            fail!(Timeout, "another thread was connecting to the manager's server all the time");
+        };
+        if let Some(server) = session.anchored() {
+            return Ok(server);
+        }
+        let line = self.open(&session, deadline)?;
+        let server = line.server;
+        *lock(&session.anchor) = Some(line);
+        Ok(server)
     }
 
-    fn open(&self, session: &Session, deadline: Deadline) -> Result<Channel> {
+    fn open(&self, session: &Session, deadline: Deadline) -> Result<Line> {
         let key = Key { bytes: self.way.key.as_slice().into(), allow_md5: false };
         let way = &self.way;
         let connection =
@@ -134,23 +156,28 @@ impl Link {
         };
         let Ok(server) = Name::try_from(&**server) else { fail!(Remote, "the manager's server has no name") };
         session.most.store(*most as u64, Ordering::Relaxed);
-        let before = lock(&session.server).replace(server);
-        if before.is_some_and(|before| before != server) {
-            lock(&session.held).clear();
-        } else if *is_new {
+        let is_another = {
+            let mut held = lock(&session.held);
+            let is_another = held.server != Some(server);
+            if is_another {
+                *held = Held { server: Some(server), leases: HashMap::new() };
+            }
+            is_another
+        };
+        if *is_new && !is_another {
             self.hold_again(session, &mut channel, deadline)?;
         }
-        Ok(channel)
+        Ok(Line { channel, server })
     }
 
     /// The server knows nothing of this session any more: its connections were cut. What others hold is still there.
     fn hold_again(&self, session: &Session, channel: &mut Channel, deadline: Deadline) -> Result<()> {
-        let held = lock(&session.held).clone();
+        let held = lock(&session.held).leases.clone();
         for (object, count) in held {
             let hold = Request { what: What::Hold, thread: 0, timeout: 0, object, name: "" }.encode(&[])?;
             for _ in 0..count {
                 if message::decode_answer(&channel.exchange(&hold, LONGEST, deadline)?)?.is_err() {
-                    lock(&session.held).remove(&object);
+                    lock(&session.held).leases.remove(&object);
                     break;
                 }
             }
@@ -158,9 +185,10 @@ impl Link {
         Ok(())
     }
 
-    /// Asks the server for something that takes up to `timeout` there.
+    /// Asks the server for something that takes up to `timeout` there. `at`: that server and no other.
     pub(super) fn ask(
         self: &Arc<Self>,
+        at: Option<Name>,
         what: What,
         object: u64,
         name: &str,
@@ -170,41 +198,65 @@ impl Link {
         let deadline = Deadline::after(timeout.max(0).saturating_add(self.patience));
         let request = Request { what, thread: thread::number(), timeout, object, name };
         let message = request.encode(values)?;
-        let (status, values) = self.exchange(&message, deadline)??;
+        let (server, answer) = self.exchange(at, &message, deadline)?;
+        let (status, values) = answer?;
         let objects =
             values.iter().filter_map(|value| if let Value::Object(id) = value { Some(*id) } else { None });
         let session = self.session()?;
-        let server = lock(&session.server).unwrap_or_default();
         let lease = |id| {
-            *lock(&session.held).entry(id).or_default() += 1;
+            let mut held = lock(&session.held);
+            if held.server == Some(server) {
+                *held.leases.entry(id).or_default() += 1;
+            }
             Arc::new(Lease::new(Arc::clone(self), server, id))
         };
         let leases = objects.map(lease).collect();
         Ok(Reply { status, values, leases })
     }
 
-    fn exchange(&self, message: &[u8], deadline: Deadline) -> Result<message::Answer> {
+    /// A connection that is idle, or one more.
+    fn line(&self, session: &Session, deadline: Deadline) -> Result<Line> {
+        while let Some(line) = session.idle() {
+            if session.is_at(line.server) {
+                return Ok(line);
+            }
+        }
+        self.connect(deadline)?;
+        let line = self.open(session, deadline)?;
+        // It may have found another server than the anchor did.
+        self.connect(deadline)?;
+        Ok(line)
+    }
+
+    /// Who answered, and what.
+    fn exchange(
+        &self,
+        at: Option<Name>,
+        message: &[u8],
+        deadline: Deadline,
+    ) -> Result<(Name, message::Answer)> {
         let session = self.session()?;
-        let idle = lock(&session.idle).pop();
-        let mut channel = match idle {
-            Some(channel) => channel,
-            None => self.connect(deadline).and_then(|_| self.open(&session, deadline)).map_err(|e| {
-                let is_gone = matches!(e.status, Status::NotFound | Status::Eof);
-                if is_gone { e.with_status(Status::Eof) } else { e }
-            })?,
-        };
+        let mut line = self.line(&session, deadline).map_err(|e| {
+            let is_gone = matches!(e.status, Status::NotFound | Status::Eof);
+            if is_gone { e.with_status(Status::Eof) } else { e }
+        })?;
+        let server = line.server;
+        if at.is_some_and(|at| at != server) {
+            lock(&session.idle).push(line);
+            return Err(gone());
+        }
         let most = session.most.load(Ordering::Relaxed);
         if message.len() as u64 > most {
-            lock(&session.idle).push(channel);
+            lock(&session.idle).push(line);
             fail!(TooSmall, "the message has {} bytes, and the server takes at most {most}", message.len());
         }
-        match channel.exchange(message, LONGEST, deadline) {
+        match line.channel.exchange(message, LONGEST, deadline) {
             Ok(bytes) => {
-                lock(&session.idle).push(channel);
-                message::decode_answer(&bytes)
+                lock(&session.idle).push(line);
+                Ok((server, message::decode_answer(&bytes)?))
             }
             Err(e) => {
-                drop(channel);
+                drop(line);
                 if e.status == Status::Eof {
                     // So have the others ended; and if not, they are opened again.
                     let (idle, anchor) =
@@ -218,20 +270,23 @@ impl Link {
     }
 
     /// Gives a lease back. Whoever cannot be reached has it back already, or soon.
-    pub(super) fn release(&self, id: u64) {
+    pub(super) fn release(&self, server: Name, id: u64) {
         const LONGEST_WAIT: i64 = 1_000_000_000;
         let Ok(session) = self.session() else { return };
         {
             let mut held = lock(&session.held);
-            let Some(count) = held.get_mut(&id) else { return };
+            if held.server != Some(server) {
+                return;
+            }
+            let Some(count) = held.leases.get_mut(&id) else { return };
             *count -= 1;
             if *count == 0 {
-                held.remove(&id);
+                held.leases.remove(&id);
             }
         }
         let request = Request { what: What::Release, thread: 0, timeout: 0, object: 0, name: "" };
         if let Ok(message) = request.encode(&[Value::Object(id)]) {
-            let _ = self.exchange(&message, Deadline::after(LONGEST_WAIT.min(self.patience)));
+            let _ = self.exchange(Some(server), &message, Deadline::after(LONGEST_WAIT.min(self.patience)));
         }
     }
 
@@ -240,6 +295,22 @@ impl Link {
         // Out of the list's mutex before they are closed.
         let session = SESSIONS.with(|all| all.remove(&self.number));
         drop(session);
+    }
+}
+
+impl Session {
+    fn is_at(&self, server: Name) -> bool {
+        lock(&self.held).server == Some(server)
+    }
+
+    /// The server, if the anchor leads there.
+    fn anchored(&self) -> Option<Name> {
+        let server = lock(&self.anchor).as_ref().map(|line| line.server);
+        server.filter(|&server| self.is_at(server))
+    }
+
+    fn idle(&self) -> Option<Line> {
+        lock(&self.idle).pop()
     }
 }
 

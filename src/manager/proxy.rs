@@ -7,8 +7,8 @@ use crate::error::{Error, Result, Status, fail};
 use crate::process::{Voucher, own};
 use crate::sys::page::page;
 use crate::time::Deadline;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
 
 /// This process has the server keep an object.
 pub(crate) struct Lease {
@@ -19,9 +19,6 @@ pub(crate) struct Lease {
     /// The process that has it: a fork has to take one of its own.
     epoch: AtomicU64,
 }
-
-/// One thread of a fork at a time.
-static TAKING: Mutex<()> = Mutex::new(());
 
 fn this_process() -> u64 {
     page().epoch.load(Ordering::Relaxed)
@@ -34,20 +31,16 @@ impl Lease {
 
     /// Fails where the object's server is not there any more. In a fork it takes a lease first.
     fn check(&self) -> Result<()> {
-        if self.epoch.load(Ordering::Acquire) == this_process() {
+        let (before, now) = (self.epoch.load(Ordering::Acquire), this_process());
+        if before == now {
             return Ok(());
         }
-        let _one = TAKING.lock().unwrap_or_else(PoisonError::into_inner);
-        if self.epoch.load(Ordering::Acquire) == this_process() {
-            return Ok(());
+        let held = self.link.ask(Some(self.server), What::Hold, self.id, "", &[], 0)?;
+        // Of several threads one has its lease counted here instead; the others' go again by themselves. A mutex would
+        // stay locked in a fork's own fork.
+        if self.epoch.compare_exchange(before, now, Ordering::AcqRel, Ordering::Relaxed).is_ok() {
+            held.leases.iter().for_each(|lease| lease.epoch.store(u64::MAX, Ordering::Relaxed));
         }
-        if self.link.connect(Deadline::after(self.link.patience()))? != self.server {
-            return Err(gone());
-        }
-        let held = self.link.ask(What::Hold, self.id, "", &[], 0)?;
-        // It is counted here instead.
-        held.leases.iter().for_each(|lease| lease.epoch.store(u64::MAX, Ordering::Relaxed));
-        self.epoch.store(this_process(), Ordering::Release);
         Ok(())
     }
 }
@@ -55,7 +48,7 @@ impl Lease {
 impl Drop for Lease {
     fn drop(&mut self) {
         if *self.epoch.get_mut() == this_process() {
-            self.link.release(self.id);
+            self.link.release(self.server, self.id);
         }
     }
 }
@@ -92,7 +85,7 @@ impl Proxy {
 
     fn ask(&self, what: What, name: &str, values: &[Value], timeout: i64) -> Result<Reply> {
         self.0.check()?;
-        self.0.link.ask(what, self.0.id, name, values, timeout)
+        self.0.link.ask(Some(self.0.server), what, self.0.id, name, values, timeout)
     }
 
     /// Calls a method.
@@ -146,10 +139,10 @@ impl Proxy {
                 Link::find(way, PATIENCE)
             }
         };
-        if link.connect(Deadline::after(link.patience()))? != *server {
-            return Err(gone());
-        }
-        let reply = link.ask(What::Hold, 0, "", &[Value::Bytes(ticket.to_vec().into())], 0)?;
+        // The way there has statuses of its own.
+        link.connect(Deadline::after(link.patience()))?;
+        let ticket = Value::Bytes(ticket.to_vec().into());
+        let reply = link.ask(Some(*server), What::Hold, 0, "", &[ticket], 0)?;
         reply.leases.into_iter().next().map(Proxy).ok_or_else(gone)
     }
 }

@@ -202,18 +202,22 @@ impl Manager {
 
     /// Makes an object of this type.
     pub(crate) fn create(&self, type_name: &str, args: &[Value]) -> Result<Reply> {
-        self.link()?.ask(What::Create, 0, type_name, args, 0)
+        let link = self.link()?;
+        // The objects among the arguments are of the server that is there now.
+        let has_objects = args.iter().any(|arg| matches!(arg, Value::Object(_)));
+        let at = has_objects.then(|| link.connect(Deadline::after(link.patience()))).transpose()?;
+        link.ask(at, What::Create, 0, type_name, args, 0)
     }
 
     pub(crate) fn number_of_objects(&self) -> Result<u64> {
-        match self.link()?.ask(What::Info, 0, "number_of_objects", &[], 0)?.values[..] {
+        match self.link()?.ask(None, What::Info, 0, "number_of_objects", &[], 0)?.values[..] {
             [Value::Int(count)] => Ok(count as u64),
             _ => fail!(Remote, "the server answers with something else than a number"),
         }
     }
 
     pub(crate) fn debug_info(&self) -> Result<String> {
-        text_of(self.link()?.ask(What::Info, 0, "debug_info", &[], 0)?)
+        text_of(self.link()?.ask(None, What::Info, 0, "debug_info", &[], 0)?)
     }
 
     /// Ends the server. Again is fine.

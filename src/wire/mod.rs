@@ -40,3 +40,4 @@ pub(crate) use connection::Connection;
 pub(crate) use files::remove_all;
 pub(crate) use handshake::Key;
 pub(crate) use listener::{Listener, Rules};
+pub(crate) use turn::Turn;

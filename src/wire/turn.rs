@@ -9,14 +9,14 @@ use std::time::Duration;
 /// How long a thread sleeps at most before it looks whether it still shall.
 pub(super) const SLICE: Duration = Duration::from_millis(500);
 
-pub(super) struct Turn<T> {
+pub(crate) struct Turn<T> {
     /// None while a thread has it.
     place: Mutex<Option<T>>,
     back: Condvar,
 }
 
 impl<T> Turn<T> {
-    pub(super) fn new(what: T) -> Self {
+    pub(crate) fn new(what: T) -> Self {
         Turn { place: Mutex::new(Some(what)), back: Condvar::new() }
     }
 
@@ -26,7 +26,7 @@ impl<T> Turn<T> {
     }
 
     /// Has it until what comes back is dropped. None: the time ran out. `check` ends the wait with its error.
-    pub(super) fn take(
+    pub(crate) fn take(
         &self,
         deadline: Deadline,
         check: impl Fn() -> Result<()>,
@@ -59,7 +59,7 @@ impl<T> Turn<T> {
 }
 
 /// It, and the turn.
-pub(super) struct Taken<'a, T> {
+pub(crate) struct Taken<'a, T> {
     turn: &'a Turn<T>,
     what: Option<T>,
 }
