@@ -7,6 +7,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 static mp_manager *at(const char *address)
@@ -44,6 +45,24 @@ static int from_afar(mp_child *self, void *user)
     return 0;
 }
 
+/* Every TCP connection of this process asks whether the other machine is still there. */
+static void check_kept_alive(void)
+{
+    int fd, count = 0;
+
+    for (fd = 3; fd < 1024; fd++) {
+        int domain = 0, on = 0;
+        socklen_t size = sizeof domain;
+
+        if (getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &size) == 0 && domain == AF_INET) {
+            size = sizeof on;
+            CHECK(getsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, &size) == 0 && on != 0);
+            count++;
+        }
+    }
+    CHECK(count > 0);
+}
+
 static void meets(const char *where)
 {
     mp_manager *m = at(where);
@@ -65,6 +84,8 @@ static void meets(const char *where)
     CHECK_OK(mp_process_start(child));
     CHECK_INT(child_end(child), 0);
     check_str(l, "['from afar']");
+    if (where[0] == '1')
+        check_kept_alive();
     CHECK_OK(mp_proxy_free(l));
     CHECK_INT(objects(m), 0);
     CHECK_OK(mp_manager_free(m));
