@@ -16,6 +16,8 @@ mp_proxy *object_new(mp_manager *m, const char *type);
 /* Whether the object's text is this one. */
 void check_str(const mp_proxy *p, const char *want);
 uint64_t objects(const mp_manager *m);
+/* Waits until so many calls wait in the server. */
+void wait_for_waiting(mp_manager *m, size_t count);
 /* Calls a method with these items. */
 #define CALL(p, method, timeout, ...)                                                              \
     call_items(p, method, timeout, (const mp_item[]){__VA_ARGS__},                                 \

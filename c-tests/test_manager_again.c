@@ -62,6 +62,30 @@ TEST(manager, another_server_at_the_address)
     CHECK_OK(mp_manager_free(first));
 }
 
+static void *waits_for_ever(void *q)
+{
+    CHECK_SENTENCE(mp_proxy_call(q, "get", NULL, 0, NULL, MP_FOREVER), MP_ERR_EOF, "gone");
+    return NULL;
+}
+
+/* Calls that wait in a server which is killed return, and say why. */
+TEST(manager, server_killed_under_those_who_wait)
+{
+    mp_manager *m = manager_new();
+    mp_proxy *q = object_new(m, "Queue");
+    pthread_t threads[5];
+    size_t i;
+
+    for (i = 0; i < COUNT(threads); i++)
+        CHECK(pthread_create(&threads[i], NULL, waits_for_ever, q) == 0);
+    wait_for_waiting(m, COUNT(threads));
+    end_server(m);
+    for (i = 0; i < COUNT(threads); i++)
+        CHECK(pthread_join(threads[i], NULL) == 0);
+    CHECK_OK(mp_proxy_free(q));
+    CHECK_OK(mp_manager_free(m));
+}
+
 static bool has_opened_more(void *before)
 {
     return open_descriptors() > *(int *)before;

@@ -30,8 +30,7 @@ static bool has_waiting(void *p)
     return false;
 }
 
-/* Waits until so many calls wait in the server. */
-static void wait_for_waiting(mp_manager *m, size_t count)
+void wait_for_waiting(mp_manager *m, size_t count)
 {
     void *arg[] = {m, &count};
 

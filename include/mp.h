@@ -3608,6 +3608,8 @@ mp_status mp_connection_send(mp_connection *connection,
  * MP_ERR_EOF: the other end is closed and all it sent was received; or it was closed, or killed,
  *     in the middle of a message, as the sentence then says.
  * MP_ERR_CLOSED: this end was closed.
+ * MP_ERR_UNSUPPORTED: the message carries handles, and stays the next one:
+ *     mp_connection_recv_buffer receives it.
  * MP_ERR_STATE: this end only sends, or belongs to another process; or what comes next is a
  *     descriptor, which mp_connection_recv_fd receives.
  * MP_ERR_NO_MEMORY: the time ran out in the middle, and there was no memory to keep what had
@@ -3628,8 +3630,8 @@ mp_status mp_connection_recv(mp_connection *connection,
                              mp_timeout timeout);
 
 /*
- * Receives the next message into a new buffer. Its memory grows with what comes: a length alone,
- * however large, takes none.
+ * Receives the next message into a new buffer, with the handles that it carries: see
+ * mp_buffer_handle. Its memory grows with what comes: a length alone, however large, takes none.
  *
  * buffer: where the buffer goes, which is the caller's to free.
  * most: the most bytes that the message may have; SIZE_MAX for any number.
@@ -3639,7 +3641,8 @@ mp_status mp_connection_recv(mp_connection *connection,
  * MP_ERR_TIMEOUT: no whole message came. What has come of it is kept for the next call.
  * MP_ERR_TOO_SMALL: the message has more bytes than most. It stays the next one, and its length
  *     is in len.
- * MP_ERR_NO_MEMORY: there is no memory for the message. What has come of it is kept.
+ * MP_ERR_NO_MEMORY: there is no memory for the message, or no room to write down that this
+ *     process has its handles. What has come of it is kept; one with handles stays the next one.
  * MP_ERR_EOF, MP_ERR_CLOSED, MP_ERR_STATE, MP_ERR_OS: as mp_connection_recv.
  */
 mp_status mp_connection_recv_buffer(mp_connection *connection,
@@ -3793,6 +3796,48 @@ mp_status mp_connection_close(mp_connection *connection);
  * MP_ERR_STATE: it belongs to another process.
  */
 mp_status mp_connection_free(mp_connection *connection);
+
+/* ---- connection_handles -------------------------------------------------------------------------
+ *
+ * Handles through a pipe: as in a queue's messages, who receives one has handles of its own to
+ * the same objects.
+ */
+
+/*
+ * Sends a message through a pipe which carries handles besides. The pipe holds what they stand
+ * for until the message was received, or nobody has either end any more; the caller may free its
+ * own at once. Only mp_connection_recv_buffer receives such a message, and mp_buffer_handle takes
+ * the handles out.
+ *
+ * It lies outside the rings, whatever its length: it goes whole, or not at all. At most 16 such
+ * are on the way at a time, each way.
+ *
+ * data: may be NULL where len is 0. len: bytes.
+ * handles: as of mp_queue_put_handles; may be NULL where count is 0, and the message is then as
+ *     mp_connection_send sends it. count: how many, at most 65,536.
+ * timeout: nanoseconds.
+ *
+ * MP_ERR_UNSUPPORTED: the connection is no pipe: over a socket, the other end may be another
+ *     program's; or a handle stands on a descriptor, as those of connections, listeners and
+ *     objects with names do, or is for one process only.
+ * MP_ERR_BAD_HANDLE: one of them is NULL, or was freed.
+ * MP_ERR_INVALID: handles is NULL, or count is more than 65,536.
+ * MP_ERR_TIMEOUT: the other end did not take enough of what was sent before.
+ * MP_ERR_EOF: as mp_connection_send.
+ * MP_ERR_CLOSED: this end was closed, or one of the handles.
+ * MP_ERR_STATE: this end only receives, or belongs to another process.
+ * MP_ERR_NO_MEMORY: the shared memory is used up.
+ *
+ * Threads: as mp_connection_send.
+ * Kill: of a process killed in here the message and its handles are in the pipe, or nothing is.
+ * What a message holds is freed once, whoever dies with it.
+ */
+mp_status mp_connection_send_handles(mp_connection *connection,
+                                     const void *data,
+                                     size_t len,
+                                     const void *const *handles,
+                                     size_t count,
+                                     mp_timeout timeout);
 
 /* ---- pipe ---------------------------------------------------------------------------------------
  *
@@ -4091,9 +4136,13 @@ typedef struct mp_manager_options {
     mp_timeout patience;
     /* Called in the server's process when it begins; NULL for none. */
     mp_function initializer;
-    /* The longest message that the server takes, in bytes; 0 for 64 MiB. */
+    /* The longest message that the server takes or sends, in bytes; 0 for 64 MiB. */
     size_t max_message;
-    /* What the server stores at most, in bytes, about; 0 for 1 GiB. */
+    /*
+     * What the server stores at most, in bytes, about; 0 for 1 GiB. As much again may be on its
+     * way to and from clients. Where that is not enough it cuts off whoever holds up most of it, by
+     * not reading what it asked for or by sending half a message.
+     */
     size_t max_stored;
 } mp_manager_options;
 
@@ -4331,9 +4380,9 @@ typedef struct mp_proxy_step {
  * MP_ERR_EMPTY, MP_ERR_FULL: with MP_NO_WAIT, the queue is.
  * MP_ERR_OVER_RELEASE: the lock is not held, or there were not so many tasks.
  * MP_ERR_NO_MEMORY: the server, or this process, has no room for it.
- * MP_ERR_TOO_SMALL: the message is longer than the server takes, or the answer has more than
- *     1,048,576 items.
- * MP_ERR_EOF: the server is gone.
+ * MP_ERR_TOO_SMALL: the message is longer than the server takes, or the answer would be, or would
+ *     have more than 1,048,576 items: see mp_proxy_next.
+ * MP_ERR_EOF: the server is gone, also where another one is at its address.
  * MP_ERR_BAD_HANDLE: an item is a proxy that is none.
  * MP_ERR_AUTH: as mp_manager_connect, where this call has to connect again.
  * MP_ERR_REMOTE: the server answers what no server does.
@@ -4358,6 +4407,7 @@ mp_status mp_proxy_call(const mp_proxy *proxy,
  * answer: where the handle of the answer goes: for each call an integer, how many items it came
  *     to, and then they. NULL if it is not wanted.
  *
+ * MP_OWNER_DIED: of the locks that it took one had a holder that died with it.
  * MP_ERR_INVALID: steps is NULL or count is 0; the proxies are not of one manager; or as
  *     mp_proxy_call.
  * Others: as mp_proxy_call, with the number of the call that failed, from 0, in mp_last_error().
@@ -4369,6 +4419,7 @@ mp_status mp_proxy_batch(const mp_proxy_step *steps, size_t count, mp_answer **a
  *
  * text: where the handle of the text goes, which is not ended by a zero.
  *
+ * MP_ERR_TOO_SMALL: it is longer than the longest message of the server.
  * MP_ERR_CLOSED, MP_ERR_EOF, MP_ERR_TIMEOUT, MP_ERR_AUTH, MP_ERR_OS: as mp_proxy_call.
  */
 mp_status mp_proxy_str(const mp_proxy *proxy, mp_buffer **text);
@@ -4413,8 +4464,8 @@ mp_status mp_proxy_export(const mp_proxy *proxy, mp_buffer **bytes);
 mp_status mp_proxy_import(mp_proxy **proxy, const void *data, size_t len);
 
 /*
- * Frees a proxy. The object goes with the last of them, unless another object holds it. NULL is
- * fine.
+ * Frees a proxy. The object goes with the last of them, unless another object holds it. A server
+ * that does not answer is waited for one second. NULL is fine.
  */
 mp_status mp_proxy_free(mp_proxy *proxy);
 
@@ -4575,7 +4626,7 @@ mp_status mp_proxy_compare_and_set(const mp_proxy *proxy,
  * once, in a list as long as nothing before them is added or removed.
  *
  * position: 0 at first; the call leaves there what the next call needs.
- * most: so many at most.
+ * most: so many at most; fewer come where so many do not fit into one answer.
  * answer: where the handle of the answer goes: of a dict, keys and values in turn. At the end it
  *     has no items.
  *

@@ -108,9 +108,9 @@ unsafe fn method<'a>(name: *const c_char) -> Result<&'a str> {
 /// MP_ERR_EMPTY, MP_ERR_FULL: with MP_NO_WAIT, the queue is.
 /// MP_ERR_OVER_RELEASE: the lock is not held, or there were not so many tasks.
 /// MP_ERR_NO_MEMORY: the server, or this process, has no room for it.
-/// MP_ERR_TOO_SMALL: the message is longer than the server takes, or the answer has more than
-///     1,048,576 items.
-/// MP_ERR_EOF: the server is gone.
+/// MP_ERR_TOO_SMALL: the message is longer than the server takes, or the answer would be, or would
+///     have more than 1,048,576 items: see mp_proxy_next.
+/// MP_ERR_EOF: the server is gone, also where another one is at its address.
 /// MP_ERR_BAD_HANDLE: an item is a proxy that is none.
 /// MP_ERR_AUTH: as mp_manager_connect, where this call has to connect again.
 /// MP_ERR_REMOTE: the server answers what no server does.
@@ -147,6 +147,7 @@ pub unsafe extern "C" fn mp_proxy_call(
 /// answer: where the handle of the answer goes: for each call an integer, how many items it came
 ///     to, and then they. NULL if it is not wanted.
 ///
+/// MP_OWNER_DIED: of the locks that it took one had a holder that died with it.
 /// MP_ERR_INVALID: steps is NULL or count is 0; the proxies are not of one manager; or as
 ///     mp_proxy_call.
 /// Others: as mp_proxy_call, with the number of the call that failed, from 0, in mp_last_error().
@@ -183,6 +184,7 @@ pub unsafe extern "C" fn mp_proxy_batch(
 ///
 /// text: where the handle of the text goes, which is not ended by a zero.
 ///
+/// MP_ERR_TOO_SMALL: it is longer than the longest message of the server.
 /// MP_ERR_CLOSED, MP_ERR_EOF, MP_ERR_TIMEOUT, MP_ERR_AUTH, MP_ERR_OS: as mp_proxy_call.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn mp_proxy_str(proxy: *const mp_proxy, text: *mut *mut mp_buffer) -> mp_status {
@@ -262,8 +264,8 @@ pub unsafe extern "C" fn mp_proxy_import(
     })
 }
 
-/// Frees a proxy. The object goes with the last of them, unless another object holds it. NULL is
-/// fine.
+/// Frees a proxy. The object goes with the last of them, unless another object holds it. A server
+/// that does not answer is waited for one second. NULL is fine.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn mp_proxy_free(proxy: *mut mp_proxy) -> mp_status {
     guard("mp_proxy_free", || handle::free_boxed(proxy))

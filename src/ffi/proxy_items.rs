@@ -222,7 +222,7 @@ pub unsafe extern "C" fn mp_proxy_compare_and_set(
 /// once, in a list as long as nothing before them is added or removed.
 ///
 /// position: 0 at first; the call leaves there what the next call needs.
-/// most: so many at most.
+/// most: so many at most; fewer come where so many do not fit into one answer.
 /// answer: where the handle of the answer goes: of a dict, keys and values in turn. At the end it
 ///     has no items.
 ///

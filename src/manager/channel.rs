@@ -49,9 +49,6 @@ impl Channel {
             self.input.drain(..self.taken);
             self.taken = 0;
         }
-        if self.input.is_empty() && self.input.capacity() > KEPT {
-            self.input = Vec::new();
-        }
         if self.input.capacity() - self.input.len() < FIRST {
             // Grows with what came: a length costs the other side as much as it costs this one.
             let more = self.input.len().max(FIRST);
@@ -78,7 +75,15 @@ impl Channel {
         copy.try_reserve_exact(len).map_err(|_| no_memory())?;
         copy.extend_from_slice(message);
         self.taken = from + len;
+        if self.taken == self.input.len() && self.input.capacity() > KEPT {
+            (self.input, self.taken) = (Vec::new(), 0);
+        }
         Ok(Some(copy))
+    }
+
+    /// Bytes of its buffers, but for small ones.
+    pub(super) fn large(&self) -> usize {
+        [&self.input, &self.output].iter().map(|buffer| buffer.capacity()).filter(|&size| size > KEPT).sum()
     }
 
     /// Puts a message behind those that are to go.

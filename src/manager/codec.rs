@@ -106,6 +106,17 @@ impl Value {
         }
     }
 
+    /// Bytes that it has in a message.
+    pub(super) fn length(&self) -> usize {
+        match self {
+            Value::None => 1,
+            Value::Bool(_) => 2,
+            Value::Int(_) | Value::Double(_) | Value::Object(_) => 9,
+            Value::Text(text) => 5 + text.len(),
+            Value::Bytes(bytes) => 5 + bytes.len(),
+        }
+    }
+
     pub(super) fn write(&self, to: &mut Vec<u8>) {
         match self {
             Value::None => to.push(NONE),
@@ -133,6 +144,34 @@ fn put_bytes(to: &mut Vec<u8>, kind: u8, bytes: &[u8]) {
 pub(super) fn write_values(to: &mut Vec<u8>, values: &[Value]) {
     to.extend_from_slice(&(values.len() as u32).to_le_bytes());
     values.iter().for_each(|value| value.write(to));
+}
+
+/// What is left of the room for an answer.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Room {
+    pub(super) values: usize,
+    pub(super) bytes: usize,
+}
+
+impl Room {
+    /// In an answer of so many bytes.
+    pub(super) fn of(bytes: usize) -> Self {
+        Room { values: MOST_VALUES, bytes: bytes.saturating_sub(8) }
+    }
+
+    /// Takes up some of it, if there is so much.
+    pub(super) fn take<'v>(&mut self, values: impl IntoIterator<Item = &'v Value>) -> Result<()> {
+        let mut left = *self;
+        for value in values {
+            let rest = (left.values.checked_sub(1), left.bytes.checked_sub(value.length()));
+            let (Some(values), Some(bytes)) = rest else {
+                fail!(TooSmall, "this is too much for one answer: ask for some at a time");
+            };
+            left = Room { values, bytes };
+        }
+        *self = left;
+        Ok(())
+    }
 }
 
 /// Takes a message apart. Whoever reads past its end is told so.

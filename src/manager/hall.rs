@@ -1,8 +1,8 @@
 //! What clients ask for.
 
-use super::codec::Value;
+use super::codec::{Room, Value};
 use super::message::{Answer, Request, VERSION, What};
-use super::server::{Client, Clients, Given, Limits, check_answer};
+use super::server::{Client, Clients, Given, Limits};
 use super::store::{Store, Ticket};
 use super::types::{self, Caller};
 use super::waiting::{Attempt, Done, Waiting, context};
@@ -12,7 +12,7 @@ use std::collections::VecDeque;
 
 pub(super) struct Hall {
     pub(super) store: Store,
-    limits: Limits,
+    pub(super) limits: Limits,
     /// This server and no other.
     name: Ticket,
     pub(super) waiting: Waiting,
@@ -36,6 +36,7 @@ impl Hall {
         let Some(client) = clients.get(number) else { return };
         // It goes on, so it has the answer before.
         client.given = Given::default();
+        self.store.room = Room::of(self.limits.message);
         let answer = match Request::decode(message) {
             Ok((request, values)) => match client.session {
                 None => self.hello(client, &request, &values),
@@ -93,9 +94,8 @@ impl Hall {
                     timeout: request.timeout,
                 };
                 match self.call(number, &made, values) {
-                    Ok((answer, may_undo)) => {
-                        client.given.object = may_undo.then_some(request.object);
-                        client.given.thread = request.thread;
+                    Ok((answer, undo)) => {
+                        client.given.undo.extend(undo);
                         answer
                     }
                     Err(waiter) => {
@@ -118,7 +118,7 @@ impl Hall {
                 let ticket = self.store.issue(session, request.object);
                 ticket.and_then(|ticket| done(vec![Value::Bytes(ticket.to_vec().into())]))
             }
-            What::Batch => self.batch(caller, values),
+            What::Batch => self.batch(caller, values, &mut client.given),
             What::Info => self.info(request),
         };
         Some(answer)
@@ -150,10 +150,11 @@ impl Hall {
     }
 
     /// Calls one after the other: object, method, how many arguments, they. The first that fails is the last.
-    fn batch(&mut self, caller: Caller, values: Vec<Value>) -> Answer {
+    fn batch(&mut self, caller: Caller, values: Vec<Value>, given: &mut Given) -> Answer {
         let mut values = VecDeque::from(values);
         let mut all = Vec::new();
         let mut calls = 0;
+        let mut status = Status::Ok;
         while let Some(first) = values.pop_front() {
             let (Value::Object(object), Some(Value::Text(method)), Some(Value::Int(count))) =
                 (first, values.pop_front(), values.pop_front())
@@ -165,18 +166,26 @@ impl Hall {
             };
             let mut args: Vec<Value> = values.drain(..count).collect();
             let made = Attempt { object, method: &method, caller, timeout: 0 };
+            let failed = |e: Error| Error::new(e.status, format!("call {calls} of the batch: {e}"));
             let found = match self.attempt(&made, &mut args, &mut 0) {
-                Done::Answered(Ok((_, found)), _) => found,
-                Done::Answered(Err(e), _) => {
-                    return Err(Error::new(e.status, format!("call {calls} of the batch: {e}")));
+                Done::Answered(Ok((came, found)), undo) => {
+                    given.undo.extend(undo);
+                    // Of one lock or another.
+                    if came == Status::OwnerDied {
+                        status = came;
+                    }
+                    found
                 }
+                Done::Answered(Err(e), _) => return Err(failed(e)),
                 Done::Parked(_) => fail!(Timeout, "call {calls} of the batch would have to wait"),
             };
-            all.push(Value::Int(found.len() as i64));
+            let count = Value::Int(found.len() as i64);
+            self.store.room.take(std::iter::once(&count).chain(&found)).map_err(failed)?;
+            all.push(count);
             all.extend(found);
             calls += 1;
         }
-        Ok((Status::Ok, all))
+        Ok((status, all))
     }
 
     fn info(&mut self, request: &Request<'_>) -> Answer {
@@ -205,6 +214,10 @@ impl Hall {
                     self.waiting.count()
                 );
                 for (id, type_name, count) in self.store.list() {
+                    if text.len() + 256 > self.limits.message {
+                        text.push_str("\n...");
+                        break;
+                    }
                     text.push_str(&format!("\n{id}: {type_name}, held {count} times"));
                 }
                 Value::Text(text.into())
@@ -216,7 +229,8 @@ impl Hall {
 
     /// Leases what the answer has, and puts it into the client's output.
     pub(super) fn give(&mut self, client: &mut Client, answer: Answer) {
-        let answer = check_answer(answer);
+        let fits = |values: &[Value]| Room::of(self.limits.message).take(values);
+        let answer = answer.and_then(|(status, values)| fits(&values).map(|()| (status, values)));
         if let (Ok((_, values)), Some(session)) = (&answer, client.session) {
             for value in values {
                 if let Value::Object(id) = value

@@ -11,7 +11,8 @@ use super::channel::{Came, Channel};
 use super::hall::Hall;
 use super::message::{self, Answer};
 use super::store::Ticket;
-use crate::error::{Error, Result, Status};
+use super::types::Caller;
+use crate::error::{Result, Status};
 use crate::log;
 use crate::sys::watch::{Happened, Interest, Watch};
 use crate::time::{Deadline, Instant};
@@ -33,18 +34,25 @@ const CONTROL: u64 = u64::MAX - 1;
 /// What a server takes.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Limits {
-    /// The longest message, in bytes.
+    /// The longest message, in bytes, either way.
     pub(crate) message: usize,
     /// All that is stored, about, in bytes.
     pub(crate) total: usize,
 }
 
+/// What a call gave its caller, who may not learn of it.
+pub(super) struct Undo {
+    pub(super) object: u64,
+    pub(super) caller: Caller,
+    /// The object's own number for it.
+    pub(super) turn: u64,
+}
+
 /// What became of the last answer.
 #[derive(Default)]
 pub(super) struct Given {
-    /// The object whose answer may be undone.
-    pub(super) object: Option<u64>,
-    pub(super) thread: u32,
+    /// What may be undone.
+    pub(super) undo: Vec<Undo>,
     /// Leases that came with it.
     pub(super) leases: Vec<u64>,
 }
@@ -57,6 +65,8 @@ pub(super) struct Client {
     pub(super) parked: Option<u64>,
     pub(super) given: Given,
     interest: Interest,
+    /// Bytes of its buffers, as far as the server has counted them.
+    counted: usize,
 }
 
 /// Clients by number: a place in the low 32 bits, and how often that was used before.
@@ -91,6 +101,13 @@ impl Clients {
         self.free.push(place);
         client.take()
     }
+
+    /// Whose buffers are the largest.
+    fn largest(&self) -> Option<u64> {
+        let all = self.places.iter().enumerate();
+        let taken = all.filter_map(|(place, (turn, client))| Some((client.as_ref()?.counted, *turn, place)));
+        taken.max().map(|(_, turn, place)| u64::from(turn) << 32 | place as u64)
+    }
 }
 
 pub(crate) struct Server {
@@ -99,8 +116,12 @@ pub(crate) struct Server {
     clients: Clients,
     hall: Hall,
     limits: Limits,
-    /// Nobody is let in before.
-    paused: Option<Instant>,
+    /// Bytes of all clients' buffers, but for small ones.
+    buffered: usize,
+    /// No descriptor was free: nobody is let in for the moment.
+    paused: bool,
+    /// When the listener is looked at though nothing happened there.
+    look: Instant,
 }
 
 impl Server {
@@ -111,7 +132,9 @@ impl Server {
             clients: Clients::default(),
             hall: Hall::new(limits)?,
             limits,
-            paused: None,
+            buffered: 0,
+            paused: false,
+            look: Instant::now(),
         };
         server.listener.with_fd(|fd| server.watch.add(fd, LISTENER, Interest::Reading))??;
         Ok(server)
@@ -131,7 +154,7 @@ impl Server {
                     number => self.serve(number, event.over),
                 }
             }
-            if happened.is_empty() {
+            if self.is_looking() && self.look <= Instant::now() {
                 self.let_in();
             }
             self.hall.expire(&mut self.clients);
@@ -139,24 +162,22 @@ impl Server {
         }
     }
 
+    fn is_looking(&self) -> bool {
+        self.paused || self.listener.has_waiting()
+    }
+
     fn patience(&mut self) -> Duration {
-        let mut limit = self.hall.patience();
-        if self.listener.has_waiting() {
-            limit = limit.min(LOOK);
+        let limit = self.hall.patience();
+        match self.is_looking() {
+            true => limit.min(self.look.saturating_duration_since(Instant::now())),
+            false => limit,
         }
-        if let Some(paused) = self.paused {
-            limit = limit.min(paused.saturating_duration_since(Instant::now()));
-        }
-        limit
     }
 
     /// Lets in who has come, and who has proved the key.
     fn let_in(&mut self) {
-        if let Some(paused) = self.paused {
-            if paused > Instant::now() {
-                return;
-            }
-            self.paused = None;
+        self.look = Instant::now() + LOOK;
+        if std::mem::take(&mut self.paused) {
             self.watch_listener(Interest::Reading);
         }
         for _ in 0..AT_ONCE {
@@ -170,7 +191,8 @@ impl Server {
                 Err(e) => {
                     // No descriptor is free: whoever knocks goes on knocking.
                     log::note(log::WARNING, || format!("manager: nobody is let in for a while: {e}"));
-                    self.paused = Some(Instant::now() + PAUSE);
+                    self.paused = true;
+                    self.look = Instant::now() + PAUSE;
                     self.watch_listener(Interest::End);
                     return;
                 }
@@ -190,6 +212,7 @@ impl Server {
             parked: None,
             given: Given::default(),
             interest: Interest::Reading,
+            counted: 0,
         };
         let number = self.clients.add(client);
         let added = match self.clients.get(number) {
@@ -205,10 +228,17 @@ impl Server {
         let gone = match (client.parked, client.channel.unsent()) {
             // Whoever is gone does not wait.
             (Some(_), _) => over,
-            (None, 0) => !matches!(client.channel.fill(), Ok(Came::Something | Came::Nothing)),
+            (None, 0) => match client.channel.fill() {
+                Ok(Came::Something) => {
+                    // It goes on, so it has the last answer.
+                    client.given = Given::default();
+                    false
+                }
+                Ok(Came::Nothing) => false,
+                Ok(Came::End) | Err(_) => true,
+            },
             (None, _) => client.channel.flush().is_err() || over,
         };
-        // What it had sent before it went away is not done: nobody is there to learn what came of it.
         if gone {
             return self.drop_client(number);
         }
@@ -257,22 +287,38 @@ impl Server {
     /// Waits for what the client is to do next.
     fn watch_client(&mut self, number: u64) {
         let Some(client) = self.clients.get(number) else { return };
+        let large = client.channel.large();
+        self.buffered = self.buffered - client.counted + large;
+        client.counted = large;
         let interest = match (client.parked, client.channel.unsent()) {
             (Some(_), 0) => Interest::End,
             (_, 0) => Interest::Reading,
             _ => Interest::Writing,
         };
-        if interest == client.interest {
-            return;
+        if interest != client.interest {
+            client.interest = interest;
+            if self.watch.change(client.channel.fd(), number, interest).is_err() {
+                self.drop_client(number);
+            }
         }
-        client.interest = interest;
-        if self.watch.change(client.channel.fd(), number, interest).is_err() {
+        self.make_room();
+    }
+
+    /// Where too much has come in part, or is not read by those to whom it goes, whoever has most of it has to go.
+    fn make_room(&mut self) {
+        while self.buffered > self.limits.total.max(self.limits.message.saturating_mul(4))
+            && let Some(number) = self.clients.largest()
+        {
+            log::note(log::WARNING, || {
+                "manager: a client is cut off that holds up too many bytes".to_owned()
+            });
             self.drop_client(number);
         }
     }
 
     fn drop_client(&mut self, number: u64) {
         let Some(client) = self.clients.remove(number) else { return };
+        self.buffered -= client.counted;
         self.watch.remove(client.channel.fd());
         self.hall.leave(&client);
         drop(client);
@@ -286,14 +332,4 @@ impl Client {
         let bytes = message::encode_answer(answer);
         self.channel.put(&bytes)
     }
-}
-
-/// No answer of more values can be read by the other side.
-pub(super) fn check_answer(answer: Answer) -> Answer {
-    let (status, values) = answer?;
-    if values.len() > super::codec::MOST_VALUES {
-        let text = format!("{} values are too many for one answer: ask for some at a time", values.len());
-        return Err(Error::new(Status::TooSmall, text));
-    }
-    Ok((status, values))
 }

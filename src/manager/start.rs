@@ -16,7 +16,7 @@ use super::server::{Limits, Server};
 use crate::error::{Result, Status, fail};
 use crate::process::{self, Arg, Body, Child, Method, Process, Target, decode, encode, own};
 use crate::sys::setup::{Setup, Stream};
-use crate::sys::signals;
+use crate::sys::{fd, signals};
 use crate::time::Deadline;
 use crate::wire::{Carried, Connection, Key, Listener, Rules};
 use serde::{Deserialize, Serialize};
@@ -303,6 +303,8 @@ fn begin(child: &Child, call: fn(usize)) -> Result<(Server, Connection)> {
     let control = control?;
     let made = (|| {
         signals::ignore_interrupt()?;
+        // Each client takes one or two.
+        fd::allow_all();
         let papers: Papers = decode(papers)?;
         if let Some(initializer) = &papers.initializer {
             call(initializer.address()?);

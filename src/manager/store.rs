@@ -8,7 +8,7 @@
 //! | a place         | the object in which it is stored gives it up, or goes               |
 //! | a ticket        | somebody takes a lease by it, or its session has been over for [`GRACE`] |
 
-use super::codec::Value;
+use super::codec::{Room, Value};
 use super::types::Object;
 use crate::error::{Error, Result, Status, fail};
 use crate::sys::random;
@@ -18,7 +18,7 @@ use std::time::Duration;
 
 /// How long a ticket is good after the end of the session that made it.
 const GRACE: Duration = Duration::from_secs(60);
-/// About what an object, a ticket, a lease take beside what is in them.
+/// About what an object or a ticket takes beside what is in it.
 const BARE: usize = 256;
 
 pub(super) type Ticket = [u8; 16];
@@ -51,6 +51,8 @@ pub(super) struct Store {
     /// Bytes, about.
     used: usize,
     most: usize,
+    /// For what is answered to the request that is being served.
+    pub(super) room: Room,
     /// Their count was 0 once.
     doomed: Vec<u64>,
     /// Objects whose waiters may go on, or that are gone.
@@ -67,6 +69,7 @@ impl Store {
             last: 0,
             used: 0,
             most,
+            room: Room::of(0),
             doomed: Vec::new(),
             changed: VecDeque::new(),
         }
@@ -81,6 +84,11 @@ impl Store {
             }
             None => fail!(NoMemory, "the manager has {} bytes, of which {} are in use", self.most, self.used),
         }
+    }
+
+    /// What was discharged a moment ago is there again.
+    pub(super) fn recharge(&mut self, bytes: usize) {
+        self.used += bytes;
     }
 
     pub(super) fn discharge(&mut self, bytes: usize) {
@@ -259,6 +267,7 @@ impl Store {
             self.orphans.pop_front();
             if let Some(id) = self.redeem(&ticket) {
                 self.release(id);
+                self.sweep();
             }
         }
         None

@@ -1,9 +1,9 @@
 //! Calls of methods, and those who wait in the server until their object has changed.
 
-use super::codec::Value;
+use super::codec::{Room, Value};
 use super::hall::Hall;
 use super::message::Answer;
-use super::server::{Client, Clients};
+use super::server::{Client, Clients, Undo};
 use super::store::Store;
 use super::types::{Caller, Context, Outcome};
 use crate::error::{Error, Status};
@@ -23,8 +23,8 @@ pub(super) struct Attempt<'a> {
 
 /// What an attempt came to.
 pub(super) enum Done {
-    /// True: the answer may be undone.
-    Answered(Answer, bool),
+    /// What may be undone, should the answer not arrive.
+    Answered(Answer, Option<Undo>),
     Parked(u8),
 }
 
@@ -71,7 +71,11 @@ impl Waiting {
     fn leave_lane(&mut self, number: u64, object: u64, lane: u8) {
         let Some(lanes) = self.lanes.get_mut(&object) else { return };
         if let Some(row) = lanes.get_mut(&lane) {
-            row.retain(|&other| other != number);
+            // Mostly the first: all who wait for an event go one after the other.
+            match row.front() {
+                Some(&first) if first == number => drop(row.pop_front()),
+                _ => row.retain(|&other| other != number),
+            }
             if row.is_empty() {
                 lanes.remove(&lane);
             }
@@ -102,51 +106,51 @@ pub(super) fn context<'a>(
     patient: bool,
     note: &'a mut u64,
 ) -> Context<'a> {
-    Context { store, own, caller, patient, note, may_undo: false }
+    Context { store, own, caller, patient, note, undo: None }
 }
 
 impl Hall {
     pub(super) fn attempt(&mut self, call: &Attempt<'_>, args: &mut [Value], note: &mut u64) -> Done {
         let mut object = match self.store.take(call.object) {
             Ok(object) => object,
-            Err(e) => return Done::Answered(Err(e), false),
+            Err(e) => return Done::Answered(Err(e), None),
         };
         let mut cx = context(&mut self.store, call.object, call.caller, call.timeout > 0, note);
         let outcome = object.call(call.method, args, &mut cx);
-        let may_undo = cx.may_undo;
+        let undo = cx.undo.map(|turn| Undo { object: call.object, caller: call.caller, turn });
         self.store.put_back(call.object, object);
         match outcome {
-            Ok(Outcome::Done(values)) => Done::Answered(Ok((Status::Ok, values)), may_undo),
-            Ok(Outcome::OwnerDied) => Done::Answered(Ok((Status::OwnerDied, Vec::new())), may_undo),
+            Ok(Outcome::Done(values)) => Done::Answered(Ok((Status::Ok, values)), undo),
+            Ok(Outcome::OwnerDied) => Done::Answered(Ok((Status::OwnerDied, Vec::new())), undo),
             Ok(Outcome::Park(lane)) => Done::Parked(lane),
-            Err(e) => Done::Answered(Err(e), false),
+            Err(e) => Done::Answered(Err(e), None),
         }
     }
 
-    /// Calls for a client: the answer, and whether it may be undone; or who waits now.
+    /// Calls for a client: the answer, and what may be undone; or who waits now.
     pub(super) fn call(
         &mut self,
         client: u64,
         call: &Attempt<'_>,
         mut args: Vec<Value>,
-    ) -> std::result::Result<(Answer, bool), u64> {
+    ) -> std::result::Result<(Answer, Option<Undo>), u64> {
         let mut note = 0;
         let lane = match self.attempt(call, &mut args, &mut note) {
-            Done::Answered(answer, may_undo) => return Ok((answer, may_undo)),
+            Done::Answered(answer, undo) => return Ok((answer, undo)),
             Done::Parked(lane) => lane,
         };
         let &Attempt { object, method, caller, timeout } = call;
         let until = match Deadline::after(timeout) {
             Deadline::NoWait => {
                 self.withdraw(object, caller, note);
-                return Ok((Err(too_late()), false));
+                return Ok((Err(too_late()), None));
             }
             Deadline::At(until) => Some(until),
             Deadline::Never => None,
         };
         if let Err(e) = self.store.charge(weight(&args)) {
             self.withdraw(object, caller, note);
-            return Ok((Err(e), false));
+            return Ok((Err(e), None));
         }
         let method = method.to_owned();
         Err(self.waiting.add(Waiter { client, caller, object, method, args, lane, note, timeout, until }))
@@ -190,10 +194,14 @@ impl Hall {
         let method = std::mem::take(&mut waiter.method);
         let before = weight(&waiter.args);
         let call = Attempt { object, method: &method, caller, timeout };
+        // What it brings along is counted once, also where it comes to be stored.
+        self.store.discharge(before);
+        self.store.room = Room::of(self.limits.message);
         let done = self.attempt(&call, &mut waiter.args, &mut waiter.note);
         waiter.method = method;
         match done {
             Done::Parked(next) => {
+                self.store.recharge(before);
                 if next != lane {
                     self.waiting.leave_lane(number, object, lane);
                     waiter.lane = next;
@@ -202,24 +210,21 @@ impl Hall {
                 self.waiting.waiters.insert(number, waiter);
                 next != lane
             }
-            Done::Answered(answer, may_undo) => {
-                self.store.discharge(before);
+            Done::Answered(answer, undo) => {
                 let client = waiter.client;
                 self.waiting.waiters.insert(number, waiter);
                 self.waiting.remove(number);
-                self.resume(clients, client, answer, may_undo.then_some((object, caller.thread)));
+                self.resume(clients, client, answer, undo);
                 true
             }
         }
     }
 
     /// Answers a client that was parked.
-    fn resume(&mut self, clients: &mut Clients, number: u64, answer: Answer, given: Option<(u64, u32)>) {
+    fn resume(&mut self, clients: &mut Clients, number: u64, answer: Answer, undo: Option<Undo>) {
         let Some(client) = clients.get(number) else { return };
         client.parked = None;
-        if let Some((object, thread)) = given {
-            (client.given.object, client.given.thread) = (Some(object), thread);
-        }
+        client.given.undo.extend(undo);
         self.give(client, answer);
         self.answered.push_back((number, false));
     }
@@ -258,9 +263,8 @@ impl Hall {
             self.stop_waiting(number);
         }
         let Some(session) = client.session else { return };
-        if let Some(object) = client.given.object {
-            let caller = Caller { session, thread: client.given.thread };
-            self.with_object(object, caller, &mut 0, |object, cx| object.undo(cx));
+        for undo in &client.given.undo {
+            self.with_object(undo.object, undo.caller, &mut 0, |object, cx| object.undo(undo.turn, cx));
         }
         client.given.leases.iter().for_each(|&id| self.store.end_lease(session, id));
         let is_last = self.store.sessions.get_mut(&session).is_some_and(|known| {

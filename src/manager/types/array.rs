@@ -52,7 +52,7 @@ fn fit(code: char, value: &Value) -> Result<Value> {
 }
 
 impl Object for Array {
-    fn call(&mut self, method: &str, args: &mut [Value], _cx: &mut Context<'_>) -> Result<Outcome> {
+    fn call(&mut self, method: &str, args: &mut [Value], cx: &mut Context<'_>) -> Result<Outcome> {
         let len = self.values.len();
         Ok(match (method, args) {
             ("len", []) => length(len),
@@ -61,7 +61,7 @@ impl Object for Array {
                 self.values[place(*at, len)?] = fit(self.code, value)?;
                 DONE
             }
-            ("items", []) => Outcome::Done(self.values.clone()),
+            ("items", []) => cx.all(&self.values)?,
             ("add", [Value::Int(at), more]) => {
                 let at = place(*at, len)?;
                 self.values[at] = fit(self.code, &number::sum(&self.values[at], more)?)?;

@@ -2,7 +2,7 @@
 
 use super::{Context, DONE, Object, Outcome, built, length, number, one, truth, unknown};
 use crate::error::{Error, Result, Status, fail};
-use crate::manager::codec::{MOST_VALUES, Value};
+use crate::manager::codec::Value;
 use std::collections::{BTreeMap, HashMap};
 use std::mem::take;
 use std::sync::Arc;
@@ -77,10 +77,9 @@ impl Dict {
         Ok(())
     }
 
-    /// Keys, values or both, in their order.
-    fn row<'a>(&'a self, pick: impl Fn(&'a Value, &'a Value) -> Vec<&'a Value>) -> Outcome {
-        let all = self.keys.values().filter_map(|key| Some(pick(key, &self.values.get(key)?.1)));
-        Outcome::Done(all.flatten().cloned().collect())
+    /// Pairs in their order.
+    fn pairs(&self) -> impl Iterator<Item = (&Value, &Value)> {
+        self.keys.values().filter_map(|key| Some((&**key, &self.values.get(key)?.1)))
     }
 
     /// Where the last one is, and some pairs; the position itself where there are none.
@@ -89,15 +88,19 @@ impl Dict {
         position: i64,
         keys: impl Iterator<Item = (&'a u64, &'a Arc<Value>)>,
         most: i64,
-    ) -> Vec<Value> {
-        let mut found = vec![Value::Int(position)];
-        for (at, key) in keys.take(most.clamp(0, MOST_VALUES as i64 / 4) as usize) {
+        cx: &Context<'_>,
+    ) -> Result<Outcome> {
+        let mut found = cx.gather();
+        found.add(&[&Value::Int(position)])?;
+        for (at, key) in keys.take(usize::try_from(most).unwrap_or(0)) {
             if let Some((_, value)) = self.values.get(key) {
-                found[0] = Value::Int(*at as i64);
-                found.extend([(**key).clone(), value.clone()]);
+                if !found.add_behind(&[key, value])? {
+                    break;
+                }
+                found.values[0] = Value::Int(*at as i64);
             }
         }
-        found
+        Ok(Outcome::Done(found.values))
     }
 }
 
@@ -143,9 +146,9 @@ impl Object for Dict {
                 self.empty(&mut |value| cx.give_up(&value));
                 DONE
             }
-            ("keys", []) => self.row(|key, _| vec![key]),
-            ("values", []) => self.row(|_, value| vec![value]),
-            ("items", []) => self.row(|key, value| vec![key, value]),
+            ("keys", []) => cx.all(self.pairs().map(|(key, _)| key))?,
+            ("values", []) => cx.all(self.pairs().map(|(_, value)| value))?,
+            ("items", []) => cx.all(self.pairs().flat_map(|(key, value)| [key, value]))?,
             ("add", [key, more]) => {
                 let sum = match self.values.get(key) {
                     Some((_, old)) => number::sum(old, more)?,
@@ -164,12 +167,12 @@ impl Object for Dict {
             }
             ("next", [Value::Int(position), Value::Int(most)]) => {
                 let from = u64::try_from(*position).unwrap_or(0);
-                Outcome::Done(self.some(*position, self.keys.range(from.saturating_add(1)..), *most))
+                self.some(*position, self.keys.range(from.saturating_add(1)..), *most, cx)?
             }
             ("previous", [Value::Int(position), Value::Int(most)]) => {
                 // 0 is the beginning of the way back, too: the end.
                 let to = u64::try_from(*position).ok().filter(|&to| to > 0).unwrap_or(u64::MAX);
-                Outcome::Done(self.some(*position, self.keys.range(..to).rev(), *most))
+                self.some(*position, self.keys.range(..to).rev(), *most, cx)?
             }
             (method, args) => return Err(unknown("dict", method, args)),
         })

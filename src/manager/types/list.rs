@@ -62,13 +62,13 @@ impl List {
         (if index < 0 { index.saturating_add(len) } else { index }).clamp(0, len) as usize
     }
 
-    fn slice(&self, from: i64, to: i64, step: i64) -> Result<Vec<Value>> {
+    fn slice(&self, from: i64, to: i64, step: i64, cx: &Context<'_>) -> Result<Outcome> {
         let Ok(step) = usize::try_from(step) else { fail!(Invalid, "the step is {step}") };
         if step == 0 {
             fail!(Invalid, "the step is 0");
         }
         let (from, to) = (self.clamp(from), self.clamp(to));
-        Ok((from..to).step_by(step).map(|at| self.0[at].clone()).collect())
+        cx.all((from..to).step_by(step).map(|at| &self.0[at]))
     }
 
     fn repeat(&mut self, times: i64, cx: &mut Context<'_>) -> Result<()> {
@@ -83,7 +83,12 @@ impl List {
         self.reserve(total - self.0.len())?;
         while self.0.len() < total {
             let value = self.0[self.0.len() - len].clone();
-            cx.keep(&value)?;
+            if let Err(e) = cx.keep(&value) {
+                while self.0.len() > len {
+                    self.remove(self.0.len() - 1, cx);
+                }
+                return Err(e);
+            }
             self.0.push_back(value);
         }
         Ok(())
@@ -158,10 +163,10 @@ impl Object for List {
                 }
                 DONE
             }
-            ("items", []) => Outcome::Done(self.slice(0, i64::MAX, 1)?),
-            ("items", [Value::Int(from), Value::Int(to)]) => Outcome::Done(self.slice(*from, *to, 1)?),
+            ("items", []) => self.slice(0, i64::MAX, 1, cx)?,
+            ("items", [Value::Int(from), Value::Int(to)]) => self.slice(*from, *to, 1, cx)?,
             ("items", [Value::Int(from), Value::Int(to), Value::Int(step)]) => {
-                Outcome::Done(self.slice(*from, *to, *step)?)
+                self.slice(*from, *to, *step, cx)?
             }
             ("repeat", [Value::Int(times)]) => {
                 self.repeat(*times, cx)?;
@@ -183,10 +188,15 @@ impl Object for List {
             }
             ("next", [Value::Int(position), Value::Int(most)]) => {
                 let from = self.clamp((*position).max(0));
-                let to = from.saturating_add((*most).clamp(0, MOST_VALUES as i64 / 2) as usize).min(len);
-                let mut found = vec![Value::Int(to as i64)];
-                found.extend(self.0.range(from..to).cloned());
-                Outcome::Done(found)
+                let mut found = cx.gather();
+                found.add(&[&Value::Int(from as i64)])?;
+                for value in self.0.range(from..).take(usize::try_from(*most).unwrap_or(0)) {
+                    if !found.add_behind(&[value])? {
+                        break;
+                    }
+                }
+                found.values[0] = Value::Int((from + found.values.len() - 1) as i64);
+                Outcome::Done(found.values)
             }
             (method, args) => return Err(unknown("list", method, args)),
         })

@@ -8,6 +8,8 @@ use crate::manager::store::Ticket;
 #[derive(Default)]
 struct Lock {
     holder: Option<Ticket>,
+    /// How often it was taken.
+    turn: u64,
     /// The last holder died with it.
     abandoned: bool,
 }
@@ -28,7 +30,8 @@ impl Object for Lock {
                 }
                 self.holder = Some(cx.caller.session);
                 cx.claim();
-                cx.undoable();
+                self.turn += 1;
+                cx.undoable(self.turn);
                 match std::mem::take(&mut self.abandoned) {
                     true => Outcome::OwnerDied,
                     false => DONE,
@@ -59,8 +62,11 @@ impl Object for Lock {
         }
     }
 
-    fn undo(&mut self, cx: &mut Context<'_>) {
-        self.leave(cx);
-        cx.disclaim(cx.caller.session);
+    fn undo(&mut self, turn: u64, cx: &mut Context<'_>) {
+        // It may have been released since, on another connection, and taken again.
+        if self.turn == turn && self.holder.is_some() {
+            self.leave(cx);
+            cx.disclaim(cx.caller.session);
+        }
     }
 }

@@ -13,7 +13,8 @@
 //! What a method stores it has counted by `cx.keep` before, and what it gives up by `cx.give_up`; both know what to
 //! do with a value that is an object. What a session holds (a lock) is noted by `cx.claim`: `leave` is called when
 //! the session ends. Where an answer says that the caller holds something, `cx.undoable` has `undo` called should the
-//! connection end before anything shows that the answer arrived.
+//! connection end before anything shows that the answer arrived. An answer of many values is made by `cx.all` or
+//! `cx.gather`, which know how much room there is.
 
 mod array;
 mod dict;
@@ -26,7 +27,7 @@ mod queue;
 mod set;
 mod value;
 
-use super::codec::Value;
+use super::codec::{Room, Value};
 use super::store::{Store, Ticket};
 use super::text;
 use crate::error::{Error, Result, Status, fail};
@@ -74,7 +75,7 @@ pub(super) struct Context<'a> {
     /// Kept while it waits; 0 at first.
     pub(super) note: &'a mut u64,
     /// Set by [`Self::undoable`].
-    pub(super) may_undo: bool,
+    pub(super) undo: Option<u64>,
 }
 
 impl Context<'_> {
@@ -110,8 +111,21 @@ impl Context<'_> {
         self.store.disclaim(session, self.own);
     }
 
-    pub(super) fn undoable(&mut self) {
-        self.may_undo = true;
+    /// `turn` comes back in [`Object::undo`].
+    pub(super) fn undoable(&mut self, turn: u64) {
+        self.undo = Some(turn);
+    }
+
+    /// An answer that grows while there is room for it.
+    pub(super) fn gather(&self) -> Gathered {
+        Gathered { values: Vec::new(), room: self.store.room }
+    }
+
+    /// All of these.
+    pub(super) fn all<'v>(&self, values: impl IntoIterator<Item = &'v Value>) -> Result<Outcome> {
+        let mut gathered = self.gather();
+        values.into_iter().try_for_each(|value| gathered.add(&[value]))?;
+        Ok(Outcome::Done(gathered.values))
     }
 
     /// Values in a row as text, with ", " between.
@@ -124,8 +138,36 @@ impl Context<'_> {
         }
     }
 
+    /// A text that is too long for an answer anyway does not grow any more.
     pub(super) fn write(&self, to: &mut String, value: &Value) {
+        if to.len() > self.store.room.bytes {
+            return;
+        }
         text::write(to, value, &|id| self.store.type_of(id));
+    }
+}
+
+/// An answer of many values, none of which is copied that has no room in it.
+pub(super) struct Gathered {
+    pub(super) values: Vec<Value>,
+    room: Room,
+}
+
+impl Gathered {
+    /// All of these or none.
+    pub(super) fn add(&mut self, values: &[&Value]) -> Result<()> {
+        self.room.take(values.iter().copied())?;
+        self.values.extend(values.iter().map(|&value| value.clone()));
+        Ok(())
+    }
+
+    /// Some behind a position: false where they have to come with the next answer. Where not even the first have room,
+    /// that is an error: an answer without any would be the end.
+    pub(super) fn add_behind(&mut self, values: &[&Value]) -> Result<bool> {
+        match self.add(values) {
+            Err(e) if self.values.len() == 1 => Err(e),
+            added => Ok(added.is_ok()),
+        }
     }
 }
 
@@ -149,7 +191,7 @@ pub(super) trait Object: Send {
     fn leave(&mut self, _cx: &mut Context<'_>) {}
 
     /// The caller, who may not have learnt of it, shall not hold what its last call gave it.
-    fn undo(&mut self, _cx: &mut Context<'_>) {}
+    fn undo(&mut self, _turn: u64, _cx: &mut Context<'_>) {}
 
     /// The caller does not wait any more.
     fn gave_up(&mut self, _cx: &mut Context<'_>) {}

@@ -71,9 +71,11 @@ impl Object for Namespace {
             ("contains", [Value::Text(name)]) => truth(self.0.contains_key(&**name)),
             ("len", []) => length(self.0.len()),
             ("items", []) => {
-                let pairs =
-                    self.0.iter().flat_map(|(name, value)| [Value::Text(name.clone()), value.clone()]);
-                Outcome::Done(pairs.collect())
+                let mut pairs = cx.gather();
+                for (name, value) in &self.0 {
+                    pairs.add(&[&Value::Text(name.clone()), value])?;
+                }
+                Outcome::Done(pairs.values)
             }
             ("add", [Value::Text(name), more]) => {
                 let sum = number::sum(self.find(name)?, more)?;

@@ -2,7 +2,7 @@
 
 use super::{Context, DONE, Object, Outcome, built, length, truth, unknown};
 use crate::error::{Error, Result, Status, fail};
-use crate::manager::codec::{MOST_VALUES, Value};
+use crate::manager::codec::Value;
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::mem::take;
 use std::sync::Arc;
@@ -46,12 +46,12 @@ impl Set {
     }
 
     /// Those for which it is true, in their order.
-    fn those(&self, which: impl Fn(&Value) -> bool) -> Vec<Value> {
-        self.values.values().filter(|value| which(value)).map(|value| (**value).clone()).collect()
+    fn those(&self, which: impl Fn(&Value) -> bool) -> impl Iterator<Item = &Value> {
+        self.values.values().map(|value| &**value).filter(move |value| which(value))
     }
 
     fn keep_those(&mut self, which: impl Fn(&Value) -> bool, cx: &mut Context<'_>) {
-        for value in self.those(|value| !which(value)) {
+        for value in self.those(|value| !which(value)).cloned().collect::<Vec<_>>() {
             self.remove(&value, cx);
         }
     }
@@ -89,17 +89,18 @@ impl Object for Set {
                 self.empty(&mut |value| cx.give_up(&value));
                 return Ok(DONE);
             }
-            ("items", []) => return Ok(Outcome::Done(self.those(|_| true))),
+            ("items", []) => return cx.all(self.those(|_| true)),
             ("next", [Value::Int(position), Value::Int(most)]) => {
                 let from = u64::try_from(*position).unwrap_or(0).saturating_add(1);
-                let mut found = vec![Value::Int(*position)];
-                for (at, value) in
-                    self.values.range(from..).take((*most).clamp(0, MOST_VALUES as i64 / 2) as usize)
-                {
-                    found[0] = Value::Int(*at as i64);
-                    found.push((**value).clone());
+                let mut found = cx.gather();
+                found.add(&[&Value::Int(*position)])?;
+                for (at, value) in self.values.range(from..).take(usize::try_from(*most).unwrap_or(0)) {
+                    if !found.add_behind(&[value])? {
+                        break;
+                    }
+                    found.values[0] = Value::Int(*at as i64);
                 }
-                return Ok(Outcome::Done(found));
+                return Ok(Outcome::Done(found.values));
             }
             _ => {}
         }
@@ -117,7 +118,7 @@ impl Object for Set {
     }
 
     fn items(&self) -> Option<Vec<Value>> {
-        Some(self.those(|_| true))
+        Some(self.those(|_| true).cloned().collect())
     }
 
     fn empty(&mut self, each: &mut dyn FnMut(Value)) {
@@ -150,18 +151,16 @@ impl Set {
         let is_here = |value: &Value| self.places.contains_key(value);
         let fresh = || {
             let mut seen = HashSet::new();
-            row.iter().filter(|value| !is_here(value)).filter(move |value| seen.insert(*value)).cloned()
+            row.iter().filter(|value| !is_here(value)).filter(move |value| seen.insert(*value))
         };
         Ok(match method {
             "isdisjoint" => truth(!other.iter().any(|value| is_here(value))),
             "issuperset" => truth(other.iter().all(|value| is_here(value))),
             "issubset" => truth(self.values.values().all(|value| other.contains(&**value))),
-            "intersection" => Outcome::Done(self.those(|value| other.contains(value))),
-            "difference" => Outcome::Done(self.those(|value| !other.contains(value))),
-            "union" => Outcome::Done(self.those(|_| true).into_iter().chain(fresh()).collect()),
-            "symmetric_difference" => {
-                Outcome::Done(self.those(|value| !other.contains(value)).into_iter().chain(fresh()).collect())
-            }
+            "intersection" => cx.all(self.those(|value| other.contains(value)))?,
+            "difference" => cx.all(self.those(|value| !other.contains(value)))?,
+            "union" => cx.all(self.those(|_| true).chain(fresh()))?,
+            "symmetric_difference" => cx.all(self.those(|value| !other.contains(value)).chain(fresh()))?,
             "intersection_update" => {
                 self.keep_those(|value| other.contains(value), cx);
                 DONE
@@ -171,7 +170,7 @@ impl Set {
                 DONE
             }
             _ => {
-                let fresh: Vec<Value> = fresh().collect();
+                let fresh: Vec<Value> = fresh().cloned().collect();
                 if method == "symmetric_difference_update" {
                     self.keep_those(|value| !other.contains(value), cx);
                 }
