@@ -4238,8 +4238,9 @@ mp_status mp_manager_pid(const mp_manager *manager, int *pid);
 
 /*
  * Makes an object, which lives as long as some process has a proxy of it, or another object holds
- * it. The types are "dict", "list", "set", "Namespace", "Value", "Array", "Queue", "Lock" and
- * "Event"; docs/manager-protocol.md has what each is made of, and its methods.
+ * it. The types are "dict", "list", "set", "Namespace", "Value", "Array", "Queue",
+ * "JoinableQueue", "Lock", "RLock", "Semaphore", "BoundedSemaphore", "Barrier" and "Event";
+ * docs/manager-protocol.md has what each is made of, and its methods.
  *
  * proxy: where the handle goes.
  * type: its name.
@@ -4378,7 +4379,12 @@ typedef struct mp_proxy_step {
  * MP_ERR_TIMEOUT: what the call waits for did not come in time; or the server did not answer in
  *     time, and may do yet what was asked for.
  * MP_ERR_EMPTY, MP_ERR_FULL: with MP_NO_WAIT, the queue is.
- * MP_ERR_OVER_RELEASE: the lock is not held, or there were not so many tasks.
+ * MP_ERR_OVER_RELEASE: the lock is not held, the semaphore has no more, or there were not so many
+ *     tasks.
+ * MP_ERR_NOT_OWNER: this thread does not hold the RLock, or this process has not taken so much of
+ *     a semaphore that is given back.
+ * MP_ERR_BROKEN_BARRIER: the barrier was broken, or broke meanwhile: by an abort or a reset, or
+ *     by one who waited and whose time ran out, this one included, or who died.
  * MP_ERR_NO_MEMORY: the server, or this process, has no room for it.
  * MP_ERR_TOO_SMALL: the message is longer than the server takes, or the answer would be, or would
  *     have more than 1,048,576 items: see mp_proxy_next.
@@ -4636,7 +4642,8 @@ mp_status mp_proxy_compare_and_set(const mp_proxy *proxy,
 mp_status mp_proxy_next(const mp_proxy *proxy, int64_t *position, size_t most, mp_answer **answer);
 
 /*
- * Takes a managed lock, which belongs to this process then.
+ * Takes a managed lock, which belongs to this process then; or an RLock, which belongs to this
+ * thread; or one of a semaphore.
  *
  * timeout: nanoseconds.
  *
@@ -4649,9 +4656,11 @@ mp_status mp_proxy_next(const mp_proxy *proxy, int64_t *position, size_t most, m
 mp_status mp_proxy_acquire(const mp_proxy *proxy, mp_timeout timeout);
 
 /*
- * Releases a managed lock, whoever holds it.
+ * Releases a managed lock, whoever holds it; or an RLock of this thread; or one of a semaphore.
  *
- * MP_ERR_OVER_RELEASE: it is not held.
+ * MP_ERR_OVER_RELEASE: the lock is not held, or the semaphore has no more.
+ * MP_ERR_NOT_OWNER: this thread does not hold the RLock, or this process has nothing of a
+ *     semaphore that is given back.
  * Others: as mp_proxy_call.
  */
 mp_status mp_proxy_release(const mp_proxy *proxy);

@@ -257,7 +257,8 @@ pub unsafe extern "C" fn mp_proxy_next(
     })
 }
 
-/// Takes a managed lock, which belongs to this process then.
+/// Takes a managed lock, which belongs to this process then; or an RLock, which belongs to this
+/// thread; or one of a semaphore.
 ///
 /// timeout: nanoseconds.
 ///
@@ -274,9 +275,11 @@ pub unsafe extern "C" fn mp_proxy_acquire(proxy: *const mp_proxy, timeout: mp_ti
     })
 }
 
-/// Releases a managed lock, whoever holds it.
+/// Releases a managed lock, whoever holds it; or an RLock of this thread; or one of a semaphore.
 ///
-/// MP_ERR_OVER_RELEASE: it is not held.
+/// MP_ERR_OVER_RELEASE: the lock is not held, or the semaphore has no more.
+/// MP_ERR_NOT_OWNER: this thread does not hold the RLock, or this process has nothing of a
+///     semaphore that is given back.
 /// Others: as mp_proxy_call.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn mp_proxy_release(proxy: *const mp_proxy) -> mp_status {

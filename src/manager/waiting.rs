@@ -188,9 +188,13 @@ impl Hall {
 
     /// Whether there is another one to look at in this lane.
     fn wake_first(&mut self, clients: &mut Clients, object: u64, lane: u8) -> bool {
-        let Some(number) = self.waiting.first(object, lane) else { return false };
+        self.waiting.first(object, lane).is_some_and(|number| self.wake_one(clients, number))
+    }
+
+    /// Whether it has left its place.
+    fn wake_one(&mut self, clients: &mut Clients, number: u64) -> bool {
         let Some(mut waiter) = self.waiting.waiters.remove(&number) else { return false };
-        let Waiter { caller, timeout, .. } = waiter;
+        let Waiter { caller, timeout, object, lane, .. } = waiter;
         let method = std::mem::take(&mut waiter.method);
         let before = weight(&waiter.args);
         let call = Attempt { object, method: &method, caller, timeout };
@@ -243,10 +247,26 @@ impl Hall {
         while let Some(&(until, number)) = self.waiting.deadlines.first()
             && until <= now
         {
-            if let Some(client) = self.stop_waiting(number) {
+            if self.waits_on(number) {
+                self.wake_one(clients, number);
+            } else if let Some(client) = self.stop_waiting(number) {
                 self.resume(clients, client, Err(too_late()), None);
             }
         }
+    }
+
+    /// Asks the object whether one whose time is over has an answer all the same, or has to wait without limit.
+    fn waits_on(&mut self, number: u64) -> bool {
+        let Some(mut waiter) = self.waiting.waiters.remove(&number) else { return false };
+        let mut stays = false;
+        self.with_object(waiter.object, waiter.caller, &mut waiter.note, |object, cx| {
+            stays = object.late(cx)
+        });
+        if stays && let Some(until) = waiter.until.take() {
+            self.waiting.deadlines.remove(&(until, number));
+        }
+        self.waiting.waiters.insert(number, waiter);
+        stays
     }
 
     /// Takes one out of those who wait. Answers its client.

@@ -8,7 +8,8 @@
 //! server calls it again, with the same arguments, when the object has changed (`cx.changed()` says so), and in the
 //! order in which those in the lane came: where the first of a lane still has to wait, so have those behind it. What
 //! the caller has to remember from its first attempt (the epoch of an event, the generation of a barrier) is in
-//! `cx.note`, which is 0 then. When its time runs out, or its client goes, `gave_up` is told.
+//! `cx.note`, which is 0 then. When its time runs out, `late` is asked; when
+//! it does not wait any more, or its client goes, `gave_up` is told.
 //!
 //! What a method stores it has counted by `cx.keep` before, and what it gives up by `cx.give_up`; both know what to
 //! do with a value that is an object. What a session holds (a lock) is noted by `cx.claim`: `leave` is called when
@@ -17,6 +18,7 @@
 //! `cx.gather`, which know how much room there is.
 
 mod array;
+mod barrier;
 mod dict;
 mod event;
 mod list;
@@ -24,6 +26,8 @@ mod lock;
 mod namespace;
 mod number;
 mod queue;
+mod rlock;
+mod semaphore;
 mod set;
 mod value;
 
@@ -193,6 +197,12 @@ pub(super) trait Object: Send {
     /// The caller, who may not have learnt of it, shall not hold what its last call gave it.
     fn undo(&mut self, _turn: u64, _cx: &mut Context<'_>) {}
 
+    /// The time of a caller who waits is over. True: it has an answer for it all the same, or has to wait on, without
+    /// limit; it is called again at once.
+    fn late(&mut self, _cx: &mut Context<'_>) -> bool {
+        false
+    }
+
     /// The caller does not wait any more.
     fn gave_up(&mut self, _cx: &mut Context<'_>) {}
 }
@@ -202,10 +212,15 @@ type Make = fn(&mut [Value], &mut Context<'_>) -> Result<Box<dyn Object>>;
 /// By name.
 const TYPES: &[(&str, Make)] = &[
     ("Array", array::make),
+    ("Barrier", barrier::make),
+    ("BoundedSemaphore", semaphore::make_bounded),
     ("Event", event::make),
+    ("JoinableQueue", queue::make),
     ("Lock", lock::make),
     ("Namespace", namespace::make),
     ("Queue", queue::make),
+    ("RLock", rlock::make),
+    ("Semaphore", semaphore::make),
     ("Value", value::make),
     ("dict", dict::make),
     ("list", list::make),
