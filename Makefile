@@ -168,7 +168,7 @@ c-tests: build/c-tests/run ## the C test suite; run it by build/c-tests/run
 check: ## everything that has to hold before a change goes in
 	@tests/check.sh
 
-models: ## the models of src/park in more ways than make check has time for
+models: ## the models of src/park and src/queue in more ways than make check has time for
 	MP_MODELS=long $(CARGO) test --locked -p libmp-models -- --nocapture
 
 hammer: build/c-tests/run ## 10,000 kills at each primitive, 4,000 at queues of each kind: some fifteen minutes

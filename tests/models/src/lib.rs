@@ -1,11 +1,15 @@
-//! The algorithms of src/park, where every order of the steps of a few processes is tried, and where a process may
-//! be killed after any of its steps.
+//! The algorithms of src/park and src/queue, where every order of the steps of a few processes is tried, and where a
+//! process may be killed after any of its steps.
 //!
-//! `sys` and `time` are what src/park takes from the rooms below it, made of the model checker's parts. Nobody's sleep
-//! ends by itself here: there are no slices, so a wake that is lost is found, except after a kill.
+//! `sys` and `time` are what these rooms take from those below them, made of the model checker's parts, and the copies'
+//! `shm` is what src/queue takes from src/shm: its queue's blocks, rings, loans and redo record as they are, over as
+//! little as will do. Nobody's sleep ends by itself here: there are no slices, so a wake that is lost is found, except
+//! after a kill.
 
 // A build of this for unit tests, of which there are none, would have those of src/park in it.
 #![cfg(not(test))]
+// What explores the models is compiled with each copy of a room.
+#![allow(clippy::duplicate_mod)]
 
 mod sys;
 mod time;
@@ -15,12 +19,28 @@ mod world;
 #[allow(dead_code, unused_imports)]
 mod park;
 
+#[path = "../../../src/error.rs"]
+#[allow(dead_code)]
+mod error;
+
 pub mod models;
 
-/// src/park again and again, each time with one thing wrong.
+include!(concat!(env!("OUT_DIR"), "/flow.rs"));
+
+/// src/park again and again, each time with one thing wrong, and src/queue with what is asked for.
 #[allow(warnings, clippy::all)]
 pub mod mutants {
     pub(crate) use crate::models::find;
+    use std::cell::Cell;
+
+    thread_local! {
+        static WRONG: Cell<&'static str> = const { Cell::new("") };
+    }
+
+    /// Whether that one is being checked, by this thread.
+    pub(crate) fn is(mutant: &str) -> bool {
+        WRONG.get() == mutant
+    }
 
     include!(concat!(env!("OUT_DIR"), "/mutants.rs"));
 }

@@ -1,10 +1,10 @@
-//! What src/park must not become: each mutant is wrong in one way, and a model finds it.
+//! What src/park and src/queue must not become: each mutant is wrong in one way, and a model finds it.
 
 /// One thing wrong.
 #[allow(dead_code)] // The build script needs some of it, the test the rest.
 pub struct Mutant {
     pub name: &'static str,
-    /// Below src/park.
+    /// Below src/park; for the models of queues, below src.
     pub file: &'static str,
     /// What stands there once, and what stands there instead.
     pub edits: &'static [(&'static str, &'static str)],
@@ -14,10 +14,17 @@ pub struct Mutant {
     pub says: &'static str,
 }
 
+#[path = "list_flow.rs"]
+mod flow;
+
 const LOST: &str = "a wake was lost";
 const RACE: &str = "Causality violation";
 
-pub const MUTANTS: &[Mutant] = &[
+pub fn all() -> impl Iterator<Item = &'static Mutant> {
+    PARK.iter().chain(flow::MUTANTS)
+}
+
+const PARK: &[Mutant] = &[
     Mutant {
         name: "spot_publisher_without_fence",
         file: "spot.rs",

@@ -9,7 +9,7 @@ use crate::sys::atomic::Ordering;
 use loom::sync::Mutex;
 use loom::sync::atomic::AtomicU32;
 use loom::thread::{self, Thread, ThreadId};
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::sync::Arc;
 
 /// How often the slices of all survivors may end because all of them sleep. They need a few at most.
@@ -76,6 +76,8 @@ struct World {
 thread_local! {
     /// All threads of the checker are one thread of the system's.
     static WORLD: RefCell<World> = RefCell::default();
+    /// Runs so far.
+    pub(crate) static RUNS: Cell<usize> = const { Cell::new(0) };
 }
 
 /// What a killed process leaves by.
@@ -83,6 +85,7 @@ struct Killed;
 
 /// A run begins.
 pub(crate) fn begin(processes: usize, kill: Option<Kill>) {
+    RUNS.set(RUNS.get() + 1);
     let shared = Shared {
         dead: AtomicU32::new(0),
         clock: AtomicU32::new(0),
@@ -92,9 +95,19 @@ pub(crate) fn begin(processes: usize, kill: Option<Kill>) {
     WORLD.set(World { shared: Some(Arc::new(shared)), expected: processes, kill, ..World::default() });
 }
 
-/// What is to be known at the end of a run: whether somebody was killed.
-pub(crate) fn end() -> bool {
-    WORLD.take().happened
+/// Whether somebody was killed.
+pub(crate) fn somebody_died() -> bool {
+    WORLD.with_borrow(|world| world.happened)
+}
+
+/// Whether no process has begun yet.
+pub(crate) fn is_new() -> bool {
+    WORLD.with_borrow(|world| world.processes.is_empty())
+}
+
+/// The run and the look at what it left are over.
+pub(crate) fn end() {
+    WORLD.take();
 }
 
 /// Somebody found work that nobody had woken it for.
@@ -139,6 +152,12 @@ fn mine<R>(body: impl FnOnce(&mut World, usize) -> R) -> R {
         let me = world.processes.iter().position(|p| p.id == id).expect("a process of the model");
         body(world, me)
     })
+}
+
+/// Which process the caller is; None where the model is set up and looked at.
+pub(crate) fn number() -> Option<usize> {
+    let id = thread::current().id();
+    WORLD.with_borrow(|world| world.processes.iter().find(|p| p.id == id).map(|p| p.number))
 }
 
 /// The caller is not in a run any more: what it does is not noticed by anybody.
@@ -275,6 +294,10 @@ fn rescue() {
 
 /// Sleeps. The comparison was the caller's last step, and nobody has done anything since.
 pub(crate) fn sleep(address: usize, timed: bool) -> Ended {
+    if number().is_none() {
+        // All are gone, and whoever held something died with it.
+        return Ended::Elapsed;
+    }
     let (all_asleep, struck) = mine(|world, me| {
         world.sleeps += 1;
         let since = world.sleeps;

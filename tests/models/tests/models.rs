@@ -1,4 +1,4 @@
-//! src/park as it is does what the models say.
+//! src/park and src/queue as they are do what the models say.
 
 use libmp_models::models;
 use std::time::Instant;
@@ -31,4 +31,4 @@ macro_rules! nouns {
     };
 }
 
-nouns! { spot lock rlock semaphore event condition barrier bells }
+nouns! { spot lock rlock semaphore event condition barrier bells flow }

@@ -17,8 +17,6 @@ pub(super) const PLACE: usize = 0;
 thread_local! {
     /// Who is rung, in a model that has any. All threads of the checker are one thread of the system's.
     pub(super) static BELLS: Cell<*const Bells<2, 1>> = const { Cell::new(std::ptr::null()) };
-    /// Runs so far.
-    pub(super) static RUNS: Cell<usize> = const { Cell::new(0) };
 }
 
 type Mourn = dyn Fn(&Process, Owner);
@@ -233,7 +231,6 @@ impl<S: Send + Sync + 'static> Model<S> {
         checker.max_branches = 10_000;
         checker.check(move || {
             world::begin(processes.len(), kill);
-            RUNS.set(RUNS.get() + 1);
             let shared = Arc::new(new());
             let threads: Vec<_> = processes
                 .iter()
@@ -251,9 +248,10 @@ impl<S: Send + Sync + 'static> Model<S> {
             for thread in threads {
                 thread.join().expect("its panic is this one's");
             }
-            let killed = world::end();
+            let killed = world::somebody_died();
             told.fetch_or(killed, std::sync::atomic::Ordering::Relaxed);
             end(&shared, End { killed: kill.filter(|_| killed).map(|kill| kill.process) });
+            world::end();
         });
         happened.load(std::sync::atomic::Ordering::Relaxed)
     }

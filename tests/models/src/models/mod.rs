@@ -1,4 +1,4 @@
-//! What the processes of each model do, and what must be true of it. Compiled for src/park as it is, and again for
+//! What the processes of each model do, and what must be true of it. Compiled for the rooms as they are, and again for
 //! each mutant.
 
 mod barrier;
@@ -13,7 +13,7 @@ mod spot;
 
 use super::park;
 
-/// The models of src/park, by name.
+/// All models, by name.
 pub fn all() -> Vec<(&'static str, fn())> {
     [
         spot::MODELS,
@@ -24,6 +24,7 @@ pub fn all() -> Vec<(&'static str, fn())> {
         condition::MODELS,
         barrier::MODELS,
         bells::MODELS,
+        crate::flow::MODELS,
     ]
     .concat()
 }
@@ -43,5 +44,5 @@ pub(crate) fn find(models: &[(&str, fn())], name: &str) -> fn() {
 
 /// In how many ways models went so far, in this thread.
 pub fn runs() -> usize {
-    explore::RUNS.get()
+    crate::world::RUNS.get()
 }
