@@ -19,9 +19,10 @@ use std::time::{Duration, Instant};
 use stop::Stop;
 pub(super) use stop::Why;
 
-/// How often the workers are asked whether they live.
+/// How often the workers are asked whether they live, while a call takes long.
 const ROLL_CALL: Duration = Duration::from_millis(50);
-/// A call that begins does not ask again what was asked just before.
+/// The first time after a call has begun, which itself does not ask again what was asked just before; each time after
+/// that, the double of it goes by.
 const FRESH: Duration = Duration::from_millis(1);
 /// Work to keep ahead of a worker, in nanoseconds: more than it takes to wake the owner, little enough for
 /// the last tasks to end together.
@@ -127,6 +128,8 @@ pub(super) struct Dispatcher {
     clients: BTreeMap<u64, Mail>,
     next_client: u64,
     roll_call: Instant,
+    /// What goes by from then to the next one.
+    pause: Duration,
     /// Running mean of what a task takes, 0: not known.
     pace: u64,
     /// Workers in a row that died before they began anything.
@@ -161,6 +164,7 @@ impl Dispatcher {
             clients: BTreeMap::new(),
             next_client: 0,
             roll_call: Instant::now(),
+            pause: ROLL_CALL,
             pace: 0,
             stillborn: 0,
             uninitialized: 0,
@@ -229,6 +233,8 @@ impl Dispatcher {
         if self.roll_call.elapsed() > FRESH || self.crew.iter().any(Option::is_none) {
             self.call_roll();
         }
+        // One that was killed just before may not have ended yet.
+        self.pause = FRESH;
         if let Some(error) = &self.ruined {
             return Err(error.clone());
         }
@@ -349,7 +355,7 @@ impl Dispatcher {
                 _ => {}
             }
         }
-        if self.roll_call.elapsed() >= ROLL_CALL {
+        if self.roll_call.elapsed() >= self.pause {
             self.call_roll();
         }
         if !self.watched.is_empty() && Instant::now() >= self.next_look {
@@ -444,7 +450,7 @@ impl Dispatcher {
 
     /// When somebody has to look again, whatever happens.
     pub(super) fn next_look(&self) -> Instant {
-        let round = Instant::now() + ROLL_CALL;
+        let round = self.roll_call + self.pause;
         if self.watched.is_empty() { round } else { round.min(self.next_look) }
     }
 

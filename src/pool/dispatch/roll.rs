@@ -1,6 +1,6 @@
 //! Who is still there: deaths, what they leave, and who comes in their place.
 
-use super::{Back, Dispatcher, Hired};
+use super::{Back, Dispatcher, Hired, ROLL_CALL};
 use crate::error::{Error, Status};
 use crate::pool::crew::Departed;
 use crate::pool::task::{Phase, Stage, TaskState, ticket};
@@ -21,6 +21,7 @@ fn stillborn(last: &dyn Display) -> Error {
 impl Dispatcher {
     pub(super) fn call_roll(&mut self) {
         self.roll_call = Instant::now();
+        self.pause = ROLL_CALL.min(self.pause * 2);
         self.parting.retain(|worker| worker.departed().is_none());
         for worker in 0..self.crew.len() {
             if let Some(departed) = self.crew[worker].as_ref().and_then(Hired::departed) {

@@ -1,7 +1,7 @@
 //! Tasks that run for too long, or that nobody wants any more: asked to stop, then told, then killed. Only the
 //! worker that runs such a task is killed, and it begins no other one before.
 
-use super::{Caller, Dispatcher, ROLL_CALL};
+use super::{Caller, Dispatcher, FRESH, ROLL_CALL};
 use crate::pool::task::{Stage, TaskState};
 use crate::sys::{clock, signals};
 use std::time::{Duration, Instant};
@@ -119,8 +119,8 @@ impl Dispatcher {
         if let Some(assigned) = &mut self.tasks[number as usize] {
             assigned.stop = Some(Stop { step, next, ..stop });
         }
-        // Its end is seen by the roll call.
-        self.roll_call = self.roll_call.checked_sub(ROLL_CALL).unwrap_or(self.roll_call);
+        // Its end is seen by the next roll call.
+        self.pause = FRESH;
         Some(next)
     }
 
