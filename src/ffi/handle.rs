@@ -186,6 +186,14 @@ pub(super) fn new_shared<T: Shared>(object: Object) -> Result<*mut T> {
     Ok(std::ptr::without_provenance_mut(slots::put_object(T::KIND, object)? as usize))
 }
 
+/// The handle of the same object for another item; the last one's is stale from now on.
+pub(super) fn renew(task: *mut super::pool::mp_task) -> *mut super::pool::mp_task {
+    if task.is_null() {
+        return task;
+    }
+    std::ptr::without_provenance_mut(slots::renew(task.addr() as u64) as usize)
+}
+
 /// A new handle for an object.
 pub(super) fn new_boxed<T: Boxed>(object: T::Object) -> Result<*mut T> {
     Ok(std::ptr::without_provenance_mut(slots::put_boxed(T::KIND, object)? as usize))
@@ -226,6 +234,11 @@ pub(super) fn lasting(handle: *const super::pool::mp_task) -> Result<&'static su
         Some(data) => data,
         // Another kind, another process's, or none: this says which.
         None => {
+            if slots::kind_of(handle.addr() as u64) == Some(Kind::Task)
+                && slots::is_renewed(handle.addr() as u64)
+            {
+                return Err(crate::pool::task_is_over());
+            }
             return slots::slow(handle.addr() as u64, Kind::Task)
                 .and_then(|_| crate::error::fail!(State, "this handle belongs to the process that made it"));
         }

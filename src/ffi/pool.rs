@@ -21,7 +21,9 @@ pub struct mp_pool {
     _private: [u8; 0],
 }
 
-/// One item of a map, in the worker that works on it. Good until the task's function returns.
+/// One item of a map, in the worker that works on it. Good in all threads of the worker until the
+/// task's function returns. A thread that uses it later is answered MP_ERR_STATE, and harms no
+/// other item.
 pub struct mp_task {
     _private: [u8; 0],
 }

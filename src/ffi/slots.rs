@@ -21,7 +21,8 @@ use std::sync::atomic::{AtomicPtr, AtomicU32, AtomicU64, AtomicUsize, Ordering};
 
 const INDEX_BITS: u32 = 20;
 const GENERATION_BITS: u32 = 18;
-const KIND_AT: u32 = 3 + INDEX_BITS + GENERATION_BITS;
+const GENERATION_AT: u32 = 3 + INDEX_BITS;
+const KIND_AT: u32 = GENERATION_AT + GENERATION_BITS;
 const EPOCH_AT: u32 = 47;
 const INDEX_MASK: u64 = (1 << INDEX_BITS) - 1;
 const GENERATION_MASK: u64 = (1 << GENERATION_BITS) - 1;
@@ -296,8 +297,8 @@ fn put(kind: u64, data: usize, entry: u64, block_generation: u32) -> Result<u64>
         _ => fail!(NoMemory, "{} handles are in use, which is all that there can be", free.high),
     };
     let Some(slot) = slot(index) else { fail!(NoMemory, "no slot for a handle") };
-    let generation = (slot.tag.load(Ordering::Relaxed) >> (3 + INDEX_BITS)).wrapping_add(1) & GENERATION_MASK;
-    let handle = (index as u64) << 3 | generation << (3 + INDEX_BITS) | kind << KIND_AT;
+    let generation = (slot.tag.load(Ordering::Relaxed) >> GENERATION_AT).wrapping_add(1) & GENERATION_MASK;
+    let handle = (index as u64) << 3 | generation << GENERATION_AT | kind << KIND_AT;
     slot.data.store(data, Ordering::Relaxed);
     slot.entry.store(entry, Ordering::Relaxed);
     slot.generation.store(block_generation, Ordering::Relaxed);
@@ -326,6 +327,24 @@ pub(super) fn put_boxed<T: Send + Sync>(kind: Kind, object: T) -> Result<u64> {
     let raw = Box::into_raw(one.into_boxed_slice()).cast::<T>() as usize;
     put(kind as u64, raw, drop_boxed::<T> as fn(usize) as usize as u64, BOXED)
         .inspect_err(|_| drop_boxed::<T>(raw))
+}
+
+/// The next handle for the same object, in place of this one, which is stale from now on. By the one thread that
+/// calls this for a handle that nobody frees or closes.
+pub(super) fn renew(handle: u64) -> u64 {
+    let next = handle & !(GENERATION_MASK << GENERATION_AT)
+        | (handle + (1 << GENERATION_AT)) & GENERATION_MASK << GENERATION_AT;
+    if let Some(slot) = slot((handle >> 3 & INDEX_MASK) as usize) {
+        slot.tag.store(tag_of(next), Ordering::Release);
+    }
+    next
+}
+
+/// Whether the handle's slot has a later handle for the same object, as [`renew`] makes them.
+pub(super) fn is_renewed(handle: u64) -> bool {
+    let Some(slot) = slot((handle >> 3 & INDEX_MASK) as usize) else { return false };
+    let but_the_generation = |tag: u64| tag & !(GENERATION_MASK << GENERATION_AT);
+    but_the_generation(slot.tag.load(Ordering::Acquire)) == but_the_generation(tag_of(handle))
 }
 
 /// Keeps a handle's object alive while a caller uses it.
@@ -420,7 +439,7 @@ pub(super) fn free_any(handle: u64) -> Result<Status> {
 
 /// Without kind and epoch nobody finds it any more.
 fn freed(handle: u64) -> u64 {
-    handle & (GENERATION_MASK << (3 + INDEX_BITS))
+    handle & (GENERATION_MASK << GENERATION_AT)
 }
 
 /// The same of a closed one, whose object may have gone already. The mutex is held so that exactly one of this and

@@ -33,11 +33,12 @@ pub(super) fn call(running: &Running, function: u64, user: u64) {
     }
     let (epoch, mut handle) = HANDLE.get();
     let now = page().epoch.load(Ordering::Relaxed);
-    if epoch != now {
-        // One for all the worker's tasks; a worker of a worker has its own.
-        handle = handle::new_boxed(Current(&raw const *running)).unwrap_or(std::ptr::null_mut());
-        HANDLE.set((now, handle));
-    }
+    // One slot for all the worker's items, of which each has a handle of its own; a worker of a worker has another.
+    handle = match epoch == now {
+        true => handle::renew(handle),
+        false => handle::new_boxed(Current(&raw const *running)).unwrap_or(std::ptr::null_mut()),
+    };
+    HANDLE.set((now, handle));
     // SAFETY: the owner passed a pointer to such a function, and it was found to be executable here.
     let function: mp_task_fn = unsafe { std::mem::transmute(function as usize) };
     if let Some(function) = function {

@@ -40,7 +40,7 @@ pub(crate) use crew::serve;
 pub(crate) use helper::{Callback, Progress, Request};
 pub(crate) use imap::{Imap, Source};
 pub(crate) use map::MapOptions;
-pub(crate) use running::Running;
+pub(crate) use running::{Running, over as task_is_over};
 pub(crate) use worker::Call;
 
 use crate::error::{Result, fail};

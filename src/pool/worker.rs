@@ -8,7 +8,7 @@
 //! | LEAVING      | READY        | the last that the worker does here; the owner starts another one at once   |
 //! | FAILED       | INITIALIZING | the slot says why                                                          |
 
-use super::running::Running;
+use super::running::{Ended, Running};
 use super::task::{self, Frames, Outcome, Phase, Stage, TaskState};
 use crate::park::{Owner, Tree, Wait};
 use crate::process::{self, Target};
@@ -150,8 +150,7 @@ impl Worker {
         let input = bytes.unwrap_or_else(|| self.area.inline(0).part(0, 0));
         self.running.begin(Shown { input, output: None, index: self.number.into(), task: None });
         let call = catch_unwind(AssertUnwindSafe(|| (self.call)(&self.running, function, user)));
-        self.running.end();
-        match (call, self.running.failure()) {
+        match (call, self.running.end().failure) {
             (Err(_), _) => Err("it panicked".into()),
             (Ok(()), Some(sentence)) => Err(sentence),
             (Ok(()), None) => Ok(()),
@@ -267,8 +266,8 @@ impl Worker {
             let output = data.part(at, out_size);
             let input = data.part(i * in_size, in_size);
             match self.one(number, slot, (first + i) as u64, input, Some(output)) {
-                Ok(true) => {}
-                Ok(false) => output.zero(0, out_size),
+                Ok(ended) if ended.returned => {}
+                Ok(_) => output.zero(0, out_size),
                 Err((outcome, sentence)) => {
                     return Err(self.deliver(number, at, sentence.as_bytes(), outcome));
                 }
@@ -284,7 +283,7 @@ impl Worker {
         let mut results = Vec::new();
         for (i, input) in Frames::new(data).take(count).enumerate() {
             let (end, result) = match self.one(number, slot, (first + i) as u64, input, None) {
-                Ok(_) => (None, self.running.collected()),
+                Ok(ended) => (None, ended.result),
                 Err((outcome, sentence)) => (Some(outcome), sentence.into_bytes()),
             };
             task::push_frame(&mut results, &result).map_err(|()| Outcome::NoMemory)?;
@@ -298,7 +297,7 @@ impl Worker {
         }
     }
 
-    /// One item: whether it has a result, or why it failed.
+    /// One item: its result, or why it failed.
     fn one(
         &self,
         number: usize,
@@ -306,18 +305,18 @@ impl Worker {
         index: u64,
         input: Data,
         output: Option<Data>,
-    ) -> Result<bool, (Outcome, String)> {
+    ) -> Result<Ended, (Outcome, String)> {
         // Release: should we die in here, the results of the items before are in place.
         slot.position.store(index, Ordering::Release);
         self.running.begin(Shown { input, output, index, task: Some(number) });
         let user = slot.user.load(Ordering::Relaxed);
         let call = catch_unwind(AssertUnwindSafe(|| (self.call)(&self.running, self.function, user)));
-        let returned = self.running.end();
-        match (call, self.running.failure()) {
+        let mut ended = self.running.end();
+        match (call, ended.failure.take()) {
             (Err(_), _) => Err((Outcome::Panicked, "the task's function panicked".into())),
             _ if TaskState::of(slot).stage == Stage::Asked => Err((Outcome::Stopped, String::new())),
             (Ok(()), Some(sentence)) => Err((Outcome::Failed, sentence)),
-            (Ok(()), None) => Ok(returned),
+            (Ok(()), None) => Ok(ended),
         }
     }
 

@@ -54,6 +54,11 @@ fn data((at, len): (*mut u8, usize)) -> Option<Data> {
 }
 
 impl ItemCell {
+    /// Grows with whatever is shown: two that are equal are the same item's.
+    pub(crate) fn turn(&self) -> u64 {
+        self.turn.load(Ordering::Relaxed)
+    }
+
     /// By the one thread that works.
     #[inline]
     pub(crate) fn show(&self, item: Option<Shown>) {
@@ -70,9 +75,9 @@ impl ItemCell {
         self.turn.store(turn.wrapping_add(2), Ordering::Release);
     }
 
-    /// By any thread.
+    /// By any thread: what is shown, and its turn.
     #[inline]
-    pub(crate) fn get(&self) -> Option<Shown> {
+    pub(crate) fn get(&self) -> Option<(Shown, u64)> {
         loop {
             let turn = self.turn.load(Ordering::Acquire);
             let (input, output) = (self.input.get(), self.output.get());
@@ -81,7 +86,7 @@ impl ItemCell {
             fence(Ordering::Acquire);
             if turn & 1 == 0 && self.turn.load(Ordering::Relaxed) == turn {
                 let (input, output) = (data(input)?, data(output));
-                return Some(Shown { input, output, index, task: task.checked_sub(1) });
+                return Some((Shown { input, output, index, task: task.checked_sub(1) }, turn));
             }
             std::hint::spin_loop();
         }
@@ -102,7 +107,7 @@ mod tests {
         std::thread::scope(|scope| {
             scope.spawn(|| {
                 while !over.load(Ordering::Relaxed) {
-                    if let Some(Shown { input, output, index, task }) = cell.get() {
+                    if let Some((Shown { input, output, index, task }, _)) = cell.get() {
                         let n = index as usize;
                         assert_eq!((input.len(), input.address()), (n, at(n)));
                         assert_eq!(output.map_or(0, |o| o.len()), n / 2 * (n & 1));
