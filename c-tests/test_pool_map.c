@@ -5,6 +5,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 static unsigned char byte_of(size_t item, size_t i)
 {
@@ -109,6 +110,43 @@ TEST(pool, results_larger_than_inputs)
             CHECK(data[k] == byte_of(i, k));
         CHECK_OK(mp_buffer_free(out[i]));
     }
+    CHECK_OK(mp_pool_free(pool));
+}
+
+#define GIB ((size_t)1 << 30)
+
+static void returns_1_gibibyte(mp_task *task, void *user)
+{
+    char *all = mmap(NULL, GIB, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+
+    (void)user;
+    CHECK(all != MAP_FAILED);
+    memcpy(all, "first", 5);
+    memcpy(all + GIB - 4, "last", 4);
+    if (mp_task_return(task, all, GIB) != MP_OK)
+        CHECK_OK(mp_task_fail(task, mp_last_error()));
+    CHECK(munmap(all, GIB) == 0);
+}
+
+/* It comes whole, or where a machine has no memory for it, the call says so; the pool goes on. */
+TEST_T(pool, result_of_1_gibibyte, 120)
+{
+    mp_pool *pool = pool_new(1);
+    mp_buffer *result = NULL;
+    int s = mp_pool_apply(pool, returns_1_gibibyte, NULL, NULL, 0, &result, NULL);
+
+    if (s == MP_OK) {
+        size_t len;
+        const char *all = mp_buffer_data(result, &len);
+
+        CHECK_INT(len, GIB);
+        CHECK(memcmp(all, "first", 5) == 0 && all[GIB / 2] == 0 && memcmp(all + GIB - 4, "last", 4) == 0);
+    } else {
+        CHECK(s == MP_ERR_TASK_FAILED || s == MP_ERR_NO_MEMORY);
+        CHECK_CONTAINS(mp_last_error(), "memory");
+    }
+    CHECK_OK(mp_buffer_free(result));
+    check_squares(pool, 20, NULL);
     CHECK_OK(mp_pool_free(pool));
 }
 

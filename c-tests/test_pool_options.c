@@ -214,6 +214,24 @@ TEST(pool, worker_leaves_after_its_share_of_tasks)
     CHECK_OK(mp_pool_free(pool));
 }
 
+/* Without a share a worker stays for as long as the pool: no task has a process of its own. */
+TEST(pool, workers_live_on)
+{
+    mp_map_options o = MP_MAP_OPTIONS;
+    mp_pool *pool = pool_of_shares(2, 0, 0);
+    pid_t pids[200], workers[2];
+    int round, i;
+
+    pool_pids(workers, 2);
+    o.chunk = 1;
+    for (round = 0; round < 5; round++) {
+        CHECK_OK(mp_pool_map_array(pool, tells_its_pid, NULL, NULL, 0, COUNT(pids), pids, sizeof *pids, &o));
+        for (i = 0; i < (int)COUNT(pids); i++)
+            CHECK(pids[i] == workers[0] || pids[i] == workers[1]);
+    }
+    CHECK_OK(mp_pool_free(pool));
+}
+
 /* Nothing is lost between a worker that leaves and the one in its place. */
 TEST_T(pool, many_tasks_of_workers_that_leave, 90)
 {

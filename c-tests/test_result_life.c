@@ -70,6 +70,46 @@ TEST(result, callbacks)
     CHECK_OK(mp_pool_free(pool));
 }
 
+static void on_all_done(mp_result *result, void *user)
+{
+    mp_buffer *values[20];
+    told *t = user;
+    size_t i;
+
+    CHECK_OK(mp_result_get_each(result, MP_NO_WAIT, values, COUNT(values)));
+    for (i = 0; i < COUNT(values); i++)
+        t->value += result_number(values[i]);
+    t->done++;
+}
+
+/* A map's gets all of its results, once. */
+TEST(result, callback_of_a_map)
+{
+    mp_async_options o = MP_ASYNC_OPTIONS;
+    mp_map_options map = MP_MAP_OPTIONS;
+    mp_pool *pool = pool_new(2);
+    int64_t numbers[20], i;
+    mp_bytes items[20];
+    mp_result *result;
+    told t;
+
+    memset(&t, 0, sizeof t);
+    for (i = 0; i < 20; i++) {
+        numbers[i] = i;
+        items[i].data = &numbers[i];
+        items[i].len = sizeof numbers[i];
+    }
+    map.chunk = 1;
+    o.done = on_all_done;
+    o.user = &t;
+    CHECK_OK(mp_pool_map_async(pool, square, NULL, items, 20, &map, &o, &result));
+    CHECK_OK(mp_result_wait(result, MP_FOREVER));
+    CHECK_INT(t.done, 1);
+    CHECK_INT(t.value, 2470);
+    CHECK_OK(mp_result_free(result));
+    CHECK_OK(mp_pool_free(pool));
+}
+
 /* Nobody has a handle, and the callbacks come all the same. */
 TEST(result, callbacks_without_a_handle)
 {
