@@ -255,7 +255,7 @@ fn rings() {
         }
     };
     let end = |shared: &Shared, _| assert_eq!((shared.each_once(), shared.queue.count()), (3, 1), "messages");
-    model(new, 0, Box::leak(Box::new([puts, gets])), end).run();
+    model(new, 1, Box::leak(Box::new([puts, gets])), end).run();
 }
 
 fn tasks() {
