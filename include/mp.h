@@ -4239,8 +4239,8 @@ mp_status mp_manager_pid(const mp_manager *manager, int *pid);
 /*
  * Makes an object, which lives as long as some process has a proxy of it, or another object holds
  * it. The types are "dict", "list", "set", "Namespace", "Value", "Array", "Queue",
- * "JoinableQueue", "Lock", "RLock", "Semaphore", "BoundedSemaphore", "Barrier" and "Event";
- * docs/manager-protocol.md has what each is made of, and its methods.
+ * "JoinableQueue", "Lock", "RLock", "Semaphore", "BoundedSemaphore", "Condition", "Barrier" and
+ * "Event"; docs/manager-protocol.md has what each is made of, and its methods.
  *
  * proxy: where the handle goes.
  * type: its name.
@@ -4381,8 +4381,8 @@ typedef struct mp_proxy_step {
  * MP_ERR_EMPTY, MP_ERR_FULL: with MP_NO_WAIT, the queue is.
  * MP_ERR_OVER_RELEASE: the lock is not held, the semaphore has no more, or there were not so many
  *     tasks.
- * MP_ERR_NOT_OWNER: this thread does not hold the RLock, or this process has not taken so much of
- *     a semaphore that is given back.
+ * MP_ERR_NOT_OWNER: the caller does not hold the RLock or the condition's lock, or this process
+ *     has not taken so much of a semaphore that is given back.
  * MP_ERR_BROKEN_BARRIER: the barrier was broken, or broke meanwhile: by an abort or a reset, or
  *     by one who waited and whose time ran out, this one included, or who died.
  * MP_ERR_NO_MEMORY: the server, or this process, has no room for it.

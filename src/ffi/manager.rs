@@ -266,8 +266,8 @@ pub unsafe extern "C" fn mp_manager_pid(manager: *const mp_manager, pid: *mut c_
 
 /// Makes an object, which lives as long as some process has a proxy of it, or another object holds
 /// it. The types are "dict", "list", "set", "Namespace", "Value", "Array", "Queue",
-/// "JoinableQueue", "Lock", "RLock", "Semaphore", "BoundedSemaphore", "Barrier" and "Event";
-/// docs/manager-protocol.md has what each is made of, and its methods.
+/// "JoinableQueue", "Lock", "RLock", "Semaphore", "BoundedSemaphore", "Condition", "Barrier" and
+/// "Event"; docs/manager-protocol.md has what each is made of, and its methods.
 ///
 /// proxy: where the handle goes.
 /// type: its name.

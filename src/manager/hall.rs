@@ -177,7 +177,7 @@ impl Hall {
                     found
                 }
                 Done::Answered(Err(e), _) => return Err(failed(e)),
-                Done::Parked(_) => fail!(Timeout, "call {calls} of the batch would have to wait"),
+                Done::Parked(..) => fail!(Timeout, "call {calls} of the batch would have to wait"),
             };
             let count = Value::Int(found.len() as i64);
             self.store.room.take(std::iter::once(&count).chain(&found)).map_err(failed)?;

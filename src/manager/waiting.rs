@@ -25,7 +25,8 @@ pub(super) struct Attempt<'a> {
 pub(super) enum Done {
     /// What may be undone, should the answer not arrive.
     Answered(Answer, Option<Undo>),
-    Parked(u8),
+    /// In this lane of this object.
+    Parked(u64, u8),
 }
 
 /// One who waits.
@@ -35,6 +36,8 @@ struct Waiter {
     object: u64,
     method: String,
     args: Vec<Value>,
+    /// In whose lane it is: mostly the same object's.
+    at: u64,
     lane: u8,
     note: u64,
     timeout: i64,
@@ -58,7 +61,7 @@ impl Waiting {
 
     fn add(&mut self, waiter: Waiter) -> u64 {
         self.last += 1;
-        self.lanes.entry(waiter.object).or_default().entry(waiter.lane).or_default().push_back(self.last);
+        self.lanes.entry(waiter.at).or_default().entry(waiter.lane).or_default().push_back(self.last);
         self.deadlines.extend(waiter.until.map(|until| (until, self.last)));
         self.waiters.insert(self.last, waiter);
         self.last
@@ -87,7 +90,7 @@ impl Waiting {
 
     fn remove(&mut self, number: u64) -> Option<Waiter> {
         let waiter = self.waiters.remove(&number)?;
-        self.leave_lane(number, waiter.object, waiter.lane);
+        self.leave_lane(number, waiter.at, waiter.lane);
         if let Some(until) = waiter.until {
             self.deadlines.remove(&(until, number));
         }
@@ -122,8 +125,9 @@ impl Hall {
         match outcome {
             Ok(Outcome::Done(values)) => Done::Answered(Ok((Status::Ok, values)), undo),
             Ok(Outcome::OwnerDied) => Done::Answered(Ok((Status::OwnerDied, Vec::new())), undo),
-            Ok(Outcome::Park(lane)) => Done::Parked(lane),
-            Err(e) => Done::Answered(Err(e), None),
+            Ok(Outcome::Park(lane)) => Done::Parked(call.object, lane),
+            Ok(Outcome::ParkAt(at, lane)) => Done::Parked(at, lane),
+            Err(e) => Done::Answered(Err(e), undo),
         }
     }
 
@@ -135,9 +139,9 @@ impl Hall {
         mut args: Vec<Value>,
     ) -> std::result::Result<(Answer, Option<Undo>), u64> {
         let mut note = 0;
-        let lane = match self.attempt(call, &mut args, &mut note) {
+        let (at, lane) = match self.attempt(call, &mut args, &mut note) {
             Done::Answered(answer, undo) => return Ok((answer, undo)),
-            Done::Parked(lane) => lane,
+            Done::Parked(at, lane) => (at, lane),
         };
         let &Attempt { object, method, caller, timeout } = call;
         let until = match Deadline::after(timeout) {
@@ -153,7 +157,8 @@ impl Hall {
             return Ok((Err(e), None));
         }
         let method = method.to_owned();
-        Err(self.waiting.add(Waiter { client, caller, object, method, args, lane, note, timeout, until }))
+        let waiter = Waiter { client, caller, object, method, args, at, lane, note, timeout, until };
+        Err(self.waiting.add(waiter))
     }
 
     /// Tells the object that somebody does not wait any more.
@@ -194,7 +199,7 @@ impl Hall {
     /// Whether it has left its place.
     fn wake_one(&mut self, clients: &mut Clients, number: u64) -> bool {
         let Some(mut waiter) = self.waiting.waiters.remove(&number) else { return false };
-        let Waiter { caller, timeout, object, lane, .. } = waiter;
+        let Waiter { caller, timeout, object, at, lane, .. } = waiter;
         let method = std::mem::take(&mut waiter.method);
         let before = weight(&waiter.args);
         let call = Attempt { object, method: &method, caller, timeout };
@@ -204,15 +209,16 @@ impl Hall {
         let done = self.attempt(&call, &mut waiter.args, &mut waiter.note);
         waiter.method = method;
         match done {
-            Done::Parked(next) => {
+            Done::Parked(now_at, next) => {
                 self.store.recharge(before);
-                if next != lane {
-                    self.waiting.leave_lane(number, object, lane);
-                    waiter.lane = next;
-                    self.waiting.lanes.entry(object).or_default().entry(next).or_default().push_back(number);
+                let moves = (now_at, next) != (at, lane);
+                if moves {
+                    self.waiting.leave_lane(number, at, lane);
+                    (waiter.at, waiter.lane) = (now_at, next);
+                    self.waiting.lanes.entry(now_at).or_default().entry(next).or_default().push_back(number);
                 }
                 self.waiting.waiters.insert(number, waiter);
-                next != lane
+                moves
             }
             Done::Answered(answer, undo) => {
                 let client = waiter.client;

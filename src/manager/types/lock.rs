@@ -1,6 +1,6 @@
 //! A lock. It belongs to the session that took it, and any session may release it.
 
-use super::{Context, DONE, Object, Outcome, truth, unknown};
+use super::{Caller, Context, DONE, Object, Outcome, truth, unknown};
 use crate::error::{Result, fail};
 use crate::manager::codec::Value;
 use crate::manager::store::Ticket;
@@ -52,6 +52,10 @@ impl Object for Lock {
 
     fn describe(&self, to: &mut String, _cx: &Context<'_>) {
         to.push_str(if self.holder.is_some() { "<locked Lock>" } else { "<unlocked Lock>" });
+    }
+
+    fn held_by(&self, caller: Caller) -> u64 {
+        u64::from(self.holder == Some(caller.session))
     }
 
     fn leave(&mut self, cx: &mut Context<'_>) {

@@ -19,6 +19,7 @@
 
 mod array;
 mod barrier;
+mod condition;
 mod dict;
 mod event;
 mod list;
@@ -51,6 +52,8 @@ pub(super) enum Outcome {
     OwnerDied,
     /// It has to wait in this lane.
     Park(u8),
+    /// It has to wait in a lane of another object, and is called again when that one has changed.
+    ParkAt(u64, u8),
 }
 
 /// Without a value.
@@ -188,6 +191,11 @@ pub(super) trait Object: Send {
         None
     }
 
+    /// How often the caller has it, of a lock.
+    fn held_by(&self, _caller: Caller) -> u64 {
+        0
+    }
+
     /// Hands out what it stores, as it goes.
     fn empty(&mut self, _each: &mut dyn FnMut(Value)) {}
 
@@ -214,6 +222,7 @@ const TYPES: &[(&str, Make)] = &[
     ("Array", array::make),
     ("Barrier", barrier::make),
     ("BoundedSemaphore", semaphore::make_bounded),
+    ("Condition", condition::make),
     ("Event", event::make),
     ("JoinableQueue", queue::make),
     ("Lock", lock::make),

@@ -69,6 +69,10 @@ impl Object for RLock {
         to.push_str(if self.holder.is_some() { "<locked RLock>" } else { "<unlocked RLock>" });
     }
 
+    fn held_by(&self, caller: Caller) -> u64 {
+        self.holder.filter(|(holder, _)| *holder == caller).map_or(0, |(_, times)| times)
+    }
+
     fn leave(&mut self, cx: &mut Context<'_>) {
         if self.holder.is_some_and(|(holder, _)| holder.session == cx.caller.session) {
             self.abandon(cx);
