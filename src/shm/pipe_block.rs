@@ -16,10 +16,10 @@ pub(crate) const PARCELS: usize = 16;
 pub(crate) struct PipeBlock {
     pub(crate) head: BlockHead,
     _line: [AtomicU64; 3],
-    /// For each way the messages that carry handles.
-    pub(crate) carriers: [[AtomicU64; PARCELS]; 2],
     /// What the first end sends, and what the second one does.
     pub(crate) ways: [WayBlock; 2],
+    /// For each way the messages that carry handles.
+    pub(crate) carriers: [[AtomicU64; PARCELS]; 2],
 }
 
 /// One way.

@@ -15,7 +15,7 @@
 //! lock RINGING is what a dead one has left, and the byte is put there again. What nothing in the ring belongs to, a
 //! byte or a dead one's descriptor, is taken by whoever finds the ring empty.
 
-use super::way::Way;
+use super::way::{Way, lock_side};
 use crate::error::Result;
 use crate::shm::{Edge, In};
 use crate::sys::atomic::fence;
@@ -62,15 +62,15 @@ pub(super) fn announce_once(sender: &Edge) {
 /// is about to.
 #[cold]
 fn drop_forgotten(way: &Way, socket: BorrowedFd<'_>, tree: &In) -> bool {
-    let lock = &way.block.sender.lock;
-    if lock.acquire(tree, || Deadline::NoWait).is_none() {
+    let sender = &way.block.sender;
+    if !lock_side(sender, tree, Deadline::NoWait) {
         return false;
     }
     let forgotten = !way.has_come();
     if forgotten {
         let _ = packets::receive::<NUMBER>(socket);
     }
-    lock.release(tree);
+    sender.lock.release(tree);
     forgotten
 }
 

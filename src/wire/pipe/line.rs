@@ -1,7 +1,7 @@
 //! What the calls on one end of a pipe use: the rings, the socket beneath them, and how they wait.
 
 use super::bell::Bell;
-use super::way::{Way, damaged};
+use super::way::{Way, damaged, lock_side};
 use crate::error::{Error, Result, Status, fail};
 use crate::park::{Owner, Tree, Wait};
 use crate::shm::{self, In, Kind, Object, PipeBlock, RINGS, Ref};
@@ -250,7 +250,7 @@ impl Line {
     pub(super) fn settle_bell(&self, has_lock: bool) -> bool {
         let receiver = &self.receives.block.receiver;
         // One that was killed is not receiving any more.
-        if !has_lock && receiver.lock.acquire(&self.tree, || Deadline::NoWait).is_none() {
+        if !has_lock && !lock_side(receiver, &self.tree, Deadline::NoWait) {
             return false;
         }
         self.bell.settle(&self.receives, self.socket.fd(), &self.tree);

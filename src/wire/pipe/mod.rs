@@ -17,7 +17,6 @@ use super::output::Output;
 use super::receive::{into_room, into_vec};
 use super::turn::{Taken, Turn};
 use crate::error::{Result, fail};
-use crate::park::Held;
 use crate::shm::{self, Content, Edge, Entry};
 use crate::sys::kept::{self, Kept};
 use crate::sys::{packets, sockets};
@@ -29,6 +28,7 @@ use send::Sending;
 use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd, RawFd};
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, PoisonError};
+use way::lock_side;
 
 /// Which end it is, and of what.
 #[derive(Clone, Copy)]
@@ -72,13 +72,8 @@ impl<'a> Hold<'a> {
         doing: &str,
     ) -> Result<Self> {
         // The turn is this thread's, so nobody else changes that.
-        if !keep.load(Relaxed) {
-            match side.lock.acquire(&line.tree(), || deadline) {
-                Some(Held::Cleanly) => {}
-                // The dead one's position may be entered and not stored yet: it would be later, over ours.
-                Some(Held::AfterDeath) => shm::settle(side),
-                None => fail!(Timeout, "another process was {doing} all the time"),
-            }
+        if !keep.load(Relaxed) && !lock_side(side, &line.tree(), deadline) {
+            fail!(Timeout, "another process was {doing} all the time");
         }
         Ok(Hold { line, side, keep })
     }

@@ -24,7 +24,9 @@
 //! What is read here may have been overwritten by a stray pointer: it is checked before it is believed.
 
 use crate::error::{Result, fail};
-use crate::shm::{Data, PARCELS, WayBlock};
+use crate::park::Held;
+use crate::shm::{self, Data, Edge, In, PARCELS, WayBlock};
+use crate::time::Deadline;
 use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 
@@ -209,6 +211,16 @@ impl Way {
     pub(super) fn received(&self, to: u64) {
         self.block.receiver.position.store(to, Release);
     }
+}
+
+/// Takes a side's lock; false: the time ran out.
+pub(super) fn lock_side(side: &Edge, tree: &In, deadline: Deadline) -> bool {
+    let held = side.lock.acquire(tree, || deadline);
+    if held == Some(Held::AfterDeath) {
+        // The dead one's position may be entered and not stored yet: it would be later, over ours.
+        shm::settle(side);
+    }
+    held.is_some()
 }
 
 /// What was found cannot be.
