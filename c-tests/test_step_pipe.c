@@ -294,3 +294,103 @@ static void message_is_polled_for(void)
 }
 
 KILLED(pipe_recv_beside_a_poller, 0, a_short_message, message_is_polled_for, receives_it)
+
+/* ---- handles ---- */
+
+static void is_the_flag(mp_buffer *b)
+{
+    mp_value *v = mp_buffer_handle(b, 0);
+
+    CHECK_INT(mp_buffer_handles(b), 1);
+    CHECK(v != NULL);
+    CHECK_INT(flag_get(v), READY);
+    CHECK_OK(mp_value_free(v));
+}
+
+/* Whether a message with the flag comes; one without is the last. */
+static bool comes_with_the_flag(mp_child *self)
+{
+    mp_connection *c = mp_child_connection(self, 1);
+    bool there = false;
+    mp_buffer *b;
+    size_t len;
+
+    for (;;) {
+        CHECK_OK(mp_connection_recv_buffer(c, &b, SIZE_MAX, &len, MP_FOREVER));
+        if (mp_buffer_handles(b) == 0)
+            break;
+        CHECK(!there && len == 100);
+        there = true;
+        is_the_flag(b);
+        CHECK_OK(mp_buffer_free(b));
+    }
+    CHECK(len == 5 && memcmp(mp_buffer_data(b, NULL), "after", 5) == 0);
+    CHECK_OK(mp_buffer_free(b));
+    return there;
+}
+
+static int finds_the_flag_sent(mp_child *self, void *user)
+{
+    pthread_t thread;
+    bool there;
+
+    (void)user;
+    flag_set(mp_child_value(self, 3), READY);
+    CHECK(pthread_create(&thread, NULL, sends_after, self) == 0);
+    there = comes_with_the_flag(self);
+    CHECK(pthread_join(thread, NULL) == 0);
+    flag_set(mp_child_value(self, 3), there ? THERE : NOT_THERE);
+    return 0;
+}
+
+static void receiver_waits_for_the_flag(void)
+{
+    is_received_by(finds_the_flag_sent);
+}
+
+static int send_the_flag(mp_connection *c, const void *data, mp_value *flag)
+{
+    const void *handle = flag;
+
+    return CHECK_CLEAN(mp_connection_send_handles(c, data, 100, &handle, 1, MP_SEC(20)));
+}
+
+static int sends_the_flag(void)
+{
+    return send_the_flag(mine, bytes, found);
+}
+
+KILLED(pipe_send_handles, 100, a_short_message, receiver_waits_for_the_flag, sends_the_flag)
+
+static int finds_the_flag_left(mp_child *self, void *user)
+{
+    mp_connection *sends = mp_child_connection(self, 0);
+    char data[100] = {0};
+
+    (void)user;
+    CHECK_OK(send_the_flag(sends, data, mp_child_value(self, 3)));
+    send_text(sends, "after");
+    flag_set(mp_child_value(self, 3), READY);
+    flag_wait(mp_child_value(self, 2), 1);
+    flag_set(mp_child_value(self, 3), comes_with_the_flag(self) ? NOT_THERE : THERE);
+    return 0;
+}
+
+static void the_flag_waits(void)
+{
+    is_sent_by(finds_the_flag_left);
+}
+
+static int receives_the_flag(void)
+{
+    mp_buffer *b;
+    int s = CHECK_CLEAN(mp_connection_recv_buffer(mine, &b, SIZE_MAX, NULL, MP_SEC(20)));
+
+    if (s == MP_OK) {
+        CHECK_INT(mp_buffer_handles(b), 1);
+        CHECK_OK(mp_buffer_free(b));
+    }
+    return s;
+}
+
+KILLED(pipe_recv_handles, 100, a_short_message, the_flag_waits, receives_the_flag)
