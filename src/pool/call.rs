@@ -91,7 +91,8 @@ impl Call {
 
     /// Takes a task that came back; the caller retires its slot. An error ends the call.
     pub(super) fn receive(&mut self, area: &PoolArea, arrival: Arrival, work: &mut dyn Work) -> Result<()> {
-        self.open -= 1;
+        // A call that was given up counts nothing any more.
+        self.open = self.open.saturating_sub(1);
         self.settle(area, arrival, work)
     }
 
