@@ -320,6 +320,31 @@ TEST(imap, freed_pool)
     CHECK_OK(mp_imap_free(imap));
 }
 
+static void sleeps_and_squares(mp_task *task, void *user)
+{
+    sleep_ms(5);
+    square(task, user);
+}
+
+/* What came back for an iterator, and lies there until somebody takes it, keeps no other call from the workers. */
+TEST(imap, at_rest_while_others_work)
+{
+    mp_pool *pool = pool_new(2);
+    mp_imap *imap;
+    counter c;
+    size_t i;
+
+    imap = imap_new(pool, sleeps_and_squares, &c, 60, NULL);
+    for (i = 0; i < 20; i++) {
+        takes(imap, i, i + 1, true);
+        check_squares(pool, 20, NULL);
+    }
+    takes(imap, 20, 60, true);
+    is_end(imap);
+    CHECK_OK(mp_imap_free(imap));
+    CHECK_OK(mp_pool_free(pool));
+}
+
 /* Several calls share the workers, and each has its own results. */
 static void *maps_beside(void *pool)
 {

@@ -115,7 +115,7 @@ pub(super) struct Dispatcher {
     crew: Vec<Option<Hired>>,
     /// Workers that have left and whose end was not seen yet.
     parting: Vec<Hired>,
-    /// Tasks in each worker's charge.
+    /// Tasks in each worker's charge, which did not come back yet.
     load: Vec<usize>,
     tasks: Vec<Option<Assigned>>,
     free: Vec<u32>,
@@ -393,6 +393,7 @@ impl Dispatcher {
         }
         let Some(assigned) = &mut self.tasks[number as usize] else { return };
         assigned.back = true;
+        let came = *assigned;
         let (job, why) = (assigned.job, assigned.stop.map(|stop| stop.why));
         let mail = assigned.caller.and_then(|c| Some((c.call, self.clients.get_mut(&c.client)?)));
         match mail {
@@ -402,6 +403,8 @@ impl Dispatcher {
             }
             None => self.retire(number),
         }
+        // Not only when it is taken: an iterator's owner may be in no hurry, and others want to be served.
+        self.unload(came);
     }
 
     /// What came back for this client.
@@ -435,9 +438,8 @@ impl Dispatcher {
     /// Frees a task's slot, once its result was taken or nobody wants it.
     pub(super) fn retire(&mut self, number: u32) {
         let Some(assigned) = self.tasks[number as usize].take() else { return };
-        self.load[usize::from(assigned.home)] -= 1;
-        if let Some(other) = assigned.offered {
-            self.load[usize::from(other)] -= 1;
+        if !assigned.back {
+            self.unload(assigned);
         }
         if assigned.stop.is_some() || assigned.job.limit.run.is_some() {
             self.watched.remove(&number);
@@ -446,6 +448,13 @@ impl Dispatcher {
         let slot = self.area.task(number as usize);
         TaskState { stage: Stage::Free, ..TaskState::of(slot) }.put(slot);
         self.free.push(number);
+    }
+
+    /// The task is in no worker's charge any more.
+    fn unload(&mut self, assigned: Assigned) {
+        for worker in std::iter::once(assigned.home).chain(assigned.offered) {
+            self.load[usize::from(worker)] -= 1;
+        }
     }
 
     /// When somebody has to look again, whatever happens.
