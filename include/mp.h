@@ -3862,8 +3862,8 @@ mp_status mp_pipe_options_init(mp_pipe_options *options);
  * Makes two ends that are connected. Hand one to a child as an argument, and free it here after
  * the start: the other end gets MP_ERR_EOF only when no process has this one any more.
  *
- * A pipe takes 65 KiB of shared memory, and a descriptor for each process that has an end. What
- * is sent goes through 32 KiB each way, or 64 KiB where there is only one, whatever its length.
+ * A pipe takes 129 KiB of shared memory, and a descriptor for each process that has an end. What
+ * is sent goes through 64 KiB each way, or 128 KiB where there is only one, whatever its length.
  *
  * first, second: where the handles go. options: NULL for the defaults.
  *
@@ -5222,7 +5222,11 @@ mp_condition *mp_child_condition(mp_child *child, size_t index);
 /* A pool. */
 typedef struct mp_pool mp_pool;
 
-/* One item of a map, in the worker that works on it. Good until the task's function returns. */
+/*
+ * One item of a map, in the worker that works on it. Good in all threads of the worker until the
+ * task's function returns. A thread that uses it later is answered MP_ERR_STATE, and harms no
+ * other item.
+ */
 typedef struct mp_task mp_task;
 
 /*

@@ -5,8 +5,8 @@ use super::layout::{BlockHead, UNIT, Words};
 use crate::park::{OwnerLock, Patience, Spot};
 use std::sync::atomic::{AtomicU32, AtomicU64};
 
-/// Bytes of a pipe's rings in all: what is handed out at a time.
-pub(crate) const RINGS: usize = UNIT;
+/// Bytes of a pipe's rings in all: what is handed out at a time, for each way.
+pub(crate) const RINGS: usize = 2 * UNIT;
 
 /// How many messages that carry handles are on one way at a time.
 pub(crate) const PARCELS: usize = 16;

@@ -31,6 +31,8 @@ use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 
 const WORD: usize = 8;
+/// Bytes of a piece of a long message: a quarter of a ring or less, so that neither side waits for the other's copy.
+const PIECE: usize = 16 << 10;
 const NUMBER: u64 = (1 << 56) - 1;
 
 /// What the first word of a piece says.
@@ -101,7 +103,7 @@ impl Way {
 
     /// The most bytes of a message that lie in one piece: both sides copy at once what has more.
     pub(super) fn longest(&self) -> usize {
-        self.ring.len() / 4 - WORD
+        PIECE - WORD
     }
 
     /// Where who has the sender's lock writes. Relaxed: those before it released the lock.
