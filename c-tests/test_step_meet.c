@@ -286,10 +286,13 @@ MEETING(processes_started_by_both, 10000, nothing, make_and_free, start_and_join
 MEETING(fork_while_a_process_is_started, 10000, nothing, make_and_free, start_and_join_once, forks,
         start_and_join)
 
+static int started;
+
 static void start_one(void)
 {
     CHECK_OK(mp_process_new(&process, ends, NULL, NULL));
     CHECK_OK(mp_process_start(process));
+    CHECK_OK(mp_process_pid(process, &started));
 }
 
 static void join_it(void)
@@ -322,6 +325,13 @@ static int join_what_may_be_freed(void)
     return may_be_freed(CHECK_CLEAN(mp_process_exitcode(process, &code)));
 }
 
+/* One that runs is not freed. */
+static void free_what_has_ended(void)
+{
+    CHECK(wait_until(gone, &started));
+    free_it();
+}
+
 static void reap(void)
 {
     CHECK_OK(mp_forkserver_stop());
@@ -329,7 +339,8 @@ static void reap(void)
         continue;
 }
 
-MEETING(process_joined_and_freed, 2500, nothing, start_one, join_what_may_be_freed, free_it, reap)
+MEETING(process_joined_and_freed, 2500, nothing, start_one, join_what_may_be_freed,
+        free_what_has_ended, reap)
 
 /* ---- pools ---- */
 
