@@ -14,6 +14,7 @@ pub struct Channel {
     number: c_int,
     state: *mut c_void,
     fd: [c_int; 2],
+    given: *mut c_void,
     stopped: extern "C" fn() -> bool,
 }
 
@@ -51,6 +52,7 @@ pub struct Peer {
     release: Option<extern "C" fn(&mut Channel)>,
     leave: Option<extern "C" fn(&mut Channel)>,
     close: Option<extern "C" fn(&mut Channel)>,
+    end: Option<extern "C" fn(&mut Channel, bool) -> *const c_void>,
 }
 
 impl Peer {
@@ -65,5 +67,6 @@ impl Peer {
         release: None,
         leave: None,
         close: None,
+        end: None,
     };
 }
