@@ -146,15 +146,14 @@ static int hands_on(mp_child *self, void *user)
 {
     mp_connection *c = mp_child_connection(self, 0);
     static const size_t lengths[] = {0, 7, LONG};
-    size_t i, k;
+    size_t i;
 
     CHECK(user == NULL);
     for (i = 0; i < COUNT(lengths); i++) {
         mp_buffer *b = got(c, lengths[i], NOUNS);
         void *all[NOUNS];
 
-        for (k = 0; k < NOUNS; k++)
-            all[k] = handle_of(b, k);
+        nouns_take(b, all);
         nouns_use(all);
         CHECK_OK(mp_connection_send_handles(c, mp_buffer_data(b, NULL), lengths[i],
                                             (const void *const *)all, NOUNS, MP_FOREVER));
@@ -172,7 +171,7 @@ TEST(connection, every_handle_goes_through_a_pipe)
     uint64_t blocks = stats_now().blocks;
     mp_connection *mine, *childs;
     mp_process *p;
-    size_t i, k;
+    size_t i;
 
     CHECK_OK(mp_pipe_new(&mine, &childs, NULL));
     p = CHILD_START(hands_on, childs);
@@ -189,8 +188,7 @@ TEST(connection, every_handle_goes_through_a_pipe)
         nouns_free(all);
         b = got(mine, lengths[i], NOUNS);
         pattern_check(mp_buffer_data(b, NULL), lengths[i], (unsigned)i);
-        for (k = 0; k < NOUNS; k++)
-            all[k] = handle_of(b, k);
+        nouns_take(b, all);
         CHECK_OK(mp_buffer_free(b));
         nouns_use(all);
         nouns_free(all);

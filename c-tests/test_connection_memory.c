@@ -20,16 +20,9 @@ enum { HUGE = 256 << 20 };
 static void limit_memory(size_t more)
 {
     struct rlimit limit = {RLIM_INFINITY, RLIM_INFINITY};
-    char text[64] = "";
-    long pages;
-    FILE *f;
 
-    if (more > 0) {
-        CHECK((f = fopen("/proc/self/statm", "r")) != NULL);
-        CHECK(fgets(text, sizeof text, f) != NULL && sscanf(text, "%ld", &pages) == 1);
-        fclose(f);
-        limit.rlim_cur = (rlim_t)pages * 4096 + more;
-    }
+    if (more > 0)
+        limit.rlim_cur = address_space() + more;
     CHECK(setrlimit(RLIMIT_AS, &limit) == 0);
 }
 

@@ -41,17 +41,6 @@ TEST_COLD(limits, file_size)
     }
 }
 
-/* The size of this process's address space. */
-static rlim_t address_space(void)
-{
-    FILE *f = fopen("/proc/self/statm", "re");
-    unsigned long pages = 0;
-
-    CHECK(f != NULL && fscanf(f, "%lu", &pages) == 1);
-    fclose(f);
-    return (rlim_t)pages * (rlim_t)sysconf(_SC_PAGESIZE);
-}
-
 static int with_address_space(void *more)
 {
     limit(RLIMIT_AS, address_space() + *(rlim_t *)more);

@@ -79,3 +79,11 @@ void *handle_of(mp_buffer *b, size_t index)
     CHECK(handle != NULL);
     return handle;
 }
+
+void nouns_take(mp_buffer *b, void *all[NOUNS])
+{
+    size_t k;
+
+    for (k = 0; k < NOUNS; k++)
+        all[k] = handle_of(b, k);
+}

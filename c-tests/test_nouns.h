@@ -15,5 +15,7 @@ void nouns_free(void *const all[NOUNS]);
 
 /* The handle at this place of a message. */
 void *handle_of(mp_buffer *b, size_t index);
+/* All of a message that carries one of each. */
+void nouns_take(mp_buffer *b, void *all[NOUNS]);
 
 #endif

@@ -47,43 +47,13 @@ static blocks blocks_of(mp_connection *a, mp_connection *b)
     return found;
 }
 
-static void scribble(volatile uint64_t *words, rng *r, size_t from, size_t to)
-{
-    size_t at = from + rng_below(r, to - from);
-
-    switch (rng_below(r, 6)) {
-    case 0:
-        words[at] = rng_next(r);
-        break;
-    case 1:
-        words[at] ^= (uint64_t)1 << rng_below(r, 64);
-        break;
-    case 2:
-        words[at] += rng_below(r, 9) - 4;
-        break;
-    case 3:
-        words[at] = words[from + rng_below(r, to - from)];
-        break;
-    case 4:
-        words[at] = UINT64_MAX;
-        break;
-    default:
-        words[at] = 0;
-    }
-}
-
 /* The status is one that the header names. */
 static int check_known(int s)
 {
     static const int known[] = {MP_OK,     MP_ERR_TIMEOUT,   MP_ERR_STATE, MP_ERR_TOO_SMALL,
                                 MP_ERR_OS, MP_ERR_NO_MEMORY, MP_ERR_EOF};
-    size_t i;
 
-    for (i = 0; i < COUNT(known); i++)
-        if (s == known[i])
-            return s;
-    CHECK_OK(s);
-    return s;
+    return check_one_of(s, known, COUNT(known));
 }
 
 static void use(mp_connection *from, mp_connection *to, rng *r)

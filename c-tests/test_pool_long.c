@@ -24,19 +24,6 @@ typedef struct holdings {
 
 static int64_t in[ROUND], out[ROUND];
 
-static long pages_of(pid_t pid)
-{
-    char path[64];
-    long size = 0, resident = 0;
-    FILE *f;
-
-    snprintf(path, sizeof path, "/proc/%ld/statm", (long)pid);
-    f = fopen(path, "r");
-    CHECK(f != NULL && fscanf(f, "%ld %ld", &size, &resident) == 2);
-    fclose(f);
-    return resident;
-}
-
 static holdings now(mp_pool *pool)
 {
     holdings h;

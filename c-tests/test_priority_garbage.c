@@ -43,43 +43,14 @@ static bool is_queue(const unsigned char *at)
     return memcmp(at + 40, &maxsize, sizeof maxsize) == 0;
 }
 
-static void scribble(volatile uint64_t *block, rng *r, size_t from, size_t to)
-{
-    size_t at = from + rng_below(r, to - from);
-
-    switch (rng_below(r, 6)) {
-    case 0:
-        block[at] = rng_next(r);
-        break;
-    case 1:
-        block[at] ^= (uint64_t)1 << rng_below(r, 64);
-        break;
-    case 2:
-        block[at] += rng_below(r, 9) - 4;
-        break;
-    case 3:
-        block[at] = block[from + rng_below(r, to - from)];
-        break;
-    case 4:
-        block[at] = UINT64_MAX;
-        break;
-    default:
-        block[at] = 0;
-    }
-}
-
 /* The status is one that the header names. */
 static void check_known(int s)
 {
     static const int known[] = {MP_OK,          MP_ERR_FULL,      MP_ERR_EMPTY,
                                 MP_ERR_STATE,   MP_ERR_TOO_SMALL, MP_ERR_NO_MEMORY,
                                 MP_ERR_INVALID, MP_ERR_CLOSED,    MP_ERR_OVER_RELEASE};
-    size_t i;
 
-    for (i = 0; i < COUNT(known); i++)
-        if (s == known[i])
-            return;
-    CHECK_OK(s);
+    check_one_of(s, known, COUNT(known));
 }
 
 static void use(mp_priority_queue *q, rng *r, uint64_t *lease)

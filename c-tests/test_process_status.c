@@ -62,10 +62,8 @@ static int gives_much_back(mp_child *self, void *user)
 static int has_little_memory(void *unused)
 {
     struct rlimit limit = {0, RLIM_INFINITY};
-    unsigned long pages;
     mp_process *p, *other;
     mp_buffer *result;
-    FILE *f;
 
     CHECK(unused == NULL);
     p = child_new(gives_much_back, NULL);
@@ -73,10 +71,7 @@ static int has_little_memory(void *unused)
     CHECK_OK(mp_process_again(p, &other));
     CHECK_OK(mp_process_start(other));
     CHECK_OK(mp_process_join(other, MP_FOREVER));
-    f = fopen("/proc/self/statm", "r");
-    CHECK(f != NULL && fscanf(f, "%lu", &pages) == 1);
-    fclose(f);
-    limit.rlim_cur = (rlim_t)pages * (rlim_t)sysconf(_SC_PAGESIZE) + MUCH / 2;
+    limit.rlim_cur = address_space() + MUCH / 2;
     CHECK(setrlimit(RLIMIT_AS, &limit) == 0);
     CHECK_STATUS(mp_process_result(other, &result), MP_ERR_NO_MEMORY);
     CHECK_STATUS(mp_process_again(p, &other), MP_ERR_NO_MEMORY);

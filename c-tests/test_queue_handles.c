@@ -136,15 +136,14 @@ static int hands_on(mp_child *self, void *user)
 {
     mp_queue *in = mp_child_queue(self, 0), *out = mp_child_queue(self, 1);
     static const size_t lengths[] = {0, 7, LONG};
-    size_t i, k;
+    size_t i;
 
     CHECK(user == NULL);
     for (i = 0; i < COUNT(lengths); i++) {
         mp_buffer *b = got(in, lengths[i], NOUNS);
         void *all[NOUNS];
 
-        for (k = 0; k < NOUNS; k++)
-            all[k] = handle_of(b, k);
+        nouns_take(b, all);
         nouns_use(all);
         CHECK_OK(mp_queue_put_handles(out, mp_buffer_data(b, NULL), lengths[i],
                                       (const void *const *)all, NOUNS, MP_FOREVER));
@@ -162,7 +161,7 @@ TEST(queue, every_handle_goes_through_it)
     uint64_t blocks = stats_now().blocks;
     mp_queue *in = queue_new(0, 0), *out = queue_new(0, 0);
     mp_process *p = CHILD_START(hands_on, in, out);
-    size_t i, k;
+    size_t i;
 
     for (i = 0; i < COUNT(lengths); i++) {
         void *all[NOUNS];
@@ -176,8 +175,7 @@ TEST(queue, every_handle_goes_through_it)
         nouns_free(all);
         b = got(out, lengths[i], NOUNS);
         pattern_check(mp_buffer_data(b, NULL), lengths[i], (unsigned)i);
-        for (k = 0; k < NOUNS; k++)
-            all[k] = handle_of(b, k);
+        nouns_take(b, all);
         CHECK_OK(mp_buffer_free(b));
         nouns_use(all);
         nouns_free(all);

@@ -57,19 +57,6 @@ static pid_t one_round(int i, mp_value *v)
     return parent;
 }
 
-static long pages_of(pid_t pid)
-{
-    char path[64];
-    long size = 0, resident = 0;
-    FILE *f;
-
-    snprintf(path, sizeof path, "/proc/%ld/statm", (long)pid);
-    f = fopen(path, "r");
-    CHECK(f != NULL && fscanf(f, "%ld %ld", &size, &resident) == 2);
-    fclose(f);
-    return resident;
-}
-
 static int descriptors_of(pid_t pid)
 {
     char path[64];

@@ -166,6 +166,65 @@ int alarms_stop(void)
     return alarms;
 }
 
+long pages_of(pid_t pid)
+{
+    char path[64];
+    long size = 0, resident = 0;
+    FILE *f;
+
+    snprintf(path, sizeof path, "/proc/%ld/statm", (long)pid);
+    f = fopen(path, "r");
+    CHECK(f != NULL && fscanf(f, "%ld %ld", &size, &resident) == 2);
+    fclose(f);
+    return resident;
+}
+
+rlim_t address_space(void)
+{
+    FILE *f = fopen("/proc/self/statm", "re");
+    unsigned long pages = 0;
+
+    CHECK(f != NULL && fscanf(f, "%lu", &pages) == 1);
+    fclose(f);
+    return (rlim_t)pages * (rlim_t)sysconf(_SC_PAGESIZE);
+}
+
+void scribble(volatile uint64_t *words, rng *r, size_t from, size_t to)
+{
+    size_t at = from + rng_below(r, to - from);
+
+    switch (rng_below(r, 6)) {
+    case 0:
+        words[at] = rng_next(r);
+        break;
+    case 1:
+        words[at] ^= (uint64_t)1 << rng_below(r, 64);
+        break;
+    case 2:
+        words[at] += rng_below(r, 9) - 4;
+        break;
+    case 3:
+        words[at] = words[from + rng_below(r, to - from)];
+        break;
+    case 4:
+        words[at] = UINT64_MAX;
+        break;
+    default:
+        words[at] = 0;
+    }
+}
+
+int check_one_of(int s, const int *known, size_t count)
+{
+    size_t i;
+
+    for (i = 0; i < count; i++)
+        if (s == known[i])
+            return s;
+    CHECK_OK(s);
+    return s;
+}
+
 bool gone(void *pid)
 {
     return process_gone(*(pid_t *)pid);

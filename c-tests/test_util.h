@@ -6,6 +6,8 @@
 
 #include "harness.h"
 
+#include <sys/resource.h>
+
 /* Starts a child whose arguments 0, 1, ... are these handles, at least one. NULL ends them early. */
 #define CHILD_START(fn, ...) child_start(fn, (const void *const[]){__VA_ARGS__, NULL})
 mp_process *child_start(mp_process_fn fn, const void *const *handles);
@@ -31,6 +33,15 @@ void flag_wait(mp_value *flag, int64_t x);
 void check_same_text(const char *got, const char *want);
 
 mp_stats stats_now(void);
+/* Pages of memory that the process has in use. */
+long pages_of(pid_t pid);
+/* Bytes of this process's address space. */
+rlim_t address_space(void);
+
+/* As a stray pointer does it: something else in one of these words. */
+void scribble(volatile uint64_t *words, rng *r, size_t from, size_t to);
+/* The status, which must be one of these. */
+int check_one_of(int s, const int *known, size_t count);
 
 /* SIGALRM every few milliseconds, without SA_RESTART; alarms_stop gives how many came. */
 void alarms_start(void);
