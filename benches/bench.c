@@ -60,6 +60,21 @@ void bench_spin(int64_t ns)
     } while (now - begun < ns);
 }
 
+void bench_square(mp_task *task, void *user)
+{
+    const int64_t *x = mp_task_input(task, NULL);
+    int64_t y = *x * *x;
+
+    (void)user;
+    mp_task_return(task, &y, sizeof y);
+}
+
+void bench_square_1ms(mp_task *task, void *user)
+{
+    bench_spin(1000000);
+    bench_square(task, user);
+}
+
 static int by_value(const void *a, const void *b)
 {
     double x = *(const double *)a, y = *(const double *)b;

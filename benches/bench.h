@@ -37,6 +37,9 @@ void bench_die(const char *what);
 int64_t bench_now(void);
 /* Works for so many nanoseconds of the thread's CPU time. */
 void bench_spin(int64_t ns);
+/* Tasks of pools: the square of an 8-byte number, the second one after 1 ms of work. */
+void bench_square(mp_task *task, void *user);
+void bench_square_1ms(mp_task *task, void *user);
 /* Sorts the figures: the last is the largest. */
 double bench_median(double *figures, size_t count);
 /* Zeroed memory that children share. */

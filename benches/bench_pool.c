@@ -26,21 +26,6 @@ enum { WORKERS = 2, ROUNDS = 7, TASKS = 100000, APPLIES = 5000, SPINS = 300, FLI
 static mp_pool *pool;
 static int64_t in[TASKS], out[TASKS];
 
-static void square(mp_task *task, void *user)
-{
-    const int64_t *x = mp_task_input(task, NULL);
-    int64_t y = *x * *x;
-
-    (void)user;
-    mp_task_return(task, &y, sizeof y);
-}
-
-static void spins(mp_task *task, void *user)
-{
-    bench_spin(1000000);
-    square(task, user);
-}
-
 /* ---- workers on pipes ---- */
 
 static struct {
@@ -217,7 +202,7 @@ static double map_of(void *user, int subject, double *second)
 
     (void)second;
     if (subject == LIBMP)
-        map(*(size_t *)user, square, TASKS);
+        map(*(size_t *)user, bench_square, TASKS);
     else
         pipes_map(TASKS);
     return (double)(bench_now() - began) / TASKS;
@@ -234,7 +219,7 @@ static double apply_of(void *user, int subject, double *second)
         if (subject == LIBMP) {
             mp_buffer *result;
 
-            if (mp_pool_apply(pool, square, NULL, &x, sizeof x, &result, NULL) < 0)
+            if (mp_pool_apply(pool, bench_square, NULL, &x, sizeof x, &result, NULL) < 0)
                 bench_die("apply");
             mp_buffer_free(result);
         } else {
@@ -257,7 +242,7 @@ static double async_of(void *user, int subject, double *second)
     (void)user;
     (void)subject;
     for (i = 0; i < APPLIES; i++)
-        if (mp_pool_apply_async(pool, square, NULL, &x, sizeof x, NULL, NULL, &results[i]) < 0)
+        if (mp_pool_apply_async(pool, bench_square, NULL, &x, sizeof x, NULL, NULL, &results[i]) < 0)
             bench_die("apply_async");
     for (i = 0; i < APPLIES; i++)
         if (mp_result_get(results[i], MP_FOREVER, NULL) < 0 || mp_result_free(results[i]) < 0)
@@ -287,7 +272,7 @@ static double imap_of(void *user, int subject, double *second)
     (void)second;
     (void)subject;
     o.chunk = *(size_t *)user;
-    if (mp_pool_imap(pool, square, NULL, counts, &next, &o, &imap) < 0)
+    if (mp_pool_imap(pool, bench_square, NULL, counts, &next, &o, &imap) < 0)
         bench_die("imap");
     while ((s = mp_imap_next(imap, MP_FOREVER, &result, NULL)) == MP_OK)
         mp_buffer_free(result);
@@ -304,7 +289,7 @@ static double spins_of(void *user, int subject, double *second)
     (void)second;
     (void)user;
     (void)subject;
-    map(0, spins, SPINS);
+    map(0, bench_square_1ms, SPINS);
     return (double)(bench_now() - began) / SPINS;
 }
 

@@ -42,21 +42,6 @@ static int workers_of(int p)
 
 /* ---- tasks ---- */
 
-static void square(mp_task *task, void *user)
-{
-    const int64_t *x = mp_task_input(task, NULL);
-    int64_t y = *x * *x;
-
-    (void)user;
-    mp_task_return(task, &y, sizeof y);
-}
-
-static void spins(mp_task *task, void *user)
-{
-    bench_spin(1000000);
-    square(task, user);
-}
-
 static void runs_true(mp_task *task, void *user)
 {
     static char name[] = "true";
@@ -101,7 +86,7 @@ static void openmp_map(const load *l)
 
 #pragma omp parallel for schedule(dynamic, 1) num_threads(workers_of(l->pool))
     for (i = 0; i < l->tasks; i++) {
-        if (l->fn == spins)
+        if (l->fn == bench_square_1ms)
             bench_spin(1000000);
         out[i] = in[i] * in[i];
     }
@@ -149,7 +134,7 @@ static void scaling(const char *what, mp_task_fn fn, int64_t tasks, double scale
         bench_rounds(map_of, &l, subjects, SUBJECTS, 1, ns, NULL);
         bench_rounds(map_of, &l, subjects, SUBJECTS, ROUNDS, ns, NULL);
         bench_rows(name, subjects, SUBJECTS, ROUNDS, ns, scale, unit, NOTHING_MORE, NO_MARK, NULL);
-        if (fn == spins)
+        if (fn == bench_square_1ms)
             bench_row(name, bench_median(ns, ROUNDS) / scale, NULL, "ideal",
                       1e6 / scale / (workers < cpus ? workers : cpus), NULL, unit, NO_MARK, 0);
     }
@@ -194,7 +179,7 @@ static void memory(int method, const char *method_name)
     o.start_method = method;
     if (mp_pool_new(&pool, &o) < 0)
         bench_die(mp_last_error());
-    map(pool, square, SQUARES);
+    map(pool, bench_square, SQUARES);
     map(pool, tells_memory, 64);
     for (i = 0; i < 64; i++)
         ours += (double)out[i] / 64;
@@ -225,8 +210,8 @@ int main(int argc, char **argv)
             bench_die(mp_last_error());
     }
     beside_parallel();
-    scaling("squares", square, SQUARES, 1, "ns");
-    scaling("1 ms", spins, SPINS, 1e6, "ms");
+    scaling("squares", bench_square, SQUARES, 1, "ns");
+    scaling("1 ms", bench_square_1ms, SPINS, 1e6, "ms");
     for (i = 0; i < POOLS; i++)
         if (mp_pool_free(pools[i]) < 0)
             bench_die("a pool's end");
