@@ -25,6 +25,7 @@ pub(crate) use child::Child;
 pub(crate) use codec::{Job, decode, encode};
 pub(crate) use method::Method;
 pub(crate) use start::forkserver::{leave as stop_server, preload, run as run_server};
+pub(crate) use start::note_starts;
 pub(crate) use start::server::{Calls, serve};
 pub(crate) use start::spawn::{Newborn, executable, newborn, note_bootstrap, refuse, set_executable};
 pub(crate) use target::{Target, register};
@@ -34,7 +35,7 @@ use crate::log;
 use crate::shm::{self, Entry, Kind, Object, Ref};
 use crate::sys::children::End;
 use crate::sys::setup::Setup;
-use crate::sys::{signals, thread};
+use crate::sys::signals;
 use crate::time::Deadline;
 use crate::wire::Carried;
 use args::Args;
@@ -476,25 +477,6 @@ impl Process {
                 Ok(())
             }
             _ => fail!(State, "the process was started already: whether it is a daemon is fixed"),
-        }
-    }
-}
-
-/// After children were started by this method, where no lock is held: says what is to be said of it. One that was
-/// forked may need what a thread held that it does not have.
-pub(crate) fn note_starts(method: Option<Method>) {
-    log::catch_up();
-    if method.unwrap_or_else(Method::default_one) == Method::Fork && log::enabled(log::WARNING) {
-        let others = thread::others();
-        if others > 0 {
-            log::note(log::WARNING, || {
-                format!(
-                    "this process (pid {}) has {others} thread(s) besides this one: a child by fork has none of them, and may \
-                     hang where it needs a lock that one of them held. The start methods forkserver and spawn have \
-                     no such children",
-                    std::process::id()
-                )
-            });
         }
     }
 }

@@ -18,7 +18,7 @@ use crate::shm::{self, Kind, Ref, ThisTree};
 use crate::sys::children::{self, End, Followed, Trace};
 use crate::sys::kept::{Kept, List};
 use crate::sys::setup::{Setup, Stream};
-use crate::sys::{outermost, packets};
+use crate::sys::{outermost, packets, thread};
 use forkserver::Broken;
 use std::ffi::CString;
 use std::os::fd::{AsRawFd, BorrowedFd, RawFd};
@@ -333,5 +333,24 @@ fn run_to_the_end(body: impl FnOnce() -> i32) -> ! {
 fn run_fork_hooks(hooks: &[Hook]) {
     for hook in hooks {
         (hook.call)();
+    }
+}
+
+/// After children were started by this method, where no lock is held: says what is to be said of it. One that was
+/// forked may need what a thread held that it does not have.
+pub(crate) fn note_starts(method: Option<Method>) {
+    log::catch_up();
+    if method.unwrap_or_else(Method::default_one) == Method::Fork && log::enabled(log::WARNING) {
+        let others = thread::others();
+        if others > 0 {
+            log::note(log::WARNING, || {
+                format!(
+                    "this process (pid {}) has {others} thread(s) besides this one: a child by fork has none of them, and may \
+                     hang where it needs a lock that one of them held. The start methods forkserver and spawn have \
+                     no such children",
+                    std::process::id()
+                )
+            });
+        }
     }
 }
