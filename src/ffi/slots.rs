@@ -10,13 +10,13 @@
 //! | handle, another epoch   | is a parent's: it is taken over at its first use, or answers STATE |
 //! | handle, kind [`SHUT`]   | is closed: its object is given up, and all it is good for is being freed |
 
+mod free;
+
 use super::kind::Kind;
 use crate::error::{Error, Result, Status, fail};
 use crate::shm::{self, Entry, Object};
 use crate::sys::memory;
-use crate::sys::page::{MutexGuard, page};
-use std::cell::UnsafeCell;
-use std::collections::VecDeque;
+use crate::sys::page::page;
 use std::sync::atomic::{AtomicPtr, AtomicU32, AtomicU64, AtomicUsize, Ordering};
 
 const INDEX_BITS: u32 = 20;
@@ -95,32 +95,10 @@ static CAPACITY: AtomicUsize = AtomicUsize::new(0);
 /// One less than that, or 0.
 static MASK: AtomicUsize = AtomicUsize::new(0);
 
-/// How many freed slots rest before the first of them is used again.
-const RESTING: usize = 1024;
-
-/// How many slots of a parent's are looked at for each handle that is made.
-const LOOKS: usize = 4;
-
-/// Which slots are free. What it knows goes stale with a fork and is then found out anew, little by little: a
-/// child whose parent has many handles may live too short a life for looking at them all.
-struct Free {
-    epoch: u64,
-    /// Slots from here to the other that the parent may have used, and nobody has looked at yet.
-    unseen: usize,
-    inherited: usize,
-    /// Freed ones, oldest first: a stale handle stays stale for long.
-    queue: VecDeque<u32>,
-    /// Slots from here on were never used.
-    high: usize,
+/// The slot that a handle says.
+fn slot_of(handle: u64) -> Option<&'static Slot> {
+    slot((handle >> 3 & INDEX_MASK) as usize)
 }
-
-struct Shelf(UnsafeCell<Free>);
-
-// SAFETY: the content is reached through `free_list()` only, which holds the page's mutex.
-unsafe impl Sync for Shelf {}
-
-static FREE: Shelf =
-    Shelf(UnsafeCell::new(Free { epoch: 0, unseen: 0, inherited: 0, queue: VecDeque::new(), high: 0 }));
 
 fn slot(index: usize) -> Option<&'static Slot> {
     if index >= CAPACITY.load(Ordering::Acquire) {
@@ -128,48 +106,6 @@ fn slot(index: usize) -> Option<&'static Slot> {
     }
     // SAFETY: the table has so many slots, zeroed by the kernel, and is never unmapped.
     Some(unsafe { &*TABLE.load(Ordering::Relaxed).add(index) })
-}
-
-fn free_list<'a>() -> Result<(MutexGuard<'a>, &'a mut Free)> {
-    let page = page();
-    let guard = page.handles.lock();
-    // SAFETY: the mutex is held for as long as the caller keeps the guard, which it does.
-    let free = unsafe { &mut *FREE.0.get() };
-    if CAPACITY.load(Ordering::Relaxed) == 0 {
-        reserve()?;
-    }
-    let epoch = page.epoch.load(Ordering::Relaxed);
-    if free.epoch != epoch {
-        // Another thread of the parent may have been at it when this process was forked: forget, do not free.
-        std::mem::forget(std::mem::take(&mut free.queue));
-        // One more than the parent knew of: it may have been handing it out.
-        free.high = (free.high + usize::from(free.epoch != 0)).min(CAPACITY.load(Ordering::Relaxed));
-        (free.unseen, free.inherited) = (0, free.high);
-        free.epoch = epoch;
-    }
-    Ok((guard, free))
-}
-
-impl Free {
-    /// Looks at some of the parent's slots, or, if need be, at all until one is free.
-    fn look(&mut self, needed: bool) {
-        let mut looks = 0;
-        while self.unseen < self.inherited && (looks < LOOKS || needed && self.queue.is_empty()) {
-            let index = self.unseen;
-            (self.unseen, looks) = (index + 1, looks + 1);
-            if let Some(slot) = slot(index)
-                && let tag = slot.tag.load(Ordering::Relaxed)
-                && kind_of(tag).is_none()
-                && !is_closed(tag)
-            {
-                // Those who were inside in the parent are not here. The page is not written to in vain.
-                if slot.pins.load(Ordering::Relaxed) != 0 {
-                    slot.pins.store(0, Ordering::Relaxed);
-                }
-                self.queue.push_back(index as u32);
-            }
-        }
-    }
 }
 
 /// Room for a million handles, or for as many as the address space allows; untouched it costs nothing.
@@ -235,8 +171,7 @@ pub(super) fn slow(handle: u64, kind: Kind) -> Result<&'static Slot> {
     if handle == 0 {
         fail!(BadHandle, "{} is expected, and NULL was passed", kind.name());
     }
-    let slot =
-        slot((handle >> 3 & INDEX_MASK) as usize).filter(|_| handle >> EPOCH_AT == 0 && handle & 7 == 0);
+    let slot = slot_of(handle).filter(|_| handle >> EPOCH_AT == 0 && handle & 7 == 0);
     let found = kind_of(handle).filter(|_| slot.is_some());
     let (Some(slot), Some(found)) = (slot, found) else {
         fail!(BadHandle, "{} is expected, and {handle:#x} is no handle at all", kind.name());
@@ -268,7 +203,7 @@ fn take_over(slot: &Slot, handle: u64, kind: Kind) -> Result<()> {
     if kind.block().is_none() && !kind.outlives_fork() {
         fail!(State, "this handle belongs to the process that made it, of which this one is a fork");
     }
-    let (_guard, _) = free_list()?;
+    let (_guard, _) = free::list()?;
     if slot.tag.load(Ordering::Acquire) == tag_of(handle) {
         return Ok(());
     }
@@ -284,18 +219,8 @@ fn take_over(slot: &Slot, handle: u64, kind: Kind) -> Result<()> {
 
 /// A new handle.
 fn put(kind: u64, data: usize, entry: u64, block_generation: u32) -> Result<u64> {
-    let (_guard, free) = free_list()?;
-    let fresh = free.high < CAPACITY.load(Ordering::Relaxed);
-    free.look(!fresh);
-    // A freed slot rests until so many others were freed, that its stale handles stay stale for long.
-    let index = match free.queue.len() {
-        waiting if fresh && waiting < RESTING => {
-            free.high += 1;
-            free.high - 1
-        }
-        waiting if waiting > 0 => free.queue.pop_front().unwrap_or_default() as usize,
-        _ => fail!(NoMemory, "{} handles are in use, which is all that there can be", free.high),
-    };
+    let (_guard, free) = free::list()?;
+    let index = free.take()?;
     let Some(slot) = slot(index) else { fail!(NoMemory, "no slot for a handle") };
     let generation = (slot.tag.load(Ordering::Relaxed) >> GENERATION_AT).wrapping_add(1) & GENERATION_MASK;
     let handle = (index as u64) << 3 | generation << GENERATION_AT | kind << KIND_AT;
@@ -334,7 +259,7 @@ pub(super) fn put_boxed<T: Send + Sync>(kind: Kind, object: T) -> Result<u64> {
 pub(super) fn renew(handle: u64) -> u64 {
     let next = handle & !(GENERATION_MASK << GENERATION_AT)
         | (handle + (1 << GENERATION_AT)) & GENERATION_MASK << GENERATION_AT;
-    if let Some(slot) = slot((handle >> 3 & INDEX_MASK) as usize) {
+    if let Some(slot) = slot_of(handle) {
         slot.tag.store(tag_of(next), Ordering::Release);
     }
     next
@@ -342,7 +267,7 @@ pub(super) fn renew(handle: u64) -> u64 {
 
 /// Whether the handle's slot has a later handle for the same object, as [`renew`] makes them.
 pub(super) fn is_renewed(handle: u64) -> bool {
-    let Some(slot) = slot((handle >> 3 & INDEX_MASK) as usize) else { return false };
+    let Some(slot) = slot_of(handle) else { return false };
     let but_the_generation = |tag: u64| tag & !(GENERATION_MASK << GENERATION_AT);
     but_the_generation(slot.tag.load(Ordering::Acquire)) == but_the_generation(tag_of(handle))
 }
@@ -445,8 +370,8 @@ fn freed(handle: u64) -> u64 {
 /// The same of a closed one, whose object may have gone already. The mutex is held so that exactly one of this and
 /// of who cleans up hands the slot on.
 fn free_closed(handle: u64, kind: Kind) -> Result<Status> {
-    let (_guard, free) = free_list()?;
-    let Some(slot) = slot((handle >> 3 & INDEX_MASK) as usize) else {
+    let (_guard, free) = free::list()?;
+    let Some(slot) = slot_of(handle) else {
         fail!(BadHandle, "{} is expected, and {handle:#x} is no handle at all", kind.name());
     };
     let tag = slot.tag.load(Ordering::Acquire);
@@ -462,19 +387,9 @@ fn free_closed(handle: u64, kind: Kind) -> Result<Status> {
     }
     if slot.pins.fetch_or(CLOSED, Ordering::AcqRel) == 0 {
         slot.pins.store(0, Ordering::Release);
-        hand_on(free, slot);
+        free.give_back(slot);
     }
     Ok(Status::Ok)
-}
-
-/// The slot may be used again.
-fn hand_on(free: &mut Free, slot: &'static Slot) {
-    // SAFETY: both lie in the table.
-    let index = unsafe { (&raw const *slot).offset_from(TABLE.load(Ordering::Relaxed)) } as usize;
-    // One that nobody has looked at yet is found later.
-    if !(free.unseen..free.inherited).contains(&index) {
-        free.queue.push_back(index as u32);
-    }
 }
 
 /// By whoever leaves a freed slot last. That may be somebody who came for an earlier tenant and found it gone,
@@ -493,12 +408,12 @@ fn clean_up(slot: &'static Slot) {
     } else if entry != 0 {
         shm::let_go(Entry::from_bits(entry));
     }
-    let listed = free_list();
+    let listed = free::list();
     slot.pins.fetch_and(!(CLOSED | CLEANING), Ordering::Release);
     if let Ok((_guard, free)) = listed
         && !is_closed(slot.tag.load(Ordering::Relaxed))
     {
-        hand_on(free, slot);
+        free.give_back(slot);
     }
 }
 
