@@ -34,6 +34,14 @@ impl Head {
     }
 }
 
+/// The record that the consumers' lock's holder comes to next, and the grains that it takes.
+pub(super) struct Oldest {
+    pub(super) ring: Ring,
+    pub(super) head: Head,
+    pub(super) record: Record,
+    pub(super) grains: u32,
+}
+
 impl QueueBlock {
     /// With the consumers' lock.
     #[inline(always)]
@@ -61,6 +69,19 @@ impl QueueBlock {
             filled if filled > ring.grains() => damaged(),
             filled => Ok(filled),
         }
+    }
+
+    /// With the consumers' lock: the oldest record, None where there is none.
+    #[inline(always)]
+    pub(super) fn oldest(&self) -> Result<Option<Oldest>> {
+        let ring = Ring::of(&self.consumers)?;
+        let head = self.head();
+        let filled = self.filled(&ring, &head)?;
+        if filled == 0 {
+            return Ok(None);
+        }
+        let (record, grains) = ring.read(head.at.at(), filled)?;
+        Ok(Some(Oldest { ring, head, record, grains }))
     }
 
     /// Looks at the producers anew, and notes what it sees.
@@ -91,13 +112,7 @@ impl QueueBlock {
         if self.gate.load(Relaxed) != 0 {
             return Ok(None);
         }
-        let ring = Ring::of(&self.consumers)?;
-        let mut head = self.head();
-        let filled = self.filled(&ring, &head)?;
-        if filled == 0 {
-            return Ok(None);
-        }
-        let (record, grains) = ring.read(head.at.at(), filled)?;
+        let Some(Oldest { ring, mut head, record, grains }) = self.oldest()? else { return Ok(None) };
         let (taken, len) = match record {
             Record::Bytes { offset, len } => (take(Some(ring.part(offset, len))), len),
             Record::None => (take(None), 0),
@@ -119,6 +134,25 @@ impl QueueBlock {
         take: &mut impl FnMut(Option<Data>) -> Result<R>,
         mut parcel: Option<&mut Option<Entry>>,
     ) -> Result<R> {
+        self.wait_and_take(tree, deadline, open, |hold| {
+            if self.has_orphans()
+                && let Some(taken) = self.get_orphan(take)?
+            {
+                return Ok(Some(taken));
+            }
+            self.get_held(hold, take, parcel.as_deref_mut())
+        })
+    }
+
+    /// Takes a message out, by `take`, which releases the consumers' lock and has None where there is no message, as
+    /// often as it takes.
+    pub(super) fn wait_and_take<R, T: Tree>(
+        &self,
+        tree: &T,
+        deadline: Deadline,
+        open: impl Fn() -> Result<()>,
+        mut take: impl FnMut(Hold<'_, T>) -> Result<Option<R>>,
+    ) -> Result<R> {
         loop {
             open()?;
             let Some(hold) = self.consumers.hold(tree, deadline) else {
@@ -129,12 +163,7 @@ impl QueueBlock {
             if self.is_cut_short() {
                 self.drop_all(tree, &hold)?;
             }
-            if self.has_orphans()
-                && let Some(taken) = self.get_orphan(take)?
-            {
-                return Ok(taken);
-            }
-            if let Some(taken) = self.get_held(hold, take, parcel.as_deref_mut())? {
+            if let Some(taken) = take(hold)? {
                 return Ok(taken);
             }
             if !self.wait_for_message(tree, deadline, &open) {
@@ -155,13 +184,7 @@ impl QueueBlock {
         parcel: Option<&mut Option<Entry>>,
     ) -> Result<Option<R>> {
         loop {
-            let ring = Ring::of(&self.consumers)?;
-            let mut head = self.head();
-            let filled = self.filled(&ring, &head)?;
-            if filled == 0 {
-                return Ok(None);
-            }
-            let (record, grains) = ring.read(head.at.at(), filled)?;
+            let Some(Oldest { ring, mut head, record, grains }) = self.oldest()? else { return Ok(None) };
             let (taken, len) = match record {
                 Record::Bytes { offset, len } => (take(Some(ring.part(offset, len))), len),
                 Record::None => (take(None), 0),
@@ -197,6 +220,6 @@ impl QueueBlock {
 }
 
 #[cold]
-pub(super) fn empty() -> Error {
+fn empty() -> Error {
     Error::new(Status::Empty, "there is no message in the queue")
 }

@@ -14,10 +14,10 @@
 //! Orphans, oldest first, are handed out before what is in the queue. One that a consumer gets rather than peeks is
 //! freed after its bytes were copied out: killed in between, it is handed out once more, as with peek.
 
-use super::get::Head;
+use super::get::{Head, Oldest};
 use super::parcels::carries;
 use super::put::Message;
-use super::ring::{Record, Ring, damaged};
+use super::ring::{Record, damaged};
 use crate::error::{Result, fail};
 use crate::park::{Owner, Tree};
 use crate::shm::{self, Data, GATE_ORPHANS, ORPHAN, Object, QueueBlock, RELEASING, Terms};
@@ -77,51 +77,30 @@ impl QueueBlock {
         deadline: Deadline,
         open: impl Fn() -> Result<()>,
     ) -> Result<Option<Data>> {
-        loop {
-            open()?;
-            let Some(hold) = self.consumers.hold(tree, deadline) else {
-                self.message.notify::<T>(1);
-                fail!(Empty, "other processes were getting messages all the time");
-            };
-            if self.is_cut_short() {
-                self.drop_all(tree, &hold)?;
-            }
+        self.wait_and_take(tree, deadline, open, |hold| {
             if self.has_orphans()
                 && let Some(data) = self.adopt(tree.me())
             {
-                return Ok(Some(data));
+                return Ok(Some(Some(data)));
             }
             match self.lend_oldest(tree.me()) {
                 Ok(Some((head, data))) => {
                     self.wake_after_get(hold, &head);
-                    return Ok(data);
+                    Ok(Some(data))
                 }
-                Ok(None) => drop(hold),
+                Ok(None) => Ok(None),
                 Err(e) => {
                     self.wake_in_place_of_this(hold);
-                    return Err(e);
+                    Err(e)
                 }
             }
-            if !self.wait_for_message(tree, deadline, &open) {
-                open()?;
-                return Err(super::get::empty());
-            }
-            if self.is_over() {
-                return Err(super::end::closed());
-            }
-        }
+        })
     }
 
     /// With the consumers' lock: lends the oldest message.
     fn lend_oldest(&self, me: Owner) -> Result<Option<(Head, Option<Data>)>> {
         loop {
-            let ring = Ring::of(&self.consumers)?;
-            let mut head = self.head();
-            let filled = self.filled(&ring, &head)?;
-            if filled == 0 {
-                return Ok(None);
-            }
-            let (record, grains) = ring.read(head.at.at(), filled)?;
+            let Some(Oldest { ring, mut head, record, grains }) = self.oldest()? else { return Ok(None) };
             if record == Record::Link {
                 self.pass_link()?;
                 continue;
