@@ -34,6 +34,13 @@
  *
  * Fork        After a fork a handle works in the child or answers MP_ERR_STATE; the call says which.
  *
+ * Sections    status, library, time, start, context, buffer, name, lock, rlock, semaphore,
+ *             condition, event, barrier, value, value_number, array, array_number, shared_memory,
+ *             shareable_list, queue, queue_handles, queue_lend, queue_many, queue_state,
+ *             priority_queue, priority_lease, wait, connection, connection_handles, pipe,
+ *             listener, manager, item, proxy, proxy_items, process, control, family, child, pool,
+ *             pool_map, imap, result, pool_async, pool_stats, task, log, log_queue, stats
+ *
  * This file is generated from src/ffi by `make header`. Do not edit it.
  */
 
@@ -523,22 +530,22 @@ mp_status mp_names_reap(size_t *count);
 /* A lock, not recursive: who holds it and acquires it again waits for itself. */
 typedef struct mp_lock mp_lock;
 
-/* How a lock shall be. */
+/* Options of mp_lock_new. */
 typedef struct mp_lock_options {
     /* sizeof(mp_lock_options). */
     size_t size;
     /* mp_lock_acquire answers MP_OWNER_DIED, instead of MP_OK, where the last holder died. */
     bool report_owner_death;
     /*
-     * What other processes, also such as are no relatives, open the same object by: see
-     * mp_name_unlink. NULL: it has no name, and goes with its last handle.
+     * The name by which other processes, relatives or not, open the same object: see
+     * mp_name_unlink. NULL for none: the object goes with its last handle.
      */
     const char *name;
-    /* Of one with a name, an mp_open. */
+    /* Where there is a name: whether to create the object or to open it, an mp_open. */
     int open;
     /*
-     * Of one with a name that is created, who may open it, as for chmod: 0600 and what shall be
-     * added, 0: nobody but this user.
+     * Where an object with a name is created: who may open it, as for chmod. 0600, and what is
+     * given here besides; 0 for this user alone.
      */
     unsigned int mode;
 } mp_lock_options;
@@ -556,7 +563,7 @@ mp_status mp_lock_options_init(mp_lock_options *options);
  *
  * MP_ERR_NO_MEMORY: the shared segment is full.
  * MP_ERR_INVALID, MP_ERR_EXISTS, MP_ERR_NOT_FOUND, MP_ERR_UNSUPPORTED, MP_ERR_TIMEOUT,
- *     MP_ERR_OS: of one with a name, see mp_name_unlink.
+ *     MP_ERR_OS: only with a name, see mp_name_unlink.
  *
  * Fork: a child, also one that libmp did not make, uses the same lock through the same handle.
  */
@@ -663,22 +670,22 @@ mp_status mp_lock_free(mp_lock *lock);
 /* A lock that its holder may acquire again. */
 typedef struct mp_rlock mp_rlock;
 
-/* How an RLock shall be. */
+/* Options of mp_rlock_new. */
 typedef struct mp_rlock_options {
     /* sizeof(mp_rlock_options). */
     size_t size;
     /* mp_rlock_acquire answers MP_OWNER_DIED, instead of MP_OK, where the last holder died. */
     bool report_owner_death;
     /*
-     * What other processes, also such as are no relatives, open the same object by: see
-     * mp_name_unlink. NULL: it has no name, and goes with its last handle.
+     * The name by which other processes, relatives or not, open the same object: see
+     * mp_name_unlink. NULL for none: the object goes with its last handle.
      */
     const char *name;
-    /* Of one with a name, an mp_open. */
+    /* Where there is a name: whether to create the object or to open it, an mp_open. */
     int open;
     /*
-     * Of one with a name that is created, who may open it, as for chmod: 0600 and what shall be
-     * added, 0: nobody but this user.
+     * Where an object with a name is created: who may open it, as for chmod. 0600, and what is
+     * given here besides; 0 for this user alone.
      */
     unsigned int mode;
 } mp_rlock_options;
@@ -696,7 +703,7 @@ mp_status mp_rlock_options_init(mp_rlock_options *options);
  *
  * MP_ERR_NO_MEMORY: the shared segment is full.
  * MP_ERR_INVALID, MP_ERR_EXISTS, MP_ERR_NOT_FOUND, MP_ERR_UNSUPPORTED, MP_ERR_TIMEOUT,
- *     MP_ERR_OS: of one with a name, see mp_name_unlink.
+ *     MP_ERR_OS: only with a name, see mp_name_unlink.
  *
  * Fork: a child, also one that libmp did not make, uses the same RLock through the same handle.
  * What the parent's thread holds the child does not.
@@ -792,7 +799,7 @@ mp_status mp_rlock_free(mp_rlock *rlock);
 /* A semaphore. */
 typedef struct mp_semaphore mp_semaphore;
 
-/* How a semaphore shall be. */
+/* Options of mp_semaphore_new. */
 typedef struct mp_semaphore_options {
     /* sizeof(mp_semaphore_options). */
     size_t size;
@@ -804,15 +811,15 @@ typedef struct mp_semaphore_options {
      */
     bool give_back;
     /*
-     * What other processes, also such as are no relatives, open the same object by: see
-     * mp_name_unlink. NULL: it has no name, and goes with its last handle.
+     * The name by which other processes, relatives or not, open the same object: see
+     * mp_name_unlink. NULL for none: the object goes with its last handle.
      */
     const char *name;
-    /* Of one with a name, an mp_open. */
+    /* Where there is a name: whether to create the object or to open it, an mp_open. */
     int open;
     /*
-     * Of one with a name that is created, who may open it, as for chmod: 0600 and what shall be
-     * added, 0: nobody but this user.
+     * Where an object with a name is created: who may open it, as for chmod. 0600, and what is
+     * given here besides; 0 for this user alone.
      */
     unsigned int mode;
 } mp_semaphore_options;
@@ -834,7 +841,7 @@ mp_status mp_semaphore_options_init(mp_semaphore_options *options);
  * MP_ERR_INVALID: value is no such number.
  * MP_ERR_NO_MEMORY: the shared segment is full.
  * MP_ERR_INVALID, MP_ERR_EXISTS, MP_ERR_NOT_FOUND, MP_ERR_UNSUPPORTED, MP_ERR_TIMEOUT,
- *     MP_ERR_OS: of one with a name, see mp_name_unlink.
+ *     MP_ERR_OS: only with a name, see mp_name_unlink.
  *
  * Fork: a child, also one that libmp did not make, uses the same semaphore through the same
  * handle. What its parent has it does not have.
@@ -952,7 +959,7 @@ typedef struct mp_condition mp_condition;
  */
 typedef bool (*mp_condition_fn)(mp_condition *condition, void *user);
 
-/* How a condition shall be. */
+/* Options of mp_condition_new. */
 typedef struct mp_condition_options {
     /* sizeof(mp_condition_options). */
     size_t size;
@@ -969,15 +976,15 @@ typedef struct mp_condition_options {
      */
     bool report_owner_death;
     /*
-     * What other processes, also such as are no relatives, open the same object by: see
-     * mp_name_unlink. NULL: it has no name, and goes with its last handle.
+     * The name by which other processes, relatives or not, open the same object: see
+     * mp_name_unlink. NULL for none: the object goes with its last handle.
      */
     const char *name;
-    /* Of one with a name, an mp_open. */
+    /* Where there is a name: whether to create the object or to open it, an mp_open. */
     int open;
     /*
-     * Of one with a name that is created, who may open it, as for chmod: 0600 and what shall be
-     * added, 0: nobody but this user.
+     * Where an object with a name is created: who may open it, as for chmod. 0600, and what is
+     * given here besides; 0 for this user alone.
      */
     unsigned int mode;
 } mp_condition_options;
@@ -999,7 +1006,7 @@ mp_status mp_condition_options_init(mp_condition_options *options);
  *     lock of its own.
  * MP_ERR_NO_MEMORY: the shared segment is full.
  * MP_ERR_INVALID, MP_ERR_EXISTS, MP_ERR_NOT_FOUND, MP_ERR_UNSUPPORTED, MP_ERR_TIMEOUT,
- *     MP_ERR_OS: of one with a name, see mp_name_unlink.
+ *     MP_ERR_OS: only with a name, see mp_name_unlink.
  *
  * Fork: a child, also one that libmp did not make, uses the same condition through the same
  * handle.
@@ -1076,7 +1083,7 @@ mp_status mp_condition_wait(mp_condition *condition, mp_timeout timeout);
  * MP_OK: the predicate held, and you hold the lock.
  * MP_OWNER_DIED: the same, and meanwhile a holder of the lock died. Only from a lock that
  *     reports it.
- * MP_ERR_TIMEOUT: the predicate did not hold, when the time was over neither; you hold the lock.
+ * MP_ERR_TIMEOUT: the predicate did not hold, not even when the time was over; you hold the lock.
  * MP_ERR_INVALID: predicate is NULL.
  * MP_ERR_NOT_OWNER: the caller does not hold the lock.
  * MP_ERR_NO_MEMORY: as mp_condition_wait.
@@ -1159,20 +1166,20 @@ mp_status mp_condition_free(mp_condition *condition);
 /* An event: a flag, set or not. */
 typedef struct mp_event mp_event;
 
-/* How an event shall be. */
+/* Options of mp_event_new. */
 typedef struct mp_event_options {
     /* sizeof(mp_event_options). */
     size_t size;
     /*
-     * What other processes, also such as are no relatives, open the same object by: see
-     * mp_name_unlink. NULL: it has no name, and goes with its last handle.
+     * The name by which other processes, relatives or not, open the same object: see
+     * mp_name_unlink. NULL for none: the object goes with its last handle.
      */
     const char *name;
-    /* Of one with a name, an mp_open. */
+    /* Where there is a name: whether to create the object or to open it, an mp_open. */
     int open;
     /*
-     * Of one with a name that is created, who may open it, as for chmod: 0600 and what shall be
-     * added, 0: nobody but this user.
+     * Where an object with a name is created: who may open it, as for chmod. 0600, and what is
+     * given here besides; 0 for this user alone.
      */
     unsigned int mode;
 } mp_event_options;
@@ -1190,7 +1197,7 @@ mp_status mp_event_options_init(mp_event_options *options);
  *
  * MP_ERR_NO_MEMORY: the shared segment is full.
  * MP_ERR_INVALID, MP_ERR_EXISTS, MP_ERR_NOT_FOUND, MP_ERR_UNSUPPORTED, MP_ERR_TIMEOUT,
- *     MP_ERR_OS: of one with a name, see mp_name_unlink.
+ *     MP_ERR_OS: only with a name, see mp_name_unlink.
  *
  * Fork: a child, also one that libmp did not make, uses the same event through the same handle.
  */
@@ -1257,7 +1264,7 @@ typedef struct mp_barrier mp_barrier;
  */
 typedef int (*mp_barrier_fn)(mp_barrier *barrier, void *user);
 
-/* How a barrier shall be. */
+/* Options of mp_barrier_new. */
 typedef struct mp_barrier_options {
     /* sizeof(mp_barrier_options). */
     size_t size;
@@ -1274,15 +1281,15 @@ typedef struct mp_barrier_options {
     /* The most that any wait takes, in nanoseconds, whatever it asks for. */
     mp_timeout timeout;
     /*
-     * What other processes, also such as are no relatives, open the same object by: see
-     * mp_name_unlink. NULL: it has no name, and goes with its last handle.
+     * The name by which other processes, relatives or not, open the same object: see
+     * mp_name_unlink. NULL for none: the object goes with its last handle.
      */
     const char *name;
-    /* Of one with a name, an mp_open. */
+    /* Where there is a name: whether to create the object or to open it, an mp_open. */
     int open;
     /*
-     * Of one with a name that is created, who may open it, as for chmod: 0600 and what shall be
-     * added, 0: nobody but this user.
+     * Where an object with a name is created: who may open it, as for chmod. 0600, and what is
+     * given here besides; 0 for this user alone.
      */
     unsigned int mode;
 } mp_barrier_options;
@@ -1303,7 +1310,7 @@ mp_status mp_barrier_options_init(mp_barrier_options *options);
  * MP_ERR_INVALID: parties is something else.
  * MP_ERR_NO_MEMORY: the shared segment is full.
  * MP_ERR_INVALID, MP_ERR_EXISTS, MP_ERR_NOT_FOUND, MP_ERR_UNSUPPORTED, MP_ERR_TIMEOUT,
- *     MP_ERR_OS: of one with a name, see mp_name_unlink.
+ *     MP_ERR_OS: only with a name, see mp_name_unlink.
  * MP_ERR_UNKNOWN_TARGET: the action lies in no module, so that no other process could find it.
  *
  * Fork: a child, also one that libmp did not make, uses the same barrier through the same
@@ -1424,7 +1431,10 @@ typedef enum mp_type {
 /* A shared value. */
 typedef struct mp_value mp_value;
 
-/* How a value shall be guarded. At most one of lock, rlock and raw. */
+/*
+ * Options of mp_value_new and its like: how the value is guarded. At most one of lock, rlock
+ * and raw.
+ */
 typedef struct mp_value_options {
     /* sizeof(mp_value_options). */
     size_t size;
@@ -1444,15 +1454,15 @@ typedef struct mp_value_options {
      */
     bool report_owner_death;
     /*
-     * What other processes, also such as are no relatives, open the same object by: see
-     * mp_name_unlink. NULL: it has no name, and goes with its last handle.
+     * The name by which other processes, relatives or not, open the same object: see
+     * mp_name_unlink. NULL for none: the object goes with its last handle.
      */
     const char *name;
-    /* Of one with a name, an mp_open. */
+    /* Where there is a name: whether to create the object or to open it, an mp_open. */
     int open;
     /*
-     * Of one with a name that is created, who may open it, as for chmod: 0600 and what shall be
-     * added, 0: nobody but this user.
+     * Where an object with a name is created: who may open it, as for chmod. 0600, and what is
+     * given here besides; 0 for this user alone.
      */
     unsigned int mode;
 } mp_value_options;
@@ -1477,7 +1487,7 @@ mp_status mp_value_options_init(mp_value_options *options);
  * MP_ERR_UNSUPPORTED: the options give a lock, and that or what shall be made has a name.
  * MP_ERR_NO_MEMORY: the shared segment is full.
  * MP_ERR_INVALID, MP_ERR_EXISTS, MP_ERR_NOT_FOUND, MP_ERR_UNSUPPORTED, MP_ERR_TIMEOUT,
- *     MP_ERR_OS: of one with a name, see mp_name_unlink.
+ *     MP_ERR_OS: only with a name, see mp_name_unlink.
  *
  * Fork: a child uses the same value through the same handle.
  * Kill: a process that is killed in any call on a value leaves it as before the call or as
@@ -1503,7 +1513,7 @@ mp_status mp_value_new(mp_value **value,
  * MP_ERR_NO_MEMORY: the shared segment, or the machine, has no room for so much: with a lock it
  *     takes twice its size.
  * MP_ERR_INVALID, MP_ERR_EXISTS, MP_ERR_NOT_FOUND, MP_ERR_UNSUPPORTED, MP_ERR_TIMEOUT,
- *     MP_ERR_OS: of one with a name, see mp_name_unlink.
+ *     MP_ERR_OS: only with a name, see mp_name_unlink.
  *
  * Pointers in the struct mean something only in the process that stored them.
  * Fork, Kill: as mp_value_new.
@@ -1840,7 +1850,10 @@ mp_status mp_value_fetch_add_double(mp_value *value, double by, double *before);
 /* A shared array. */
 typedef struct mp_array mp_array;
 
-/* How an array shall be guarded. At most one of lock, rlock and raw. */
+/*
+ * Options of mp_array_new and its like: how the array is guarded. At most one of lock, rlock
+ * and raw.
+ */
 typedef struct mp_array_options {
     /* sizeof(mp_array_options). */
     size_t size;
@@ -1860,15 +1873,15 @@ typedef struct mp_array_options {
      */
     bool report_owner_death;
     /*
-     * What other processes, also such as are no relatives, open the same object by: see
-     * mp_name_unlink. NULL: it has no name, and goes with its last handle.
+     * The name by which other processes, relatives or not, open the same object: see
+     * mp_name_unlink. NULL for none: the object goes with its last handle.
      */
     const char *name;
-    /* Of one with a name, an mp_open. */
+    /* Where there is a name: whether to create the object or to open it, an mp_open. */
     int open;
     /*
-     * Of one with a name that is created, who may open it, as for chmod: 0600 and what shall be
-     * added, 0: nobody but this user.
+     * Where an object with a name is created: who may open it, as for chmod. 0600, and what is
+     * given here besides; 0 for this user alone.
      */
     unsigned int mode;
 } mp_array_options;
@@ -1893,7 +1906,7 @@ mp_status mp_array_options_init(mp_array_options *options);
  * MP_ERR_UNSUPPORTED: the options give a lock, and that or what shall be made has a name.
  * MP_ERR_NO_MEMORY: the shared segment, or the machine, has no room for so much.
  * MP_ERR_INVALID, MP_ERR_EXISTS, MP_ERR_NOT_FOUND, MP_ERR_UNSUPPORTED, MP_ERR_TIMEOUT,
- *     MP_ERR_OS: of one with a name, see mp_name_unlink.
+ *     MP_ERR_OS: only with a name, see mp_name_unlink.
  *
  * Fork: a child uses the same array through the same handle.
  * Kill: a process that is killed while it writes leaves single numbers whole, and longer
@@ -1920,7 +1933,7 @@ mp_status mp_array_new(mp_array **array,
  * MP_ERR_UNSUPPORTED: the options give a lock, and that or what shall be made has a name.
  * MP_ERR_NO_MEMORY: the shared segment, or the machine, has no room for so much.
  * MP_ERR_INVALID, MP_ERR_EXISTS, MP_ERR_NOT_FOUND, MP_ERR_UNSUPPORTED, MP_ERR_TIMEOUT,
- *     MP_ERR_OS: of one with a name, see mp_name_unlink.
+ *     MP_ERR_OS: only with a name, see mp_name_unlink.
  *
  * Pointers in the structs mean something only in the process that stored them.
  * Fork, Kill: as mp_array_new.
@@ -2313,20 +2326,20 @@ mp_status mp_array_fetch_add_double(mp_array *array, size_t index, double by, do
 /* Shared memory. */
 typedef struct mp_shared_memory mp_shared_memory;
 
-/* How shared memory shall be. */
+/* Options of mp_shared_memory_new. */
 typedef struct mp_shared_memory_options {
     /* sizeof(mp_shared_memory_options). */
     size_t size;
     /*
-     * What other processes, also such as are no relatives, open the same object by: see
-     * mp_name_unlink. NULL: it has no name, and goes with its last handle.
+     * The name by which other processes, relatives or not, open the same object: see
+     * mp_name_unlink. NULL for none: the object goes with its last handle.
      */
     const char *name;
-    /* Of one with a name, an mp_open. */
+    /* Where there is a name: whether to create the object or to open it, an mp_open. */
     int open;
     /*
-     * Of one with a name that is created, who may open it, as for chmod: 0600 and what shall be
-     * added, 0: nobody but this user.
+     * Where an object with a name is created: who may open it, as for chmod. 0600, and what is
+     * given here besides; 0 for this user alone.
      */
     unsigned int mode;
 } mp_shared_memory_options;
@@ -2348,7 +2361,7 @@ mp_status mp_shared_memory_options_init(mp_shared_memory_options *options);
  * MP_ERR_INVALID: size is 0, or not the size of what has the name, which stays as it is.
  * MP_ERR_NO_MEMORY: the shared segment, or the machine, has no room for so much.
  * MP_ERR_INVALID, MP_ERR_EXISTS, MP_ERR_NOT_FOUND, MP_ERR_UNSUPPORTED, MP_ERR_TIMEOUT,
- *     MP_ERR_OS: of one with a name, see mp_name_unlink.
+ *     MP_ERR_OS: only with a name, see mp_name_unlink.
  *
  * Fork: a child uses the same memory through the same handle.
  * Kill: what a killed process has written stays as it is.
@@ -2426,20 +2439,20 @@ typedef struct mp_item {
     size_t data_size;
 } mp_item;
 
-/* How a shareable list shall be. */
+/* Options of mp_shareable_list_new. */
 typedef struct mp_shareable_list_options {
     /* sizeof(mp_shareable_list_options). */
     size_t size;
     /*
-     * What other processes, also such as are no relatives, open the same object by: see
-     * mp_name_unlink. NULL: it has no name, and goes with its last handle.
+     * The name by which other processes, relatives or not, open the same object: see
+     * mp_name_unlink. NULL for none: the object goes with its last handle.
      */
     const char *name;
-    /* Of one with a name, an mp_open. */
+    /* Where there is a name: whether to create the object or to open it, an mp_open. */
     int open;
     /*
-     * Of one with a name that is created, who may open it, as for chmod: 0600 and what shall be
-     * added, 0: nobody but this user.
+     * Where an object with a name is created: who may open it, as for chmod. 0600, and what is
+     * given here besides; 0 for this user alone.
      */
     unsigned int mode;
 } mp_shareable_list_options;
@@ -2464,7 +2477,7 @@ mp_status mp_shareable_list_options_init(mp_shareable_list_options *options);
  *     zero in it, or its text or bytes have 10 MiB or more.
  * MP_ERR_NO_MEMORY: the shared segment, or the machine, has no room for so much.
  * MP_ERR_INVALID, MP_ERR_EXISTS, MP_ERR_NOT_FOUND, MP_ERR_UNSUPPORTED, MP_ERR_TIMEOUT,
- *     MP_ERR_OS: of one with a name, see mp_name_unlink.
+ *     MP_ERR_OS: only with a name, see mp_name_unlink.
  *
  * Fork: a child uses the same list through the same handle.
  * Kill: a process that is killed while it stores text or bytes leaves the item half written.
@@ -2598,7 +2611,7 @@ mp_status mp_shareable_list_free(mp_shareable_list *list);
 /* A queue. */
 typedef struct mp_queue mp_queue;
 
-/* How a queue shall be. */
+/* Options of mp_queue_new. */
 typedef struct mp_queue_options {
     /* sizeof(mp_queue_options). */
     size_t size;
@@ -2616,21 +2629,21 @@ typedef struct mp_queue_options {
      */
     size_t ring;
     /*
-     * What other processes, also such as are no relatives, open the same object by: see
-     * mp_name_unlink. NULL: it has no name, and goes with its last handle.
+     * The name by which other processes, relatives or not, open the same object: see
+     * mp_name_unlink. NULL for none: the object goes with its last handle.
      */
     const char *name;
-    /* Of one with a name, an mp_open. */
+    /* Where there is a name: whether to create the object or to open it, an mp_open. */
     int open;
     /*
-     * Of one with a name that is created, who may open it, as for chmod: 0600 and what shall be
-     * added, 0: nobody but this user.
+     * Where an object with a name is created: who may open it, as for chmod. 0600, and what is
+     * given here besides; 0 for this user alone.
      */
     unsigned int mode;
     /*
-     * Of one with a name that is created, how many bytes of memory it may take at most, with all
-     * that is in it, lent out, or kept to be used again; 0: 1 GiB, and twice its ring. These are
-     * addresses in each process that opens it; memory is what its messages take.
+     * Where an object with a name is created: the most bytes of memory that it may take, with
+     * all that is in it, lent out, or kept to be used again; 0: 1 GiB, and twice its ring. These
+     * are addresses in each process that opens it; memory is what its messages take.
      */
     size_t memory;
 } mp_queue_options;
@@ -2651,7 +2664,7 @@ mp_status mp_queue_options_init(mp_queue_options *options);
  * MP_ERR_INVALID: ring is more than 1 GiB, or memory was given without a name.
  * MP_ERR_NO_MEMORY: the shared segment, or the machine, has no room for so much.
  * MP_ERR_INVALID, MP_ERR_EXISTS, MP_ERR_NOT_FOUND, MP_ERR_UNSUPPORTED, MP_ERR_TIMEOUT,
- *     MP_ERR_OS: of one with a name, see mp_name_unlink.
+ *     MP_ERR_OS: only with a name, see mp_name_unlink.
  *
  * Fork: a child, also one that libmp did not make, uses the same queue through the same
  * handle.
@@ -3105,7 +3118,7 @@ mp_status mp_queue_free(mp_queue *queue);
 /* A queue whose messages have priorities. */
 typedef struct mp_priority_queue mp_priority_queue;
 
-/* How a priority queue shall be. */
+/* Options of mp_priority_queue_new. */
 typedef struct mp_priority_queue_options {
     /* sizeof(mp_priority_queue_options). */
     size_t size;
@@ -3535,7 +3548,7 @@ mp_status mp_descriptor(const void *handle, int *descriptor);
 /* One end of a connection. */
 typedef struct mp_connection mp_connection;
 
-/* How an end that is made of a descriptor shall be. */
+/* Options of mp_connection_from_fd. */
 typedef struct mp_connection_options {
     /* sizeof(mp_connection_options). */
     size_t size;
@@ -3844,7 +3857,7 @@ mp_status mp_connection_send_handles(mp_connection *connection,
  * Pipes: two connected ends, one for each of two processes.
  */
 
-/* How a pipe shall be. */
+/* Options of mp_pipe_new. */
 typedef struct mp_pipe_options {
     /* sizeof(mp_pipe_options). */
     size_t size;
@@ -3896,7 +3909,7 @@ mp_status mp_pipe_new(mp_connection **first,
 /* Who waits for clients at an address. */
 typedef struct mp_listener mp_listener;
 
-/* How a listener shall be. */
+/* Options of mp_listener_new. */
 typedef struct mp_listener_options {
     /* sizeof(mp_listener_options). */
     size_t size;
@@ -3923,7 +3936,7 @@ typedef struct mp_listener_options {
     size_t max_message;
 } mp_listener_options;
 
-/* How a client shall be. */
+/* Options of mp_client_connect. */
 typedef struct mp_client_options {
     /* sizeof(mp_client_options). */
     size_t size;
@@ -4102,7 +4115,7 @@ typedef struct mp_manager mp_manager;
  */
 typedef struct mp_proxy mp_proxy;
 
-/* How a manager shall be. What it points to is copied by mp_manager_new. */
+/* Options of mp_manager_new. What it points to is copied by mp_manager_new. */
 typedef struct mp_manager_options {
     /* sizeof(mp_manager_options). */
     size_t size;
@@ -4722,7 +4735,7 @@ typedef enum mp_group {
     MP_GROUP_NEW = 0,
 } mp_group;
 
-/* How a process shall be. What it points to is copied by mp_process_new. */
+/* Options of mp_process_new. What it points to is copied by mp_process_new. */
 typedef struct mp_process_options {
     /* sizeof(mp_process_options). */
     size_t size;
@@ -5236,7 +5249,7 @@ typedef struct mp_task mp_task;
  */
 typedef void (*mp_task_fn)(mp_task *task, void *user);
 
-/* How a pool shall be. */
+/* Options of mp_pool_new. */
 typedef struct mp_pool_options {
     /* sizeof(mp_pool_options). */
     size_t size;
@@ -5436,7 +5449,7 @@ mp_status mp_pool_free(mp_pool *pool);
  */
 typedef int (*mp_progress_fn)(size_t done, size_t total, void *user);
 
-/* How a map shall run. */
+/* Options of mp_pool_map and of the other maps. */
 typedef struct mp_map_options {
     /* sizeof(mp_map_options). */
     size_t size;
@@ -5471,7 +5484,7 @@ typedef struct mp_map_options {
     mp_status *statuses;
 } mp_map_options;
 
-/* How one call of a function shall run. */
+/* Options of mp_pool_apply and mp_pool_apply_async. */
 typedef struct mp_apply_options {
     /* sizeof(mp_apply_options). */
     size_t size;
@@ -5512,12 +5525,12 @@ mp_status mp_apply_options_init(mp_apply_options *options);
  * MP_ERR_TASK_FAILED: a function called mp_task_fail; its sentence is in mp_last_error().
  * MP_ERR_WORKER_DIED: a worker died; mp_last_error() says how and with which items.
  * MP_ERR_UNKNOWN_TARGET: the workers do not have the function.
- *
  * MP_ERR_TIMEOUT: a task ran for longer than time_limit; mp_last_error() names it.
  *
+ * And these end it as a whole:
  * MP_ERR_UNSUPPORTED: the workers are not forked, and user is not NULL, or this is the 257th
  *     function.
- * MP_ERR_TIMEOUT: the timeout is over. What runs is left to run, and its results are lost.
+ * MP_ERR_TIMEOUT: the map's timeout is over. What runs is left to run, and its results are lost.
  * MP_ERR_CANCELLED: progress asked for it, or another thread ended the pool.
  * MP_ERR_INVALID: function is NULL, or the sizes overflow.
  * MP_ERR_NO_MEMORY: the shared segment has no room for a single task.
@@ -5597,7 +5610,7 @@ typedef struct mp_imap mp_imap;
  */
 typedef int (*mp_source_fn)(mp_bytes *item, void *user);
 
-/* How an mp_imap shall run. */
+/* Options of mp_pool_imap. */
 typedef struct mp_imap_options {
     /* sizeof(mp_imap_options). */
     size_t size;

@@ -25,7 +25,8 @@ pub struct mp_array {
     _private: [u8; 0],
 }
 
-/// How an array shall be guarded. At most one of lock, rlock and raw.
+/// Options of mp_array_new and its like: how the array is guarded. At most one of lock, rlock
+/// and raw.
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub struct mp_array_options {
@@ -42,13 +43,13 @@ pub struct mp_array_options {
     /// Of its own RLock: whoever acquires it is told MP_OWNER_DIED, instead of MP_OK, where the last
     /// holder died.
     pub report_owner_death: bool,
-    /// What other processes, also such as are no relatives, open the same object by: see
-    /// mp_name_unlink. NULL: it has no name, and goes with its last handle.
+    /// The name by which other processes, relatives or not, open the same object: see
+    /// mp_name_unlink. NULL for none: the object goes with its last handle.
     pub name: *const c_char,
-    /// Of one with a name, an mp_open.
+    /// Where there is a name: whether to create the object or to open it, an mp_open.
     pub open: c_int,
-    /// Of one with a name that is created, who may open it, as for chmod: 0600 and what shall be
-    /// added, 0: nobody but this user.
+    /// Where an object with a name is created: who may open it, as for chmod. 0600, and what is
+    /// given here besides; 0 for this user alone.
     pub mode: c_uint,
 }
 
@@ -90,7 +91,7 @@ pub unsafe extern "C" fn mp_array_options_init(options: *mut mp_array_options) -
 /// MP_ERR_UNSUPPORTED: the options give a lock, and that or what shall be made has a name.
 /// MP_ERR_NO_MEMORY: the shared segment, or the machine, has no room for so much.
 /// MP_ERR_INVALID, MP_ERR_EXISTS, MP_ERR_NOT_FOUND, MP_ERR_UNSUPPORTED, MP_ERR_TIMEOUT,
-///     MP_ERR_OS: of one with a name, see mp_name_unlink.
+///     MP_ERR_OS: only with a name, see mp_name_unlink.
 ///
 /// Fork: a child uses the same array through the same handle.
 /// Kill: a process that is killed while it writes leaves single numbers whole, and longer
@@ -121,7 +122,7 @@ pub unsafe extern "C" fn mp_array_new(
 /// MP_ERR_UNSUPPORTED: the options give a lock, and that or what shall be made has a name.
 /// MP_ERR_NO_MEMORY: the shared segment, or the machine, has no room for so much.
 /// MP_ERR_INVALID, MP_ERR_EXISTS, MP_ERR_NOT_FOUND, MP_ERR_UNSUPPORTED, MP_ERR_TIMEOUT,
-///     MP_ERR_OS: of one with a name, see mp_name_unlink.
+///     MP_ERR_OS: only with a name, see mp_name_unlink.
 ///
 /// Pointers in the structs mean something only in the process that stored them.
 /// Fork, Kill: as mp_array_new.

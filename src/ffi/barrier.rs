@@ -25,7 +25,7 @@ pub struct mp_barrier {
 pub type mp_barrier_fn =
     Option<unsafe extern "C-unwind" fn(barrier: *mut mp_barrier, user: *mut c_void) -> c_int>;
 
-/// How a barrier shall be.
+/// Options of mp_barrier_new.
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub struct mp_barrier_options {
@@ -39,13 +39,13 @@ pub struct mp_barrier_options {
     pub user: *mut c_void,
     /// The most that any wait takes, in nanoseconds, whatever it asks for.
     pub timeout: mp_timeout,
-    /// What other processes, also such as are no relatives, open the same object by: see
-    /// mp_name_unlink. NULL: it has no name, and goes with its last handle.
+    /// The name by which other processes, relatives or not, open the same object: see
+    /// mp_name_unlink. NULL for none: the object goes with its last handle.
     pub name: *const c_char,
-    /// Of one with a name, an mp_open.
+    /// Where there is a name: whether to create the object or to open it, an mp_open.
     pub open: c_int,
-    /// Of one with a name that is created, who may open it, as for chmod: 0600 and what shall be
-    /// added, 0: nobody but this user.
+    /// Where an object with a name is created: who may open it, as for chmod. 0600, and what is
+    /// given here besides; 0 for this user alone.
     pub mode: c_uint,
 }
 
@@ -82,7 +82,7 @@ pub unsafe extern "C" fn mp_barrier_options_init(options: *mut mp_barrier_option
 /// MP_ERR_INVALID: parties is something else.
 /// MP_ERR_NO_MEMORY: the shared segment is full.
 /// MP_ERR_INVALID, MP_ERR_EXISTS, MP_ERR_NOT_FOUND, MP_ERR_UNSUPPORTED, MP_ERR_TIMEOUT,
-///     MP_ERR_OS: of one with a name, see mp_name_unlink.
+///     MP_ERR_OS: only with a name, see mp_name_unlink.
 /// MP_ERR_UNKNOWN_TARGET: the action lies in no module, so that no other process could find it.
 ///
 /// Fork: a child, also one that libmp did not make, uses the same barrier through the same

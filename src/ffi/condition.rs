@@ -27,7 +27,7 @@ pub struct mp_condition {
 pub type mp_condition_fn =
     Option<unsafe extern "C-unwind" fn(condition: *mut mp_condition, user: *mut c_void) -> bool>;
 
-/// How a condition shall be.
+/// Options of mp_condition_new.
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub struct mp_condition_options {
@@ -41,13 +41,13 @@ pub struct mp_condition_options {
     /// Of the condition's own RLock: acquire and wait answer MP_OWNER_DIED, instead of MP_OK,
     /// where the last holder died. A given lock does as it was told when it was made.
     pub report_owner_death: bool,
-    /// What other processes, also such as are no relatives, open the same object by: see
-    /// mp_name_unlink. NULL: it has no name, and goes with its last handle.
+    /// The name by which other processes, relatives or not, open the same object: see
+    /// mp_name_unlink. NULL for none: the object goes with its last handle.
     pub name: *const c_char,
-    /// Of one with a name, an mp_open.
+    /// Where there is a name: whether to create the object or to open it, an mp_open.
     pub open: c_int,
-    /// Of one with a name that is created, who may open it, as for chmod: 0600 and what shall be
-    /// added, 0: nobody but this user.
+    /// Where an object with a name is created: who may open it, as for chmod. 0600, and what is
+    /// given here besides; 0 for this user alone.
     pub mode: c_uint,
 }
 
@@ -85,7 +85,7 @@ pub unsafe extern "C" fn mp_condition_options_init(options: *mut mp_condition_op
 ///     lock of its own.
 /// MP_ERR_NO_MEMORY: the shared segment is full.
 /// MP_ERR_INVALID, MP_ERR_EXISTS, MP_ERR_NOT_FOUND, MP_ERR_UNSUPPORTED, MP_ERR_TIMEOUT,
-///     MP_ERR_OS: of one with a name, see mp_name_unlink.
+///     MP_ERR_OS: only with a name, see mp_name_unlink.
 ///
 /// Fork: a child, also one that libmp did not make, uses the same condition through the same
 /// handle.
@@ -235,7 +235,7 @@ pub unsafe extern "C" fn mp_condition_wait(condition: *mut mp_condition, timeout
 /// MP_OK: the predicate held, and you hold the lock.
 /// MP_OWNER_DIED: the same, and meanwhile a holder of the lock died. Only from a lock that
 ///     reports it.
-/// MP_ERR_TIMEOUT: the predicate did not hold, when the time was over neither; you hold the lock.
+/// MP_ERR_TIMEOUT: the predicate did not hold, not even when the time was over; you hold the lock.
 /// MP_ERR_INVALID: predicate is NULL.
 /// MP_ERR_NOT_OWNER: the caller does not hold the lock.
 /// MP_ERR_NO_MEMORY: as mp_condition_wait.

@@ -26,7 +26,7 @@ pub struct mp_connection {
     _private: [u8; 0],
 }
 
-/// How an end that is made of a descriptor shall be.
+/// Options of mp_connection_from_fd.
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub struct mp_connection_options {

@@ -23,7 +23,7 @@ pub struct mp_imap {
 /// bytes are copied when the source returns.
 pub type mp_source_fn = Option<unsafe extern "C-unwind" fn(item: *mut mp_bytes, user: *mut c_void) -> c_int>;
 
-/// How an mp_imap shall run.
+/// Options of mp_pool_imap.
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub struct mp_imap_options {

@@ -29,7 +29,7 @@ pub struct mp_listener {
     _private: [u8; 0],
 }
 
-/// How a listener shall be.
+/// Options of mp_listener_new.
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub struct mp_listener_options {
@@ -54,7 +54,7 @@ pub struct mp_listener_options {
     pub max_message: usize,
 }
 
-/// How a client shall be.
+/// Options of mp_client_connect.
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub struct mp_client_options {

@@ -22,7 +22,7 @@ pub struct mp_lock {
     _private: [u8; 0],
 }
 
-/// How a lock shall be.
+/// Options of mp_lock_new.
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub struct mp_lock_options {
@@ -30,13 +30,13 @@ pub struct mp_lock_options {
     pub size: usize,
     /// mp_lock_acquire answers MP_OWNER_DIED, instead of MP_OK, where the last holder died.
     pub report_owner_death: bool,
-    /// What other processes, also such as are no relatives, open the same object by: see
-    /// mp_name_unlink. NULL: it has no name, and goes with its last handle.
+    /// The name by which other processes, relatives or not, open the same object: see
+    /// mp_name_unlink. NULL for none: the object goes with its last handle.
     pub name: *const c_char,
-    /// Of one with a name, an mp_open.
+    /// Where there is a name: whether to create the object or to open it, an mp_open.
     pub open: c_int,
-    /// Of one with a name that is created, who may open it, as for chmod: 0600 and what shall be
-    /// added, 0: nobody but this user.
+    /// Where an object with a name is created: who may open it, as for chmod. 0600, and what is
+    /// given here besides; 0 for this user alone.
     pub mode: c_uint,
 }
 
@@ -68,7 +68,7 @@ pub unsafe extern "C" fn mp_lock_options_init(options: *mut mp_lock_options) -> 
 ///
 /// MP_ERR_NO_MEMORY: the shared segment is full.
 /// MP_ERR_INVALID, MP_ERR_EXISTS, MP_ERR_NOT_FOUND, MP_ERR_UNSUPPORTED, MP_ERR_TIMEOUT,
-///     MP_ERR_OS: of one with a name, see mp_name_unlink.
+///     MP_ERR_OS: only with a name, see mp_name_unlink.
 ///
 /// Fork: a child, also one that libmp did not make, uses the same lock through the same handle.
 #[unsafe(no_mangle)]

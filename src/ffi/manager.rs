@@ -37,7 +37,7 @@ pub struct mp_proxy {
     _private: [u8; 0],
 }
 
-/// How a manager shall be. What it points to is copied by mp_manager_new.
+/// Options of mp_manager_new. What it points to is copied by mp_manager_new.
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub struct mp_manager_options {

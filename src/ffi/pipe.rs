@@ -7,7 +7,7 @@ use super::status::mp_status;
 use crate::error::{Status, fail};
 use crate::wire::Connection;
 
-/// How a pipe shall be.
+/// Options of mp_pipe_new.
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub struct mp_pipe_options {

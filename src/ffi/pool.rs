@@ -33,7 +33,7 @@ pub struct mp_task {
 /// exception must not leave the function.
 pub type mp_task_fn = Option<unsafe extern "C-unwind" fn(task: *mut mp_task, user: *mut c_void)>;
 
-/// How a pool shall be.
+/// Options of mp_pool_new.
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub struct mp_pool_options {

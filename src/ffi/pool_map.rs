@@ -20,7 +20,7 @@ use std::sync::Arc;
 pub type mp_progress_fn =
     Option<unsafe extern "C-unwind" fn(done: usize, total: usize, user: *mut c_void) -> c_int>;
 
-/// How a map shall run.
+/// Options of mp_pool_map and of the other maps.
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub struct mp_map_options {
@@ -51,7 +51,7 @@ pub struct mp_map_options {
     pub statuses: *mut mp_status,
 }
 
-/// How one call of a function shall run.
+/// Options of mp_pool_apply and mp_pool_apply_async.
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub struct mp_apply_options {
@@ -131,12 +131,12 @@ pub unsafe extern "C" fn mp_apply_options_init(options: *mut mp_apply_options) -
 /// MP_ERR_TASK_FAILED: a function called mp_task_fail; its sentence is in mp_last_error().
 /// MP_ERR_WORKER_DIED: a worker died; mp_last_error() says how and with which items.
 /// MP_ERR_UNKNOWN_TARGET: the workers do not have the function.
-///
 /// MP_ERR_TIMEOUT: a task ran for longer than time_limit; mp_last_error() names it.
 ///
+/// And these end it as a whole:
 /// MP_ERR_UNSUPPORTED: the workers are not forked, and user is not NULL, or this is the 257th
 ///     function.
-/// MP_ERR_TIMEOUT: the timeout is over. What runs is left to run, and its results are lost.
+/// MP_ERR_TIMEOUT: the map's timeout is over. What runs is left to run, and its results are lost.
 /// MP_ERR_CANCELLED: progress asked for it, or another thread ended the pool.
 /// MP_ERR_INVALID: function is NULL, or the sizes overflow.
 /// MP_ERR_NO_MEMORY: the shared segment has no room for a single task.

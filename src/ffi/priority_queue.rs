@@ -22,7 +22,7 @@ pub struct mp_priority_queue {
     _private: [u8; 0],
 }
 
-/// How a priority queue shall be.
+/// Options of mp_priority_queue_new.
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub struct mp_priority_queue_options {

@@ -73,7 +73,7 @@ pub enum mp_group {
     MP_GROUP_NEW = 0,
 }
 
-/// How a process shall be. What it points to is copied by mp_process_new.
+/// Options of mp_process_new. What it points to is copied by mp_process_new.
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub struct mp_process_options {

@@ -20,7 +20,7 @@ pub struct mp_queue {
     _private: [u8; 0],
 }
 
-/// How a queue shall be.
+/// Options of mp_queue_new.
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub struct mp_queue_options {
@@ -37,17 +37,17 @@ pub struct mp_queue_options {
     /// are at most 16 such at a time, of together at most a MiB or the ring's bytes, whichever
     /// is more, and a longer one only by itself.
     pub ring: usize,
-    /// What other processes, also such as are no relatives, open the same object by: see
-    /// mp_name_unlink. NULL: it has no name, and goes with its last handle.
+    /// The name by which other processes, relatives or not, open the same object: see
+    /// mp_name_unlink. NULL for none: the object goes with its last handle.
     pub name: *const c_char,
-    /// Of one with a name, an mp_open.
+    /// Where there is a name: whether to create the object or to open it, an mp_open.
     pub open: c_int,
-    /// Of one with a name that is created, who may open it, as for chmod: 0600 and what shall be
-    /// added, 0: nobody but this user.
+    /// Where an object with a name is created: who may open it, as for chmod. 0600, and what is
+    /// given here besides; 0 for this user alone.
     pub mode: c_uint,
-    /// Of one with a name that is created, how many bytes of memory it may take at most, with all
-    /// that is in it, lent out, or kept to be used again; 0: 1 GiB, and twice its ring. These are
-    /// addresses in each process that opens it; memory is what its messages take.
+    /// Where an object with a name is created: the most bytes of memory that it may take, with
+    /// all that is in it, lent out, or kept to be used again; 0: 1 GiB, and twice its ring. These
+    /// are addresses in each process that opens it; memory is what its messages take.
     pub memory: usize,
 }
 
@@ -85,7 +85,7 @@ pub unsafe extern "C" fn mp_queue_options_init(options: *mut mp_queue_options) -
 /// MP_ERR_INVALID: ring is more than 1 GiB, or memory was given without a name.
 /// MP_ERR_NO_MEMORY: the shared segment, or the machine, has no room for so much.
 /// MP_ERR_INVALID, MP_ERR_EXISTS, MP_ERR_NOT_FOUND, MP_ERR_UNSUPPORTED, MP_ERR_TIMEOUT,
-///     MP_ERR_OS: of one with a name, see mp_name_unlink.
+///     MP_ERR_OS: only with a name, see mp_name_unlink.
 ///
 /// Fork: a child, also one that libmp did not make, uses the same queue through the same
 /// handle.

@@ -19,7 +19,7 @@ pub struct mp_semaphore {
     _private: [u8; 0],
 }
 
-/// How a semaphore shall be.
+/// Options of mp_semaphore_new.
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub struct mp_semaphore_options {
@@ -30,13 +30,13 @@ pub struct mp_semaphore_options {
     /// What a process has when it dies is given back, within 100 ms. Then who takes slots gives
     /// them back itself, and never more than it has. At most 2046 processes have some at a time.
     pub give_back: bool,
-    /// What other processes, also such as are no relatives, open the same object by: see
-    /// mp_name_unlink. NULL: it has no name, and goes with its last handle.
+    /// The name by which other processes, relatives or not, open the same object: see
+    /// mp_name_unlink. NULL for none: the object goes with its last handle.
     pub name: *const c_char,
-    /// Of one with a name, an mp_open.
+    /// Where there is a name: whether to create the object or to open it, an mp_open.
     pub open: c_int,
-    /// Of one with a name that is created, who may open it, as for chmod: 0600 and what shall be
-    /// added, 0: nobody but this user.
+    /// Where an object with a name is created: who may open it, as for chmod. 0600, and what is
+    /// given here besides; 0 for this user alone.
     pub mode: c_uint,
 }
 
@@ -73,7 +73,7 @@ pub unsafe extern "C" fn mp_semaphore_options_init(options: *mut mp_semaphore_op
 /// MP_ERR_INVALID: value is no such number.
 /// MP_ERR_NO_MEMORY: the shared segment is full.
 /// MP_ERR_INVALID, MP_ERR_EXISTS, MP_ERR_NOT_FOUND, MP_ERR_UNSUPPORTED, MP_ERR_TIMEOUT,
-///     MP_ERR_OS: of one with a name, see mp_name_unlink.
+///     MP_ERR_OS: only with a name, see mp_name_unlink.
 ///
 /// Fork: a child, also one that libmp did not make, uses the same semaphore through the same
 /// handle. What its parent has it does not have.

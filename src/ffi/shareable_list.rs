@@ -56,19 +56,19 @@ pub struct mp_item {
     pub data_size: usize,
 }
 
-/// How a shareable list shall be.
+/// Options of mp_shareable_list_new.
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub struct mp_shareable_list_options {
     /// sizeof(mp_shareable_list_options).
     pub size: usize,
-    /// What other processes, also such as are no relatives, open the same object by: see
-    /// mp_name_unlink. NULL: it has no name, and goes with its last handle.
+    /// The name by which other processes, relatives or not, open the same object: see
+    /// mp_name_unlink. NULL for none: the object goes with its last handle.
     pub name: *const c_char,
-    /// Of one with a name, an mp_open.
+    /// Where there is a name: whether to create the object or to open it, an mp_open.
     pub open: c_int,
-    /// Of one with a name that is created, who may open it, as for chmod: 0600 and what shall be
-    /// added, 0: nobody but this user.
+    /// Where an object with a name is created: who may open it, as for chmod. 0600, and what is
+    /// given here besides; 0 for this user alone.
     pub mode: c_uint,
 }
 
@@ -130,7 +130,7 @@ fn list_of(list: *const mp_shareable_list) -> Result<List> {
 ///     zero in it, or its text or bytes have 10 MiB or more.
 /// MP_ERR_NO_MEMORY: the shared segment, or the machine, has no room for so much.
 /// MP_ERR_INVALID, MP_ERR_EXISTS, MP_ERR_NOT_FOUND, MP_ERR_UNSUPPORTED, MP_ERR_TIMEOUT,
-///     MP_ERR_OS: of one with a name, see mp_name_unlink.
+///     MP_ERR_OS: only with a name, see mp_name_unlink.
 ///
 /// Fork: a child uses the same list through the same handle.
 /// Kill: a process that is killed while it stores text or bytes leaves the item half written.

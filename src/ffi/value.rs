@@ -53,7 +53,8 @@ pub struct mp_value {
     _private: [u8; 0],
 }
 
-/// How a value shall be guarded. At most one of lock, rlock and raw.
+/// Options of mp_value_new and its like: how the value is guarded. At most one of lock, rlock
+/// and raw.
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub struct mp_value_options {
@@ -70,13 +71,13 @@ pub struct mp_value_options {
     /// Of its own RLock: whoever acquires it is told MP_OWNER_DIED, instead of MP_OK, where the last
     /// holder died.
     pub report_owner_death: bool,
-    /// What other processes, also such as are no relatives, open the same object by: see
-    /// mp_name_unlink. NULL: it has no name, and goes with its last handle.
+    /// The name by which other processes, relatives or not, open the same object: see
+    /// mp_name_unlink. NULL for none: the object goes with its last handle.
     pub name: *const c_char,
-    /// Of one with a name, an mp_open.
+    /// Where there is a name: whether to create the object or to open it, an mp_open.
     pub open: c_int,
-    /// Of one with a name that is created, who may open it, as for chmod: 0600 and what shall be
-    /// added, 0: nobody but this user.
+    /// Where an object with a name is created: who may open it, as for chmod. 0600, and what is
+    /// given here besides; 0 for this user alone.
     pub mode: c_uint,
 }
 
@@ -118,7 +119,7 @@ pub unsafe extern "C" fn mp_value_options_init(options: *mut mp_value_options) -
 /// MP_ERR_UNSUPPORTED: the options give a lock, and that or what shall be made has a name.
 /// MP_ERR_NO_MEMORY: the shared segment is full.
 /// MP_ERR_INVALID, MP_ERR_EXISTS, MP_ERR_NOT_FOUND, MP_ERR_UNSUPPORTED, MP_ERR_TIMEOUT,
-///     MP_ERR_OS: of one with a name, see mp_name_unlink.
+///     MP_ERR_OS: only with a name, see mp_name_unlink.
 ///
 /// Fork: a child uses the same value through the same handle.
 /// Kill: a process that is killed in any call on a value leaves it as before the call or as
@@ -148,7 +149,7 @@ pub unsafe extern "C" fn mp_value_new(
 /// MP_ERR_NO_MEMORY: the shared segment, or the machine, has no room for so much: with a lock it
 ///     takes twice its size.
 /// MP_ERR_INVALID, MP_ERR_EXISTS, MP_ERR_NOT_FOUND, MP_ERR_UNSUPPORTED, MP_ERR_TIMEOUT,
-///     MP_ERR_OS: of one with a name, see mp_name_unlink.
+///     MP_ERR_OS: only with a name, see mp_name_unlink.
 ///
 /// Pointers in the struct mean something only in the process that stored them.
 /// Fork, Kill: as mp_value_new.

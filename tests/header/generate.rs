@@ -12,10 +12,11 @@ const WIDTH: usize = 100;
 pub(crate) fn header(root: &Path) -> Result<String, String> {
     let config = Config::from_file(root.join("cbindgen.toml").to_str().ok_or("not a UTF-8 path")?)?;
     let preamble = config.header.as_deref().ok_or("cbindgen.toml has no header")?;
-    let mut out = format!("{}\n\n{}", preamble.trim(), opening());
     let ffi = root.join("src/ffi");
-    let modules = read(&ffi.join("mod.rs"))?;
-    for noun in nouns(&modules)? {
+    let nouns = nouns(&read(&ffi.join("mod.rs"))?)?;
+    let preamble = preamble.trim().replace("{sections}", &contents(&nouns));
+    let mut out = format!("{preamble}\n\n{}", opening());
+    for noun in nouns {
         let path = ffi.join(format!("{noun}.rs"));
         let named = |problem: String| format!("src/ffi/{noun}: {problem}");
         let title = Source::read(&read(&path)?).map_err(named)?.title;
@@ -60,6 +61,24 @@ fn opening() -> String {
          #define MP_VERSION_PATCH {patch}\n#define MP_VERSION_STRING \"{text}\"\n\n\
          #ifdef __cplusplus\nextern \"C\" {{\n#endif\n"
     )
+}
+
+/// The sections' names, for the top of the file: each stands in a rule further down.
+fn contents(nouns: &[String]) -> String {
+    const INDENT: &str = "\n *             ";
+    let mut text = String::new();
+    let mut column = INDENT.len() - 1;
+    for (at, noun) in nouns.iter().enumerate() {
+        let word = format!("{noun}{}", if at + 1 < nouns.len() { ", " } else { "" });
+        if column + word.len() > WIDTH {
+            text.truncate(text.trim_end().len());
+            text.push_str(INDENT);
+            column = INDENT.len() - 1;
+        }
+        column += word.len();
+        text.push_str(&word);
+    }
+    text
 }
 
 /// A rule with the noun in it, and the noun file's own words.
