@@ -5,7 +5,7 @@ use super::message::{Answer, Request, VERSION, What};
 use super::server::{Client, Clients, Given, Limits};
 use super::store::{Store, Ticket};
 use super::types::{self, Caller};
-use super::waiting::{Attempt, Done, Waiting, context};
+use super::waiting::{Attempt, Done, Waiting, caught, context};
 use crate::error::{Error, Result, Status, fail};
 use crate::sys::random;
 use std::collections::VecDeque;
@@ -40,9 +40,10 @@ impl Hall {
         let answer = match Request::decode(message) {
             Ok((request, values)) => match client.session {
                 None => self.hello(client, &request, &values),
-                Some(session) => match self.ask(client, number, session, &request, values) {
-                    Some(answer) => answer,
-                    None => return,
+                Some(session) => match caught(|| self.ask(client, number, session, &request, values)) {
+                    Ok(Some(answer)) => answer,
+                    Ok(None) => return,
+                    Err(e) => Err(e),
                 },
             },
             Err(e) => Err(e),
@@ -126,7 +127,7 @@ impl Hall {
 
     fn create(&mut self, type_name: &str, caller: Caller, args: &mut [Value]) -> Answer {
         let mut note = 0;
-        let mut cx = context(&mut self.store, 0, caller, false, &mut note);
+        let mut cx = context(&mut self.store, 0, caller, &mut note);
         let (name, object) = types::make(type_name, args, &mut cx)?;
         let id = self.store.add(name, object)?;
         Ok((Status::Ok, vec![Value::Object(id)]))
@@ -196,13 +197,11 @@ impl Hall {
                 Value::Text(self.store.type_of(request.object).into())
             }
             "str" => {
-                let object = self.store.take(request.object)?;
-                let mut note = 0;
                 let caller = Caller { session: Ticket::default(), thread: 0 };
                 let mut text = String::new();
-                object
-                    .describe(&mut text, &context(&mut self.store, request.object, caller, false, &mut note));
-                self.store.put_back(request.object, object);
+                self.with_object(request.object, caller, &mut 0, |object, cx| {
+                    object.describe(&mut text, cx)
+                })?;
                 Value::Text(text.into())
             }
             "debug_info" => {

@@ -5,10 +5,11 @@ use super::hall::Hall;
 use super::message::Answer;
 use super::server::{Client, Clients, Undo};
 use super::store::Store;
-use super::types::{Caller, Context, Outcome};
-use crate::error::{Error, Status};
+use super::types::{Caller, Context, Object, Outcome};
+use crate::error::{Error, Result, Status};
 use crate::time::{Deadline, Instant};
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 
 /// A call of a method.
@@ -98,30 +99,32 @@ impl Waiting {
     }
 }
 
+/// A panic ends what was asked for, and not the server.
+pub(super) fn caught<T>(what: impl FnOnce() -> T) -> Result<T> {
+    catch_unwind(AssertUnwindSafe(what)).map_err(|why| {
+        let text = why.downcast_ref::<String>().map(String::as_str).or(why.downcast_ref::<&str>().copied());
+        let text = text.unwrap_or("it does not say why");
+        Error::new(Status::Panic, format!("the method failed in the server: {text}"))
+    })
+}
+
 fn weight(args: &[Value]) -> usize {
     args.iter().map(Value::weight).sum()
 }
 
-pub(super) fn context<'a>(
-    store: &'a mut Store,
-    own: u64,
-    caller: Caller,
-    patient: bool,
-    note: &'a mut u64,
-) -> Context<'a> {
-    Context { store, own, caller, patient, note, undo: None }
+pub(super) fn context<'a>(store: &'a mut Store, own: u64, caller: Caller, note: &'a mut u64) -> Context<'a> {
+    Context { store, own, caller, patient: false, note, undo: None }
 }
 
 impl Hall {
     pub(super) fn attempt(&mut self, call: &Attempt<'_>, args: &mut [Value], note: &mut u64) -> Done {
-        let mut object = match self.store.take(call.object) {
-            Ok(object) => object,
-            Err(e) => return Done::Answered(Err(e), None),
-        };
-        let mut cx = context(&mut self.store, call.object, call.caller, call.timeout > 0, note);
-        let outcome = object.call(call.method, args, &mut cx);
-        let undo = cx.undo.map(|turn| Undo { object: call.object, caller: call.caller, turn });
-        self.store.put_back(call.object, object);
+        let (id, caller) = (call.object, call.caller);
+        let called = self.with_object(id, caller, note, |object, cx| {
+            cx.patient = call.timeout > 0;
+            (object.call(call.method, args, cx), cx.undo)
+        });
+        let (outcome, undo) = called.unwrap_or_else(|e| (Err(e), None));
+        let undo = undo.map(|turn| Undo { object: id, caller, turn });
         match outcome {
             Ok(Outcome::Done(values)) => Done::Answered(Ok((Status::Ok, values)), undo),
             Ok(Outcome::OwnerDied) => Done::Answered(Ok((Status::OwnerDied, Vec::new())), undo),
@@ -163,20 +166,23 @@ impl Hall {
 
     /// Tells the object that somebody does not wait any more.
     fn withdraw(&mut self, object: u64, caller: Caller, mut note: u64) {
-        self.with_object(object, caller, &mut note, |object, cx| object.gave_up(cx));
+        // One that is gone need not be told.
+        let _ = self.with_object(object, caller, &mut note, |object, cx| object.gave_up(cx));
     }
 
-    fn with_object(
+    /// Uses an object. One that panics is put back all the same: it fails alone.
+    pub(super) fn with_object<T>(
         &mut self,
         id: u64,
         caller: Caller,
         note: &mut u64,
-        what: impl FnOnce(&mut dyn super::types::Object, &mut Context<'_>),
-    ) {
-        if let Ok(mut object) = self.store.take(id) {
-            what(&mut *object, &mut context(&mut self.store, id, caller, false, note));
-            self.store.put_back(id, object);
-        }
+        what: impl FnOnce(&mut dyn Object, &mut Context<'_>) -> T,
+    ) -> Result<T> {
+        let mut object = self.store.take(id)?;
+        let mut cx = context(&mut self.store, id, caller, note);
+        let done = caught(|| what(&mut *object, &mut cx));
+        self.store.put_back(id, object);
+        done
     }
 
     /// Lets those go on whose objects have changed.
@@ -264,10 +270,9 @@ impl Hall {
     /// Asks the object whether one whose time is over has an answer all the same, or has to wait without limit.
     fn waits_on(&mut self, number: u64) -> bool {
         let Some(mut waiter) = self.waiting.waiters.remove(&number) else { return false };
-        let mut stays = false;
-        self.with_object(waiter.object, waiter.caller, &mut waiter.note, |object, cx| {
-            stays = object.late(cx)
-        });
+        let (id, caller) = (waiter.object, waiter.caller);
+        let late = self.with_object(id, caller, &mut waiter.note, |object, cx| object.late(cx));
+        let stays = late.unwrap_or(false);
         if stays && let Some(until) = waiter.until.take() {
             self.waiting.deadlines.remove(&(until, number));
         }
@@ -290,7 +295,9 @@ impl Hall {
         }
         let Some(session) = client.session else { return };
         for undo in &client.given.undo {
-            self.with_object(undo.object, undo.caller, &mut 0, |object, cx| object.undo(undo.turn, cx));
+            // An object that is gone has nothing to undo.
+            let _ =
+                self.with_object(undo.object, undo.caller, &mut 0, |object, cx| object.undo(undo.turn, cx));
         }
         client.given.leases.iter().for_each(|&id| self.store.end_lease(session, id));
         let is_last = self.store.sessions.get_mut(&session).is_some_and(|known| {
@@ -300,7 +307,7 @@ impl Hall {
         if is_last && let Some((known, claims)) = self.store.end(session) {
             for object in claims {
                 let caller = Caller { session, thread: 0 };
-                self.with_object(object, caller, &mut 0, |object, cx| object.leave(cx));
+                let _ = self.with_object(object, caller, &mut 0, |object, cx| object.leave(cx));
             }
             self.store.forget(known);
         }
@@ -309,4 +316,53 @@ impl Hall {
 
 fn too_late() -> Error {
     Error::new(Status::Timeout, "the time ran out")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::manager::server::Limits;
+    use crate::manager::types::DONE;
+
+    /// Fails in whatever it is told to fail in.
+    struct Clumsy;
+
+    impl Object for Clumsy {
+        fn call(&mut self, method: &str, _args: &mut [Value], cx: &mut Context<'_>) -> Result<Outcome> {
+            match method {
+                "wait" if cx.patient => Ok(Outcome::Park(0)),
+                "work" => Ok(DONE),
+                other => panic!("{other} is too hard"),
+            }
+        }
+
+        fn describe(&self, _to: &mut String, _cx: &Context<'_>) {
+            panic!("it cannot say");
+        }
+
+        fn gave_up(&mut self, _cx: &mut Context<'_>) {
+            panic!("it never gives up");
+        }
+    }
+
+    #[test]
+    fn a_panic_ends_one_call() {
+        let mut hall = Hall::new(Limits { message: 1000, total: 1000 }).unwrap();
+        let object = hall.store.add("Clumsy", Box::new(Clumsy)).unwrap();
+        let caller = Caller { session: [0; 16], thread: 0 };
+        let mut call = |method, timeout| {
+            let call = Attempt { object, method, caller, timeout };
+            hall.call(1, &call, Vec::new()).map(|(answer, _)| answer.map(|(status, _)| status))
+        };
+        let failed = call("lift", 0).unwrap().unwrap_err();
+        assert_eq!(failed.status, Status::Panic);
+        assert!(failed.to_string().contains("lift is too hard"));
+        assert_eq!(call("work", 0).unwrap().unwrap(), Status::Ok);
+        let waiter = call("wait", 1000).unwrap_err();
+        assert_eq!(hall.stop_waiting(waiter), Some(1));
+        assert_eq!(hall.waiting.count(), 0);
+        hall.with_object(object, caller, &mut 0, |object, cx| object.describe(&mut String::new(), cx))
+            .unwrap_err();
+        hall.with_object(object, caller, &mut 0, |_, _| ()).unwrap();
+    }
 }
