@@ -246,6 +246,29 @@ TEST(manager, initializer)
     CHECK_OK(mp_manager_free(m));
 }
 
+static void hangs(void)
+{
+    for (;;)
+        pause();
+}
+
+/* Who starts a server whose initializer does not return is told so, and may try again. */
+TEST(manager, initializer_hangs)
+{
+    mp_manager_options o = MP_MANAGER_OPTIONS;
+    mp_manager *m;
+    int pid, i;
+
+    o.initializer = hangs;
+    o.start_timeout = MP_MS(100);
+    CHECK_OK(mp_manager_new(&m, &o));
+    for (i = 0; i < 2; i++) {
+        CHECK_SENTENCE(mp_manager_start(m), MP_ERR_TIMEOUT, "could not begin");
+        CHECK_STATUS(mp_manager_pid(m, &pid), MP_ERR_STATE);
+    }
+    CHECK_OK(mp_manager_free(m));
+}
+
 /* A server ends with its owner, however that ends. */
 static int owns(mp_child *self, void *user)
 {
@@ -307,6 +330,9 @@ TEST(manager, options)
     o.shutdown_timeout = -1;
     CHECK_STATUS(mp_manager_new(&m, &o), MP_ERR_INVALID);
     o.shutdown_timeout = 0;
+    o.start_timeout = -1;
+    CHECK_STATUS(mp_manager_new(&m, &o), MP_ERR_INVALID);
+    o.start_timeout = 0;
     o.key = "";
     o.key_size = 65537;
     CHECK_STATUS(mp_manager_new(&m, &o), MP_ERR_INVALID);

@@ -57,6 +57,9 @@ pub struct mp_manager_options {
     pub start_method: c_int,
     /// Instead of start_method; NULL for none.
     pub context: *const mp_context,
+    /// How long mp_manager_start waits until the server is ready, its initializer included, in
+    /// nanoseconds; 0 for 30 seconds.
+    pub start_timeout: mp_timeout,
     /// How long mp_manager_shutdown waits for the server's end before it sends SIGTERM, and then
     /// before it sends SIGKILL, in nanoseconds; 0 for one second.
     pub shutdown_timeout: mp_timeout,
@@ -76,7 +79,7 @@ pub struct mp_manager_options {
 // mp.h:
 // /* The defaults: mp_manager_options o = MP_MANAGER_OPTIONS; */
 // #define MP_MANAGER_OPTIONS { sizeof(mp_manager_options), NULL, NULL, 0, false, MP_START_DEFAULT,  \
-//     NULL, 0, 0, NULL, 0, 0 }
+//     NULL, 0, 0, 0, NULL, 0, 0 }
 
 const DEFAULTS: mp_manager_options = mp_manager_options {
     size: size_of::<mp_manager_options>(),
@@ -86,6 +89,7 @@ const DEFAULTS: mp_manager_options = mp_manager_options {
     any_user: false,
     start_method: 0,
     context: std::ptr::null(),
+    start_timeout: 0,
     shutdown_timeout: 0,
     patience: 0,
     initializer: None,
@@ -146,6 +150,7 @@ pub unsafe extern "C" fn mp_manager_new(
             key: key.map(|key| key.bytes.to_vec()),
             any_user: options.any_user,
             method: context::chosen(options.context, options.start_method)?.0,
+            start_timeout: time_or(options.start_timeout, 30_000_000_000, "start_timeout")?,
             shutdown_timeout: time_or(options.shutdown_timeout, 1_000_000_000, "shutdown_timeout")?,
             patience: time_or(options.patience, 30_000_000_000, "patience")?,
             limits: Limits {
@@ -168,6 +173,7 @@ pub unsafe extern "C" fn mp_manager_new(
 /// MP_ERR_NOT_FOUND: there is no such host.
 /// MP_ERR_UNSUPPORTED: the system does not have this kind of socket.
 /// MP_ERR_REMOTE: the server ended before it was ready, in its initializer for example.
+/// MP_ERR_TIMEOUT: it was not ready within start_timeout. It is gone, and may be started again.
 /// MP_ERR_OS, MP_ERR_NO_MEMORY, MP_ERR_NOT_INITIALIZED, MP_ERR_UNKNOWN_TARGET: as
 ///     mp_process_start.
 ///

@@ -95,7 +95,10 @@ unsafe fn method<'a>(name: *const c_char) -> Result<&'a str> {
 /// answer: where the handle of the answer goes, to be freed by mp_answer_free; NULL if it is not
 ///     wanted.
 /// timeout: nanoseconds that the server may let the call wait for what is not there yet. For the
-///     server's answer as such the call waits longer: see patience in mp_manager_options.
+///     server's answer as such the call waits longer: see patience in mp_manager_options. So does
+///     a condition's wait for the lock, when it was notified or its time is over: where the lock
+///     cannot be had within patience either, it answers TIMEOUT, and the caller does not have the
+///     lock. The next MP_ERR_NOT_OWNER of a release says so.
 ///
 /// MP_OWNER_DIED: the lock is the caller's, and its last holder died with it.
 /// MP_ERR_UNSUPPORTED: the type has no such method, or not with such arguments.
@@ -119,6 +122,7 @@ unsafe fn method<'a>(name: *const c_char) -> Result<&'a str> {
 /// MP_ERR_BAD_HANDLE: an item is a proxy that is none.
 /// MP_ERR_AUTH: as mp_manager_connect, where this call has to connect again.
 /// MP_ERR_REMOTE: the server answers what no server does.
+/// MP_ERR_PANIC: the method failed in the server as no method should: a bug. The server goes on.
 /// MP_ERR_OS: no descriptor is free, or the server cannot be reached.
 ///
 /// Threads: any number.

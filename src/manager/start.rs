@@ -13,7 +13,7 @@ use super::link::{Link, Reply, Way};
 use super::message::What;
 use super::proxy::text_of;
 use super::server::{Limits, Server};
-use crate::error::{Result, Status, fail};
+use crate::error::{Error, Result, Status, fail};
 use crate::process::{self, Arg, Body, Child, Method, Process, Target, decode, encode, own};
 use crate::sys::setup::{Setup, Stream};
 use crate::sys::{fd, signals};
@@ -37,6 +37,8 @@ pub(crate) struct Plan {
     pub(crate) key: Option<Vec<u8>>,
     pub(crate) any_user: bool,
     pub(crate) method: Option<Method>,
+    /// Nanoseconds for the server to begin, its initializer included.
+    pub(crate) start_timeout: i64,
     /// Nanoseconds for the server to end, each time it is asked more firmly.
     pub(crate) shutdown_timeout: i64,
     /// Nanoseconds that a call may take beside what it has to wait.
@@ -122,6 +124,7 @@ impl Manager {
         let initializer = self.plan.initializer.map(Target::of).transpose()?;
         let Limits { message, total } = self.plan.limits;
         let papers = encode(&Papers { message, total, initializer })?;
+        let deadline = Deadline::after(self.plan.start_timeout);
         let (listener, link) = self.listen()?;
         let (control, its) = Connection::socket_pair()?;
         let process = Arc::new(Process::new(process::Plan {
@@ -141,15 +144,18 @@ impl Manager {
         process.start()?;
         drop(its);
         listener.hand_over();
-        let failure = match control.receive(SENTENCE, Deadline::Never, |_| {}) {
+        let failure = match control.receive(SENTENCE, deadline, |_| {}) {
             Ok(said) if said.is_empty() => None,
-            Ok(said) => Some(String::from_utf8_lossy(&said).into_owned()),
-            Err(e) => Some(e.to_string()),
+            Ok(said) => Some((Status::Remote, String::from_utf8_lossy(&said).into_owned())),
+            Err(e) if e.status == Status::Timeout => {
+                Some((e.status, "its initializer has not returned in time".to_owned()))
+            }
+            Err(e) => Some((Status::Remote, e.to_string())),
         };
-        if let Some(why) = failure {
+        if let Some((status, why)) = failure {
             let _ = process.signal(signals::SIGKILL);
             let _ = process.join(Deadline::Never);
-            fail!(Remote, "the manager's server could not begin: {why}");
+            return Err(Error::new(status, format!("the manager's server could not begin: {why}")));
         }
         *state = State::Started(Box::new(Started { process, control, listener, link }));
         Ok(())
