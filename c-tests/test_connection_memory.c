@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0
  *
- * Messages for which there is no memory, and messages of more than 4 GiB. */
+ * Messages for which there is no memory, or no handle, and messages of more than 4 GiB. */
 #include "test_connection.h"
 
 #include <pthread.h>
@@ -96,6 +96,54 @@ TEST(connection, no_memory_to_keep_half_a_message)
     half_free(h);
     free(room);
     free(message);
+}
+
+/* ---- handles ---- */
+
+/* All that can be are in use: what cannot be received stays, with its handles too. */
+TEST_T(connection, no_handle_for_a_buffer, 120)
+{
+    mp_value *v = flag_new();
+    const void *handles[] = {v};
+    mp_buffer *b, *last, **all;
+    half h = half_new();
+    mp_connection *one, *other;
+    size_t i, count = 0;
+    int s;
+
+    all = malloc(sizeof *all << 20);
+    CHECK(all != NULL);
+    CHECK_OK(mp_pipe_new(&one, &other, NULL));
+    CHECK_OK(mp_connection_send(one, "short", 5, MP_NO_WAIT));
+    CHECK_OK(mp_connection_send_handles(one, "laden", 5, handles, 1, MP_NO_WAIT));
+    raw_frame(h.raw, "short", 5);
+    while ((s = mp_buffer_new(&all[count], NULL, 0)) == MP_OK)
+        count++;
+    CHECK_STATUS(s, MP_ERR_NO_MEMORY);
+    for (i = 0; i < 3; i++) {
+        CHECK_STATUS(mp_connection_recv_buffer(h.c, &b, SIZE_MAX, NULL, MP_NO_WAIT), MP_ERR_NO_MEMORY);
+        CHECK_STATUS(mp_connection_recv_buffer(other, &b, SIZE_MAX, NULL, MP_NO_WAIT), MP_ERR_NO_MEMORY);
+    }
+    CHECK_OK(mp_buffer_free(all[--count]));
+    CHECK_OK(mp_connection_recv_buffer(h.c, &b, SIZE_MAX, NULL, MP_NO_WAIT));
+    CHECK(memcmp(mp_buffer_data(b, NULL), "short", 5) == 0);
+    CHECK_STATUS(mp_connection_recv_buffer(h.c, &last, SIZE_MAX, NULL, MP_NO_WAIT), MP_ERR_NO_MEMORY);
+    CHECK_OK(mp_buffer_free(b));
+    recv_text(other, "short");
+    CHECK_OK(mp_connection_recv_buffer(other, &b, SIZE_MAX, NULL, MP_NO_WAIT));
+    CHECK_INT(mp_buffer_handles(b), 1);
+    CHECK_OK(mp_buffer_free(b));
+    /* One that waited in vain has given its handle back. */
+    CHECK_STATUS(mp_connection_recv_buffer(other, &b, SIZE_MAX, NULL, MP_NO_WAIT), MP_ERR_TIMEOUT);
+    CHECK_OK(mp_buffer_new(&b, NULL, 0));
+    CHECK_OK(mp_buffer_free(b));
+    while (count > 0)
+        CHECK_OK(mp_buffer_free(all[--count]));
+    free(all);
+    CHECK_OK(mp_value_free(v));
+    CHECK_OK(mp_connection_free(one));
+    CHECK_OK(mp_connection_free(other));
+    half_free(h);
 }
 
 /* ---- size ---- */

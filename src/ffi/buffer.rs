@@ -25,15 +25,17 @@ pub struct mp_bytes {
     pub len: usize,
 }
 
-/// What a buffer has: bytes, and, where these are a message that came with handles, what holds them.
+/// What a buffer has: bytes, none before they came, and, where these are a message that came with handles, what holds
+/// them.
+#[derive(Default)]
 pub(super) struct Buffer {
-    bytes: Box<[u8]>,
+    bytes: OnceLock<Box<[u8]>>,
     parcel: OnceLock<Entry>,
 }
 
 impl From<Vec<u8>> for Buffer {
     fn from(bytes: Vec<u8>) -> Self {
-        Buffer { bytes: bytes.into_boxed_slice(), parcel: OnceLock::new() }
+        Buffer { bytes: OnceLock::from(bytes.into_boxed_slice()), parcel: OnceLock::new() }
     }
 }
 
@@ -41,11 +43,19 @@ impl Deref for Buffer {
     type Target = [u8];
 
     fn deref(&self) -> &[u8] {
-        &self.bytes
+        self.bytes.get().map_or(&[], |bytes| bytes)
     }
 }
 
 impl Buffer {
+    /// A message came, for one that is empty.
+    pub(super) fn receive(&self, message: Vec<u8>, parcel: Option<Entry>) {
+        let _ = self.bytes.set(message.into_boxed_slice());
+        if let Some(parcel) = parcel {
+            self.keep(parcel);
+        }
+    }
+
     /// It gives this up when it is freed.
     pub(super) fn keep(&self, parcel: Entry) {
         if self.parcel.set(parcel).is_err() {

@@ -13,6 +13,7 @@ use super::buffer::{Buffer, mp_buffer};
 use super::guard::{self, bytes_out, guard, joined, options, out, write_to};
 use super::handle;
 use super::listener;
+use super::scope;
 use super::status::mp_status;
 use super::time::mp_timeout;
 use crate::error::{Result, Status, fail};
@@ -180,8 +181,9 @@ pub unsafe extern "C" fn mp_connection_recv(
 /// MP_ERR_TIMEOUT: no whole message came. What has come of it is kept for the next call.
 /// MP_ERR_TOO_SMALL: the message has more bytes than most. It stays the next one, and its length
 ///     is in len.
-/// MP_ERR_NO_MEMORY: there is no memory for the message, or no room to write down that this
-///     process has its handles. What has come of it is kept; one with handles stays the next one.
+/// MP_ERR_NO_MEMORY: there is no memory for the message, no handle for the buffer, or no room to
+///     write down that this process has the message's handles. What has come of it is kept; one
+///     with handles stays the next one.
 /// MP_ERR_EOF, MP_ERR_CLOSED, MP_ERR_STATE, MP_ERR_OS: as mp_connection_recv.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn mp_connection_recv_buffer(
@@ -197,12 +199,17 @@ pub unsafe extern "C" fn mp_connection_recv_buffer(
         let place = unsafe { out(buffer, "buffer") }?;
         // SAFETY: as above.
         let tell = |bytes| unsafe { write_to(len, bytes) };
-        let (message, parcel) = handle::object(connection)?.receive_laden(most, deadline, tell)?;
-        let buffer = Buffer::from(message);
-        if let Some(parcel) = parcel {
-            buffer.keep(parcel);
+        let connection = handle::object(connection)?;
+        // The handle comes first: without one no message is taken.
+        let made = handle::new_boxed::<mp_buffer>(Buffer::default())?;
+        match connection.receive_laden(most, deadline, tell) {
+            Ok((message, parcel)) => handle::object(made)?.receive(message, parcel),
+            Err(e) => {
+                handle::free_boxed(made)?;
+                return Err(e);
+            }
         }
-        place.write(handle::new_boxed(buffer)?);
+        place.write(made);
         Ok(Status::Ok)
     })
 }
@@ -436,6 +443,36 @@ pub unsafe extern "C" fn mp_connection_close(connection: *mut mp_connection) -> 
         handle::object(connection)?.close();
         Ok(Status::Ok)
     })
+}
+
+// mp.h:
+// #ifdef MP_SCOPE_
+// /* MP_WITH_CONNECTION(connection) { ... } closes and frees the connection on every way out of the
+//  * braces, see MP_WITH_LOCK. One that was closed before is passed over, and is still there. */
+// #define MP_WITH_CONNECTION(connection) MP_SCOPE_(mp_connection, connection)
+// #endif
+
+/// The begin of MP_WITH_CONNECTION. Answers the handle, or NULL with mp_last_error() where the
+/// connection was closed, or is another process's.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn mp_connection_enter(connection: *mut mp_connection) -> *mut mp_connection {
+    scope::enter(connection, |wanted| {
+        guard("mp_connection_enter", || {
+            if handle::object(wanted)?.is_closed() {
+                fail!(Closed, "the connection was closed");
+            }
+            Ok(Status::Ok)
+        })
+    })
+}
+
+/// The end of MP_WITH_CONNECTION: closes and frees it, and sets the pointer to NULL.
+///
+/// connection: points to the handle; nothing happens where either is NULL.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn mp_connection_leave(connection: *mut *mut mp_connection) {
+    // SAFETY: C's promise for its argument, as the header gives it; any number may be passed as a handle.
+    unsafe { scope::leave(connection, |held| mp_connection_free(held)) }
 }
 
 /// Closes this end, and frees the handle. NULL is fine.

@@ -16,6 +16,7 @@
 use super::connection::{mp_connection, new_handle};
 use super::guard::{self, guard, joined, options, out};
 use super::handle;
+use super::scope;
 use super::status::mp_status;
 use super::text;
 use super::time::mp_timeout;
@@ -309,6 +310,36 @@ pub unsafe extern "C" fn mp_listener_close(listener: *mut mp_listener) -> mp_sta
         handle::object(listener)?.close();
         Ok(Status::Ok)
     })
+}
+
+// mp.h:
+// #ifdef MP_SCOPE_
+// /* MP_WITH_LISTENER(listener) { ... } closes and frees the listener on every way out of the
+//  * braces, see MP_WITH_LOCK. One that was closed before is passed over, and is still there. */
+// #define MP_WITH_LISTENER(listener) MP_SCOPE_(mp_listener, listener)
+// #endif
+
+/// The begin of MP_WITH_LISTENER. Answers the handle, or NULL with mp_last_error() where the
+/// listener was closed, or is another process's.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn mp_listener_enter(listener: *mut mp_listener) -> *mut mp_listener {
+    scope::enter(listener, |wanted| {
+        guard("mp_listener_enter", || {
+            if handle::object(wanted)?.is_closed() {
+                fail!(Closed, "the listener was closed");
+            }
+            Ok(Status::Ok)
+        })
+    })
+}
+
+/// The end of MP_WITH_LISTENER: closes and frees it, and sets the pointer to NULL.
+///
+/// listener: points to the handle; nothing happens where either is NULL.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn mp_listener_leave(listener: *mut *mut mp_listener) {
+    // SAFETY: C's promise for its argument, as the header gives it; any number may be passed as a handle.
+    unsafe { scope::leave(listener, |held| mp_listener_free(held)) }
 }
 
 /// Closes the listener, and frees the handle. NULL is fine.

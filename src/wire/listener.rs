@@ -123,6 +123,10 @@ impl Listener {
         self.sockets.lock().unwrap_or_else(PoisonError::into_inner).clone().ok_or_else(closed)
     }
 
+    pub(crate) fn is_closed(&self) -> bool {
+        self.sockets().is_err()
+    }
+
     /// Waits for a client, and until it has proved its key.
     pub(crate) fn accept(&self, deadline: Deadline) -> Result<Connection> {
         let sockets = self.sockets()?;
