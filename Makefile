@@ -45,7 +45,7 @@ export CC CXX LD AR OBJCOPY READELF STRIP CARGO CFLAGS LDFLAGS C_TEST_FLAGS PKG_
 
 .DELETE_ON_ERROR:
 .PRECIOUS: build/benches/%.o
-.PHONY: all header docs demo check models hammer rounds pools fuzz bench bench-peers examples c-tests install install-strip uninstall clean help
+.PHONY: all header docs pictures demo check models hammer rounds pools fuzz bench bench-peers examples c-tests install install-strip uninstall clean help
 
 all: $(LIBRARY) build/lib/libmp.a ## the library, in build/lib
 
@@ -94,6 +94,12 @@ header: ## write include/mp.h and libmp.map from src/ffi
 docs: ## what mp.h says, as HTML and manual pages, in build/docs
 	@tests/need.sh doxygen doxygen --version
 	make/docs.sh $(CURDIR)/build/docs
+
+# Two workers, and rows that take some time: the bars are then wide enough to be seen.
+pictures: build/examples/mandelbrot ## the pictures in README, in docs/pictures
+	build/examples/mandelbrot 640 480 docs/pictures/mandelbrot.png 2
+	MP_TRACE=build/timeline.json build/examples/mandelbrot 20000 24 build/timeline.png 2
+	python3 docs/pictures/timeline.py build/timeline.json >docs/pictures/timeline.svg
 
 build/examples/%: examples-c/%.c include/mp.h $(LIBRARY)
 	@mkdir -p $(@D)
