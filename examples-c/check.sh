@@ -43,6 +43,7 @@ same() {
         # The first lines come from six processes, in any order; the others are behind them.
         barrier_results | event_start) awk 'NR <= 6 { print | "sort"; next } { close("sort"); print }' ;;
         lock_sleep | rlock_report | semaphore_two) sort | sed 's/0\.[0-9]*/T/' ;;
+        speed) sed 's/: [1-9][0-9]* /: N /' ;;
         process_greet) sed 's/process [0-9][0-9]*/process N/g' ;;
         *) cat ;;
     esac
