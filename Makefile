@@ -45,7 +45,7 @@ export CC CXX LD AR OBJCOPY READELF STRIP CARGO CFLAGS LDFLAGS C_TEST_FLAGS PKG_
 
 .DELETE_ON_ERROR:
 .PRECIOUS: build/benches/%.o
-.PHONY: all header docs pictures demo check models hammer rounds pools fuzz bench bench-peers examples c-tests install install-strip uninstall clean help
+.PHONY: all header docs pictures demo check models hammer rounds pools fuzz bench bench-peers examples c-tests install installcheck install-strip uninstall clean help
 
 all: $(LIBRARY) build/lib/libmp.a ## the library, in build/lib
 
@@ -207,6 +207,14 @@ install: $(LIBRARY) build/lib/libmp.a build/rust/libs-private ## into DESTDIR/PR
 	install -m 644 build/libmp.pc $(DESTDIR)$(LIBDIR)/pkgconfig/libmp.pc
 	@# Outside a staged tree the loader's cache has to learn the new name.
 	@test -n "$(DESTDIR)" || PATH="$$PATH:/sbin:/usr/sbin" ldconfig 2>/dev/null || true
+
+# What a packager runs on the finished package.
+INSTALLED_TESTS = $(patsubst build/%.o,%.c,$(C_TESTS))
+installcheck: ## the C test suite, against the libmp that pkg-config finds
+	@mkdir -p build/installed
+	$(CC) $(C_TEST_FLAGS) $(INSTALLED_TESTS) -o build/installed/run \
+	    $$($(PKG_CONFIG) --cflags --libs libmp) -pthread
+	build/installed/run
 
 install-strip: install ## the same, without debugging information
 	$(STRIP) -g $(DESTDIR)$(LIBDIR)/libmp.a

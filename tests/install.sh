@@ -27,6 +27,15 @@ else
     skip "no C++ compiler"
 fi
 
+# A packager's own check, of one suite here.
+suite=$(printf ' c-tests/%s.c' runner batch names inside harness job procfs test_util test_lock)
+installcheck() {
+    LD_LIBRARY_PATH="$stage/usr/lib" PKG_CONFIG_LIBDIR="$stage/usr/lib/pkgconfig" PKG_CONFIG_SYSROOT_DIR="$stage" \
+        PKG_CONFIG_PATH='' PKG_CONFIG_ALLOW_SYSTEM_CFLAGS=1 PKG_CONFIG_ALLOW_SYSTEM_LIBS=1 \
+        remake installcheck INSTALLED_TESTS="$suite" | tail -n 1
+}
+try "make installcheck" test -n "$(installcheck | grep '^[1-9][0-9]* passed, 0 failed')"
+
 # static NAME FLAGS...: a program that gets libmp from libmp.a, which is all that is there.
 rm -f "$stage"/usr/lib/libmp.so*
 static() {
