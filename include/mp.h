@@ -308,8 +308,25 @@ mp_status mp_forkserver_stop(void);
 mp_status mp_register_target(const char *name, mp_function function);
 
 /*
+ * The function that has this name: the program's own where it has registered one, else what stands
+ * for the function that another executable registers by this name. That can only be given to a
+ * process or to a pool which is spawned, see mp_context_new_executable; nobody may call it.
+ *
+ * name: 1 to 255 bytes, ended by a zero; copied.
+ * function: where it goes; to be cast to an mp_process_fn or mp_task_fn.
+ *
+ * MP_ERR_INVALID: name or function is NULL, or name has no such length.
+ * MP_ERR_NO_MEMORY: 1,024 names of other executables' functions are in use.
+ *
+ * What stands for a function does so until the program ends: mp_register_target answers
+ * MP_ERR_STATE for its name, and a process or a pool that is not spawned MP_ERR_UNKNOWN_TARGET.
+ */
+mp_status mp_get_target(const char *name, mp_function *function);
+
+/*
  * Sets what spawn runs instead of the program's own executable: for libraries in a host
- * program whose main is not theirs. The program's main must begin with mp_bootstrap, and
+ * program whose main is not theirs; for some of its children alone see
+ * mp_context_new_executable. The program's main must begin with mp_bootstrap, and
  * functions must be registered by name in both, or lie in a shared library.
  *
  * path: the executable; copied. NULL for the program's own again.
@@ -333,12 +350,13 @@ mp_status mp_get_executable(char *path, size_t size, size_t *needed);
 
 /* ---- context ------------------------------------------------------------------------------------
  *
- * Contexts: a start method to hand on, so that a library need not touch the program's default.
+ * Contexts: a start method to hand on, or another executable, so that a library need not touch the
+ * program's default.
  */
 
 /*
- * A start method for the options of whatever starts processes. Any object may go to a child of
- * any context.
+ * A start method for the options of whatever starts processes, and what is run. Any object may go
+ * to a child of any context.
  */
 typedef struct mp_context mp_context;
 
@@ -352,6 +370,25 @@ typedef struct mp_context mp_context;
  * MP_ERR_INVALID: there is no such method.
  */
 mp_status mp_context_new(mp_context **context, int method);
+
+/*
+ * Makes a context whose processes and workers are spawned from another executable: for a program
+ * whose own is not what they shall run, as one in another language. The executable's main must
+ * begin with mp_bootstrap, and it finds its functions by name: see mp_get_target.
+ *
+ * context: where the handle goes. Its start method is MP_START_SPAWN.
+ * path: the executable; copied.
+ * argv: its arguments, argv[0] first, ended by NULL; copied. libmp appends one of its own.
+ *     NULL for the path alone.
+ *
+ * MP_ERR_INVALID: path is NULL.
+ *
+ * Whether the executable can run, and is built with the same libmp, shows when it is started.
+ * A child spawns this executable, too.
+ */
+mp_status mp_context_new_executable(mp_context **context,
+                                    const char *path,
+                                    const char *const *argv);
 
 /*
  * The context's start method.
@@ -3654,8 +3691,9 @@ mp_status mp_connection_recv(mp_connection *connection,
  * MP_ERR_TIMEOUT: no whole message came. What has come of it is kept for the next call.
  * MP_ERR_TOO_SMALL: the message has more bytes than most. It stays the next one, and its length
  *     is in len.
- * MP_ERR_NO_MEMORY: there is no memory for the message, or no room to write down that this
- *     process has its handles. What has come of it is kept; one with handles stays the next one.
+ * MP_ERR_NO_MEMORY: there is no memory for the message, no handle for the buffer, or no room to
+ *     write down that this process has the message's handles. What has come of it is kept; one
+ *     with handles stays the next one.
  * MP_ERR_EOF, MP_ERR_CLOSED, MP_ERR_STATE, MP_ERR_OS: as mp_connection_recv.
  */
 mp_status mp_connection_recv_buffer(mp_connection *connection,
@@ -3802,6 +3840,25 @@ mp_status mp_connection_closed(const mp_connection *connection, bool *closed);
  * second; the other end learns of it after that.
  */
 mp_status mp_connection_close(mp_connection *connection);
+
+#ifdef MP_SCOPE_
+/* MP_WITH_CONNECTION(connection) { ... } closes and frees the connection on every way out of the
+ * braces, see MP_WITH_LOCK. One that was closed before is passed over, and is still there. */
+#define MP_WITH_CONNECTION(connection) MP_SCOPE_(mp_connection, connection)
+#endif
+
+/*
+ * The begin of MP_WITH_CONNECTION. Answers the handle, or NULL with mp_last_error() where the
+ * connection was closed, or is another process's.
+ */
+mp_connection *mp_connection_enter(mp_connection *connection);
+
+/*
+ * The end of MP_WITH_CONNECTION: closes and frees it, and sets the pointer to NULL.
+ *
+ * connection: points to the handle; nothing happens where either is NULL.
+ */
+void mp_connection_leave(mp_connection **connection);
 
 /*
  * Closes this end, and frees the handle. NULL is fine.
@@ -4064,6 +4121,25 @@ mp_status mp_listener_fileno(const mp_listener *listener, int *fd);
  */
 mp_status mp_listener_close(mp_listener *listener);
 
+#ifdef MP_SCOPE_
+/* MP_WITH_LISTENER(listener) { ... } closes and frees the listener on every way out of the
+ * braces, see MP_WITH_LOCK. One that was closed before is passed over, and is still there. */
+#define MP_WITH_LISTENER(listener) MP_SCOPE_(mp_listener, listener)
+#endif
+
+/*
+ * The begin of MP_WITH_LISTENER. Answers the handle, or NULL with mp_last_error() where the
+ * listener was closed, or is another process's.
+ */
+mp_listener *mp_listener_enter(mp_listener *listener);
+
+/*
+ * The end of MP_WITH_LISTENER: closes and frees it, and sets the pointer to NULL.
+ *
+ * listener: points to the handle; nothing happens where either is NULL.
+ */
+void mp_listener_leave(mp_listener **listener);
+
 /*
  * Closes the listener, and frees the handle. NULL is fine.
  *
@@ -4138,6 +4214,11 @@ typedef struct mp_manager_options {
     /* Instead of start_method; NULL for none. */
     const mp_context *context;
     /*
+     * How long mp_manager_start waits until the server is ready, its initializer included, in
+     * nanoseconds; 0 for 30 seconds.
+     */
+    mp_timeout start_timeout;
+    /*
      * How long mp_manager_shutdown waits for the server's end before it sends SIGTERM, and then
      * before it sends SIGKILL, in nanoseconds; 0 for one second.
      */
@@ -4161,7 +4242,7 @@ typedef struct mp_manager_options {
 
 /* The defaults: mp_manager_options o = MP_MANAGER_OPTIONS; */
 #define MP_MANAGER_OPTIONS { sizeof(mp_manager_options), NULL, NULL, 0, false, MP_START_DEFAULT,  \
-    NULL, 0, 0, NULL, 0, 0 }
+    NULL, 0, 0, 0, NULL, 0, 0 }
 
 /* MP_MANAGER_OPTIONS as a function. */
 mp_status mp_manager_options_init(mp_manager_options *options);
@@ -4190,6 +4271,7 @@ mp_status mp_manager_new(mp_manager **manager, const mp_manager_options *options
  * MP_ERR_NOT_FOUND: there is no such host.
  * MP_ERR_UNSUPPORTED: the system does not have this kind of socket.
  * MP_ERR_REMOTE: the server ended before it was ready, in its initializer for example.
+ * MP_ERR_TIMEOUT: it was not ready within start_timeout. It is gone, and may be started again.
  * MP_ERR_OS, MP_ERR_NO_MEMORY, MP_ERR_NOT_INITIALIZED, MP_ERR_UNKNOWN_TARGET: as
  *     mp_process_start.
  *
@@ -4381,7 +4463,10 @@ typedef struct mp_proxy_step {
  * answer: where the handle of the answer goes, to be freed by mp_answer_free; NULL if it is not
  *     wanted.
  * timeout: nanoseconds that the server may let the call wait for what is not there yet. For the
- *     server's answer as such the call waits longer: see patience in mp_manager_options.
+ *     server's answer as such the call waits longer: see patience in mp_manager_options. So does
+ *     a condition's wait for the lock, when it was notified or its time is over: where the lock
+ *     cannot be had within patience either, it answers TIMEOUT, and the caller does not have the
+ *     lock. The next MP_ERR_NOT_OWNER of a release says so.
  *
  * MP_OWNER_DIED: the lock is the caller's, and its last holder died with it.
  * MP_ERR_UNSUPPORTED: the type has no such method, or not with such arguments.
@@ -4405,6 +4490,7 @@ typedef struct mp_proxy_step {
  * MP_ERR_BAD_HANDLE: an item is a proxy that is none.
  * MP_ERR_AUTH: as mp_manager_connect, where this call has to connect again.
  * MP_ERR_REMOTE: the server answers what no server does.
+ * MP_ERR_PANIC: the method failed in the server as no method should: a bug. The server goes on.
  * MP_ERR_OS: no descriptor is free, or the server cannot be reached.
  *
  * Threads: any number.

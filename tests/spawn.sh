@@ -81,6 +81,8 @@ prints "another executable, by name" 'process 3 pool 3333' "$out/program" other 
 prints "another executable, no names" "$unknown" "$out/program" other-unnamed "$out/other"
 prints "another executable, names unknown there" "$unknown" "$out/program" other "$out/unnamed"
 says "another executable, names unknown there" "has not registered the name"
+prints "functions of another executable alone" "process 3 pool 3333 $both_7" "$out/unnamed" named "$out/other"
+prints "functions that it does not have" "$unknown $both_7" "$out/unnamed" named "$out/unnamed"
 
 # Typed by hand, the marker leads to no segment: main goes on, and what is open stays open.
 for marker in '' 3,0,0,0,0 0,0,0,0,0 3,1,10001,1,1 0,1,10001,1,1 -1,1,10001,1,1 99999999999,1,1,1,1 3 ',' ',,,,' \

@@ -1,22 +1,34 @@
-//! Contexts: a start method to hand on, so that a library need not touch the program's default.
+//! Contexts: a start method to hand on, or another executable, so that a library need not touch the
+//! program's default.
 
 use super::guard::{guard, guard_or, joined, out};
 use super::handle;
 use super::start;
 use super::status::mp_status;
+use super::strings;
 use crate::error::{Result, Status, fail};
-use crate::process::Method;
+use crate::process::{self, Method};
+use crate::sys::setup::Executable;
 use core::ffi::{CStr, c_char, c_int};
 
-/// A start method for the options of whatever starts processes. Any object may go to a child of
-/// any context.
+/// A start method for the options of whatever starts processes, and what is run. Any object may go
+/// to a child of any context.
 pub struct mp_context {
     _private: [u8; 0],
 }
 
-/// What a context is: its method, None for the default one.
+/// What a context is: its method, None for the default one, and what runs, None for what
+/// mp_set_executable says.
 #[derive(Clone, Copy)]
-pub(super) struct Chosen(Option<Method>);
+pub(super) struct Chosen(Option<Method>, Option<&'static Executable>);
+
+/// What the options say.
+pub(super) struct Choice {
+    pub(super) method: Option<Method>,
+    /// A context has said it.
+    pub(super) by_context: bool,
+    pub(super) executable: Option<&'static Executable>,
+}
 
 /// Makes a context.
 ///
@@ -32,7 +44,40 @@ pub unsafe extern "C" fn mp_context_new(context: *mut *mut mp_context, method: c
         let place = unsafe { out(context, "context") }?;
         let method = start::method(method)?;
         joined()?;
-        place.write(handle::new_boxed(Chosen(method))?);
+        place.write(handle::new_boxed(Chosen(method, None))?);
+        Ok(Status::Ok)
+    })
+}
+
+/// Makes a context whose processes and workers are spawned from another executable: for a program
+/// whose own is not what they shall run, as one in another language. The executable's main must
+/// begin with mp_bootstrap, and it finds its functions by name: see mp_get_target.
+///
+/// context: where the handle goes. Its start method is MP_START_SPAWN.
+/// path: the executable; copied.
+/// argv: its arguments, argv[0] first, ended by NULL; copied. libmp appends one of its own.
+///     NULL for the path alone.
+///
+/// MP_ERR_INVALID: path is NULL.
+///
+/// Whether the executable can run, and is built with the same libmp, shows when it is started.
+/// A child spawns this executable, too.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn mp_context_new_executable(
+    context: *mut *mut mp_context,
+    path: *const c_char,
+    argv: *const *const c_char,
+) -> mp_status {
+    guard("mp_context_new_executable", || {
+        // SAFETY: C's promise for its argument, as the header gives it.
+        let place = unsafe { out(context, "context") }?;
+        // SAFETY: C's promise: strings that are ended by zeros, in an array that is ended by NULL.
+        let Some(executable) = (unsafe { strings::executable(path, argv) }) else {
+            fail!(Invalid, "path is NULL")
+        };
+        joined()?;
+        let executable = process::keep_executable(executable);
+        place.write(handle::new_boxed(Chosen(Some(Method::Spawn), Some(executable)))?);
         Ok(Status::Ok)
     })
 }
@@ -63,18 +108,17 @@ pub unsafe extern "C" fn mp_context_free(context: *mut mp_context) -> mp_status 
     guard("mp_context_free", || handle::free_boxed(context))
 }
 
-/// What the options say: the method of the context if there is one, else that of the number. With it whether a
-/// context has said it.
-pub(super) fn chosen(context: *const mp_context, number: c_int) -> Result<(Option<Method>, bool)> {
+/// What the options say: the context if there is one, else the method's number.
+pub(super) fn chosen(context: *const mp_context, number: c_int) -> Result<Choice> {
     let method = start::method(number)?;
     if context.is_null() {
-        return Ok((method, false));
+        return Ok(Choice { method, by_context: false, executable: None });
     }
     if method.is_some() {
         fail!(Invalid, "the options have a context and a start method");
     }
-    let method = handle::object(context)?.0;
-    Ok((method, method.is_some()))
+    let Chosen(method, executable) = *handle::object(context)?;
+    Ok(Choice { method, by_context: method.is_some(), executable })
 }
 
 /// Every start method of this system, the library's default first.

@@ -145,11 +145,13 @@ pub unsafe extern "C" fn mp_manager_new(
         let key = unsafe { listener::key(options.key, options.key_size, false) }?;
         // SAFETY: as above: NULL or a string.
         let address = unsafe { super::strings::optional(options.address) };
+        let choice = context::chosen(options.context, options.start_method)?;
         let plan = Plan {
             address: address.map(|address| address.into_bytes()),
             key: key.map(|key| key.bytes.to_vec()),
             any_user: options.any_user,
-            method: context::chosen(options.context, options.start_method)?.0,
+            method: choice.method,
+            executable: choice.executable,
             start_timeout: time_or(options.start_timeout, 30_000_000_000, "start_timeout")?,
             shutdown_timeout: time_or(options.shutdown_timeout, 1_000_000_000, "shutdown_timeout")?,
             patience: time_or(options.patience, 30_000_000_000, "patience")?,

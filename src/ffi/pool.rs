@@ -2,7 +2,7 @@
 //! what it was running, and only that; another takes its place. Only the process that made a
 //! pool may use it.
 
-use super::context::{self, mp_context};
+use super::context::{self, Choice, mp_context};
 use super::guard::{self, guard, joined, options, out};
 use super::handle;
 use super::scope;
@@ -156,7 +156,7 @@ pub unsafe extern "C" fn mp_pool_new(pool: *mut *mut mp_pool, options: *const mp
         // SAFETY: C's promise for its arguments, as the header gives it.
         let (place, options) = unsafe { (out(pool, "pool")?, self::options(options, DEFAULTS)?) };
         joined()?;
-        let (method, _) = context::chosen(options.context, options.start_method)?;
+        let Choice { method, executable, .. } = context::chosen(options.context, options.start_method)?;
         // SAFETY: as above: the options' members, too, are what the header says.
         let (bytes, cpus, prefix, trace) = unsafe {
             let bytes = guard::bytes(options.initializer_data, options.initializer_len)?;
@@ -173,6 +173,7 @@ pub unsafe extern "C" fn mp_pool_new(pool: *mut *mut mp_pool, options: *const mp
         let options = PoolOptions {
             workers: options.workers,
             method,
+            executable,
             initializer,
             most_tasks: options.max_tasks as u64,
             most_memory: options.max_memory as u64,

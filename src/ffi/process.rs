@@ -3,7 +3,7 @@
 
 use super::child::Context;
 use super::connection::mp_connection;
-use super::context::{self, mp_context};
+use super::context::{self, Choice, mp_context};
 use super::guard::{self, guard, joined, options, out};
 use super::handle;
 use super::listener::mp_listener;
@@ -14,7 +14,7 @@ use super::{slots, strings};
 use crate::error::{Result, Status, fail};
 use crate::process::{Body, Child, EXIT_UNKNOWN, Method, Plan, Process};
 use crate::sys::outermost;
-use crate::sys::setup::{self, Setup, Stream};
+use crate::sys::setup::{self, Executable, Setup, Stream};
 use crate::time::Deadline;
 use core::ffi::{c_char, c_int, c_void};
 use std::sync::Arc;
@@ -174,7 +174,8 @@ pub unsafe extern "C" fn mp_process_new(
         let address = target.map(|t| t as usize);
         let user_number = user as usize;
         let body: Body = Arc::new(move |child| run_target(address, user_number, child));
-        let (method, by_context) = context::chosen(options.context, options.start_method)?;
+        let Choice { method, by_context, executable } =
+            context::chosen(options.context, options.start_method)?;
         let plan = Plan {
             body,
             address,
@@ -186,7 +187,7 @@ pub unsafe extern "C" fn mp_process_new(
             daemon: daemon(options.daemon)?,
             keep_arguments: options.keep_arguments,
             // SAFETY: C's promise for the members of the options.
-            setup: unsafe { setup(&options) }?,
+            setup: unsafe { setup(&options, executable) }?,
         };
         place.write(new_handle(Arc::new(Process::new(plan)))?);
         Ok(Status::Ok)
@@ -220,7 +221,7 @@ fn stream(number: c_int, default: Stream, name: &str) -> Result<Stream> {
 
 /// # Safety
 /// What the options point to is what the header asks for.
-unsafe fn setup(options: &mp_process_options) -> Result<Setup> {
+unsafe fn setup(options: &mp_process_options, executable: Option<&'static Executable>) -> Result<Setup> {
     // SAFETY: the caller's promise.
     let environment = unsafe { strings::array(options.environment) };
     if let Some(bad) = environment.iter().flatten().find(|s| !s.as_bytes().iter().skip(1).any(|&b| b == b'='))
@@ -245,6 +246,7 @@ unsafe fn setup(options: &mp_process_options) -> Result<Setup> {
         cpus,
         group,
         environment,
+        executable,
     })
 }
 

@@ -1,6 +1,6 @@
 //! Start methods: how child processes and workers come into being.
 
-use super::guard::{guard, guard_or};
+use super::guard::{guard, guard_or, out};
 use super::status::mp_status;
 use super::strings;
 use crate::error::{Result, Status, fail};
@@ -142,8 +142,37 @@ pub unsafe extern "C" fn mp_register_target(name: *const c_char, function: mp_fu
     })
 }
 
+/// The function that has this name: the program's own where it has registered one, else what stands
+/// for the function that another executable registers by this name. That can only be given to a
+/// process or to a pool which is spawned, see mp_context_new_executable; nobody may call it.
+///
+/// name: 1 to 255 bytes, ended by a zero; copied.
+/// function: where it goes; to be cast to an mp_process_fn or mp_task_fn.
+///
+/// MP_ERR_INVALID: name or function is NULL, or name has no such length.
+/// MP_ERR_NO_MEMORY: 1,024 names of other executables' functions are in use.
+///
+/// What stands for a function does so until the program ends: mp_register_target answers
+/// MP_ERR_STATE for its name, and a process or a pool that is not spawned MP_ERR_UNKNOWN_TARGET.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn mp_get_target(name: *const c_char, function: *mut mp_function) -> mp_status {
+    guard("mp_get_target", || {
+        // SAFETY: C's promise for its argument, as the header gives it.
+        let place = unsafe { out(function, "function") }?;
+        if name.is_null() {
+            fail!(Invalid, "name is NULL");
+        }
+        // SAFETY: C's promise: a string that is ended by a zero.
+        let address = process::named(unsafe { CStr::from_ptr(name) }.to_bytes())?;
+        // SAFETY: a function's address, or that of one of libmp's bytes, which nobody calls; neither is null.
+        place.write(unsafe { std::mem::transmute::<usize, mp_function>(address) });
+        Ok(Status::Ok)
+    })
+}
+
 /// Sets what spawn runs instead of the program's own executable: for libraries in a host
-/// program whose main is not theirs. The program's main must begin with mp_bootstrap, and
+/// program whose main is not theirs; for some of its children alone see
+/// mp_context_new_executable. The program's main must begin with mp_bootstrap, and
 /// functions must be registered by name in both, or lie in a shared library.
 ///
 /// path: the executable; copied. NULL for the program's own again.
@@ -152,14 +181,8 @@ pub unsafe extern "C" fn mp_register_target(name: *const c_char, function: mp_fu
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn mp_set_executable(path: *const c_char, argv: *const *const c_char) -> mp_status {
     guard("mp_set_executable", || {
-        if path.is_null() {
-            process::set_executable(None);
-            return Ok(Status::Ok);
-        }
         // SAFETY: C's promise: strings that are ended by zeros, in an array that is ended by NULL.
-        let (path, argv) = unsafe { (CStr::from_ptr(path).to_owned(), strings::array(argv)) };
-        let argv = argv.filter(|a| !a.is_empty()).unwrap_or_else(|| vec![path.clone()]);
-        process::set_executable(Some((path, argv)));
+        process::set_executable(unsafe { strings::executable(path, argv) });
         Ok(Status::Ok)
     })
 }

@@ -1,5 +1,6 @@
 //! Strings that C passes.
 
+use crate::sys::setup::Executable;
 use core::ffi::{CStr, c_char};
 use std::ffi::CString;
 
@@ -30,4 +31,15 @@ pub(super) unsafe fn array(from: *const *const c_char) -> Option<Vec<CString>> {
         // SAFETY: as above: a string.
         copies.push(unsafe { CStr::from_ptr(next) }.to_owned());
     }
+}
+
+/// An executable and its arguments, of which there is one at least; None where `path` is NULL.
+///
+/// # Safety
+/// `path` is as `optional` wants it, and `argv` as `array` does.
+pub(super) unsafe fn executable(path: *const c_char, argv: *const *const c_char) -> Option<Executable> {
+    // SAFETY: the caller's promise.
+    let (path, argv) = unsafe { (optional(path)?, array(argv)) };
+    let argv = argv.filter(|a| !a.is_empty()).unwrap_or_else(|| vec![path.clone()]);
+    Some((path, argv))
 }

@@ -15,7 +15,7 @@ use super::proxy::text_of;
 use super::server::{Limits, Server};
 use crate::error::{Error, Result, Status, fail};
 use crate::process::{self, Arg, Body, Child, Method, Process, Target, decode, encode, own};
-use crate::sys::setup::{Setup, Stream};
+use crate::sys::setup::{Executable, Setup, Stream};
 use crate::sys::{fd, signals};
 use crate::time::Deadline;
 use crate::wire::{Carried, Connection, Key, Listener, Rules};
@@ -37,6 +37,8 @@ pub(crate) struct Plan {
     pub(crate) key: Option<Vec<u8>>,
     pub(crate) any_user: bool,
     pub(crate) method: Option<Method>,
+    /// What the server runs, where that is not what all others do.
+    pub(crate) executable: Option<&'static Executable>,
     /// Nanoseconds for the server to begin, its initializer included.
     pub(crate) start_timeout: i64,
     /// Nanoseconds for the server to end, each time it is asked more firmly.
@@ -136,7 +138,11 @@ impl Manager {
             name: None,
             daemon: Some(true),
             keep_arguments: false,
-            setup: Setup { streams: [Stream::Null, Stream::Same, Stream::Same], ..Setup::default() },
+            setup: Setup {
+                streams: [Stream::Null, Stream::Same, Stream::Same],
+                executable: self.plan.executable,
+                ..Setup::default()
+            },
         }));
         process.add_bytes(&papers)?;
         process.add_carried(listener.carry()?)?;

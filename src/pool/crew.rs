@@ -11,7 +11,8 @@ use crate::process::start::{Started, WorkerPlan, confirm_worker, start_worker, s
 use crate::process::{Method, own};
 use crate::shm::{self, Kind, PoolArea, PoolBlock, Ref, ThisTree};
 use crate::sys::children::End;
-use crate::sys::{setup, signals};
+use crate::sys::setup::{self, Executable};
+use crate::sys::signals;
 use std::ffi::CString;
 use std::time::{Duration, Instant};
 
@@ -39,6 +40,8 @@ pub(super) struct Agency {
     pub(super) prefix: Option<String>,
     /// Where they run, in turn; empty: where the owner does.
     pub(super) cpus: Vec<usize>,
+    /// What they run, where that is not what all others do.
+    pub(super) executable: Option<&'static Executable>,
     /// Where those come from that take the places of others, by fork.
     pub(super) zygote: Option<Zygote>,
     /// Who reads their stderr, where somebody shall.
@@ -76,6 +79,7 @@ impl Agency {
             path,
             cpus: setup::cpu_mask(cpu.map_or(&[], std::slice::from_ref)),
             stderr: writer.as_ref(),
+            executable: self.executable,
             pool: self.pool,
             number,
             body,

@@ -46,6 +46,7 @@ pub(crate) use worker::Call;
 use crate::error::{Result, fail};
 use crate::process::Method;
 use crate::shm::{self, AHEAD, BytesBlock, Entry, Kind, PoolArea, PoolBlock};
+use crate::sys::setup::Executable;
 use crate::sys::{cpu, signals};
 use crate::time::Deadline;
 use crew::Agency;
@@ -76,6 +77,8 @@ pub(crate) struct PoolOptions<'a> {
     /// 0: as many as there are CPUs for this process.
     pub(crate) workers: usize,
     pub(crate) method: Option<Method>,
+    /// What the workers run, where that is not what all others do.
+    pub(crate) executable: Option<&'static Executable>,
     pub(crate) initializer: Option<Initializer<'a>>,
     /// After so many tasks a worker is replaced; 0: never.
     pub(crate) most_tasks: u64,
@@ -153,6 +156,7 @@ impl Pool {
             method,
             prefix: options.prefix,
             cpus: options.cpus,
+            executable: options.executable,
             zygote: None,
             scribe: if options.tag_stderr { Some(Scribe::new()?) } else { None },
         };

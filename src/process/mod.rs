@@ -27,8 +27,10 @@ pub(crate) use method::Method;
 pub(crate) use start::forkserver::{leave as stop_server, preload, run as run_server};
 pub(crate) use start::note_starts;
 pub(crate) use start::server::{Calls, serve};
-pub(crate) use start::spawn::{Newborn, executable, newborn, note_bootstrap, refuse, set_executable};
-pub(crate) use target::{Target, register};
+pub(crate) use start::spawn::{
+    Newborn, executable, keep_executable, newborn, note_bootstrap, refuse, set_executable,
+};
+pub(crate) use target::{Target, must_be_here, named, register};
 
 use crate::error::{Result, fail};
 use crate::log;
@@ -261,6 +263,7 @@ impl Process {
             }
             _ => fail!(State, "the process was started already: its arguments went to the child"),
         };
+        self.plan.as_ref().and_then(|plan| plan.address).map_or(Ok(()), must_be_here)?;
         let result = child.result_here();
         let code = body(child);
         *lock(&self.result_here) = lock(&result).take();

@@ -22,6 +22,9 @@ pub(crate) enum Stream {
     Fd(RawFd),
 }
 
+/// A program and its arguments.
+pub(crate) type Executable = (CString, Vec<CString>);
+
 /// What is to be put into effect.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Setup {
@@ -33,6 +36,8 @@ pub(crate) struct Setup {
     pub(crate) group: Option<i32>,
     /// "NAME=value"; None: the parent's. The caller's business: it comes with the program.
     pub(crate) environment: Option<Vec<CString>>,
+    /// What a fresh image runs; None: what all others do. The caller's business, too.
+    pub(crate) executable: Option<&'static Executable>,
 }
 
 /// A bit for each of these CPUs.
@@ -61,7 +66,7 @@ impl Told {
 
     pub(crate) fn into_setup(self, streams: [Stream; 3]) -> Setup {
         let Told { directory, cpus, group, environment } = self;
-        Setup { streams, directory, cpus, group, environment }
+        Setup { streams, directory, cpus, group, environment, executable: None }
     }
 }
 

@@ -8,6 +8,7 @@
  * remove FILE, rename FILE OTHER  the same for a file of which nothing is loaded, such as the executable
  * other EXECUTABLE           the child runs that one; the functions have names
  * other-unnamed EXECUTABLE   the functions have none
+ * named EXECUTABLE           functions that only that one has, by a context
  * anything else              "went on", if descriptors 0 and 3 are as they were */
 #include <dlfcn.h>
 #include <fcntl.h>
@@ -31,10 +32,10 @@ static void say(const char *what, mp_status status, int number)
         printf("%s %d\n", what, number);
 }
 
-static mp_status run_process(mp_process_fn function, int *code)
+static mp_status run_process(mp_process_fn function, const mp_process_options *o, int *code)
 {
     mp_process *process;
-    mp_status s = mp_process_new(&process, function, NULL, NULL);
+    mp_status s = mp_process_new(&process, function, NULL, o);
 
     if (s == MP_OK && (s = mp_process_start(process)) == MP_OK &&
         (s = mp_process_join(process, MP_FOREVER)) == MP_OK)
@@ -42,7 +43,7 @@ static mp_status run_process(mp_process_fn function, int *code)
     return s;
 }
 
-static mp_status run_pool(mp_task_fn function, int *sum)
+static mp_status run_pool(mp_task_fn function, const mp_context *context, int *sum)
 {
     int32_t in[4] = {1, 10, 100, 1000}, out[4] = {0, 0, 0, 0};
     mp_pool_options o = MP_POOL_OPTIONS;
@@ -50,6 +51,7 @@ static mp_status run_pool(mp_task_fn function, int *sum)
     mp_status s;
 
     o.workers = 2;
+    o.context = context;
     if ((s = mp_pool_new(&pool, &o)) < 0)
         return s;
     s = mp_pool_map_array(pool, function, NULL, in, sizeof *in, 4, out, sizeof *out, NULL);
@@ -59,14 +61,23 @@ static mp_status run_pool(mp_task_fn function, int *sum)
     return s;
 }
 
-static void run_both(mp_process_fn process, mp_task_fn task)
+static void run_both_with(mp_process_fn process, mp_task_fn task, const mp_context *context)
 {
+    mp_process_options process_options = MP_PROCESS_OPTIONS;
     int number = -1;
-    mp_status s = run_process(process, &number);
+    mp_status s;
+
+    process_options.context = context;
+    s = run_process(process, &process_options, &number);
 
     say("process", s, number);
-    s = run_pool(task, &number);
+    s = run_pool(task, context, &number);
     say("pool", s, number);
+}
+
+static void run_both(mp_process_fn process, mp_task_fn task)
+{
+    run_both_with(process, task, NULL);
 }
 
 /* ---- functions of its own ---- */
@@ -84,7 +95,7 @@ static int child_gives(mp_child *self, void *user)
 
     (void)self;
     (void)user;
-    return run_process(gives, &code) < 0 ? 99 : code + 1;
+    return run_process(gives, NULL, &code) < 0 ? 99 : code + 1;
 }
 
 static void multiplies(mp_task *task, void *user)
@@ -126,6 +137,20 @@ static int with_library(const char *command, const char *path, const char *other
     return 0;
 }
 
+/* By name alone, and beside a child that runs this executable. */
+static int with_names(const char *path)
+{
+    mp_function process, task;
+    mp_context *context;
+
+    if (mp_context_new_executable(&context, path, NULL) < 0 || mp_get_target("gives", &process) < 0 ||
+        mp_get_target("multiplies", &task) < 0)
+        return fprintf(stderr, "%s\n", mp_last_error()), 1;
+    run_both_with((mp_process_fn)process, (mp_task_fn)task, context);
+    run_both(child_gives, multiplies);
+    return 0;
+}
+
 static int went_on(void)
 {
     if (fcntl(0, F_GETFD) < 0 || fcntl(3, F_GETFD) != 0)
@@ -154,6 +179,8 @@ int main(int argc, char **argv)
         return perror(first), 1;
     if (strcmp(command, "rename") == 0 && rename(second, first) < 0)
         return perror(first), 1;
+    if (strcmp(command, "named") == 0)
+        return with_names(first);
     if (strncmp(command, "other", 5) == 0) {
         if (mp_set_executable(first, NULL) < 0)
             return fprintf(stderr, "%s\n", mp_last_error()), 1;

@@ -192,6 +192,7 @@ impl Dispatcher {
     /// What a task says so that a worker finds the function.
     pub(super) fn describe(&mut self, function: u64, user: u64) -> Result<u64> {
         if self.agency.method == Method::Fork {
+            process::must_be_here(function as usize)?;
             return Ok(function);
         }
         if user != 0 {

@@ -165,7 +165,7 @@ fn run_server() -> Result<Client> {
     let job = Job::Server { requests: inherited.as_raw_fd(), preload };
     let origin = own::child_origin(c"ForkServer".to_owned(), String::new(), true)?;
     let setup = Setup { streams: [Stream::Null; 3], ..Setup::default() };
-    let child = Claimed(spawn::claim()?);
+    let child = Claimed(spawn::claim(&setup)?);
     let server = spawn::launch(child.0, job, origin, Tie::Loose, &setup)?;
     std::mem::forget(child);
     drop(servers_end);
@@ -186,7 +186,7 @@ pub(super) fn last_words(to: BorrowedFd<'_>, code: i32) {
 pub(super) fn launch(child: Owner, job: Job<'_>, origin: Origin, tie: Tie, setup: &Setup) -> Result<Started> {
     let handed = job.descriptors();
     let asked = Asked { caller: caller::of_this_thread(), setup: Told::of(setup) };
-    let mut papers = spawn::papers(job, origin, tie);
+    let mut papers = spawn::papers(job, origin, tie, setup);
     papers.asked = Some(asked);
     let written = spawn::write(child, &papers)?;
     stdio::flush_before_fork();

@@ -9,7 +9,7 @@ pub(crate) mod zygote;
 use super::args::Args;
 use super::codec::Job;
 use super::own::{self, Hook, Origin};
-use super::target::Target;
+use super::target::{self, Target};
 use super::{Child, Method, end};
 use crate::error::{Result, fail};
 use crate::log;
@@ -17,7 +17,7 @@ use crate::park::{Owner, Tree};
 use crate::shm::{self, Kind, Ref, ThisTree};
 use crate::sys::children::{self, End, Followed, Trace};
 use crate::sys::kept::{Kept, List};
-use crate::sys::setup::{Setup, Stream};
+use crate::sys::setup::{Executable, Setup, Stream};
 use crate::sys::{outermost, packets, thread};
 use forkserver::Broken;
 use std::ffi::CString;
@@ -209,6 +209,7 @@ pub(super) fn start(
     let tie = if origin.daemon { Tie::Daemon } else { Tie::Loose };
     match method {
         Method::Fork => {
+            address.map_or(Ok(()), target::must_be_here)?;
             let child = fork::prepare(tie, setup)?;
             let entries = args.hand_to(child.owner())?;
             let (handed, vouchers) = (args.descriptors(), args.issue()?);
@@ -221,7 +222,7 @@ pub(super) fn start(
         Method::Spawn | Method::Forkserver => {
             let launch = if method == Method::Spawn { spawn::launch } else { forkserver::launch };
             let target = address.map(Target::of).transpose()?;
-            let child = Claimed(spawn::claim()?);
+            let child = Claimed(spawn::claim(setup)?);
             let args = args.pass_to(child.0)?;
             let job = Job::Process { target, args };
             let started = launch(child.0, job, origin, tie, setup)?;
@@ -242,6 +243,8 @@ pub(crate) struct WorkerPlan<'a, F> {
     pub(crate) cpus: Vec<u64>,
     /// Where its stderr leads; None: where the owner's does.
     pub(crate) stderr: Option<&'a Kept>,
+    /// What it runs, where that is not what all others do.
+    pub(crate) executable: Option<&'static Executable>,
     /// The block that it holds for as long as it lives.
     pub(crate) pool: Ref,
     pub(crate) number: u16,
@@ -253,7 +256,8 @@ impl<F> WorkerPlan<'_, F> {
     fn parts(&mut self) -> Result<(Origin, Setup)> {
         let stderr = self.stderr.map_or(Stream::Same, |to| Stream::Fd(to.fd().as_raw_fd()));
         let streams = [Stream::Null, Stream::Same, stderr];
-        let setup = Setup { streams, cpus: std::mem::take(&mut self.cpus), ..Setup::default() };
+        let cpus = std::mem::take(&mut self.cpus);
+        let setup = Setup { streams, cpus, executable: self.executable, ..Setup::default() };
         let (name, path) = (std::mem::take(&mut self.name), std::mem::take(&mut self.path));
         Ok((own::child_origin(name, path, true)?, setup))
     }
@@ -278,7 +282,7 @@ pub(crate) fn start_worker<F: FnOnce() -> i32>(mut plan: WorkerPlan<'_, F>) -> R
         }
         Method::Spawn | Method::Forkserver => {
             let launch = if plan.method == Method::Spawn { spawn::launch } else { forkserver::launch };
-            let child = Claimed(spawn::claim()?);
+            let child = Claimed(spawn::claim(&setup)?);
             shm::hold_for(child.0, plan.pool, Kind::Pool)?;
             let owner = ThisTree.me().bits();
             let job = Job::Worker { pool: plan.pool.bits(), number: plan.number, owner };

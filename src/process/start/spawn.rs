@@ -16,7 +16,7 @@ use crate::sys::children::{self, End};
 use crate::sys::fd;
 use crate::sys::kept::{self, Listed};
 use crate::sys::published::{List, Published};
-use crate::sys::setup::{self, Setup};
+use crate::sys::setup::{self, Executable, Setup};
 use crate::sys::spawn::{Image, spawn};
 use crate::sys::{lifeline, stdio};
 use crate::time::Deadline;
@@ -38,9 +38,6 @@ const NO_SEGMENT: i32 = 253;
 /// This process's own executable, also where it was renamed or unlinked.
 const OWN: &CStr = c"/proc/self/exe";
 
-/// A program and its arguments.
-type Executable = (CString, Vec<CString>);
-
 /// What runs, where it is not this process's own executable. Without a lock: a child that the host forks meanwhile
 /// would find that taken for ever. Every one that there was stays.
 static EXECUTABLE: Published<Executable> = Published::new();
@@ -48,7 +45,12 @@ static EXECUTABLES: List<Executable> = List::new();
 
 /// Sets what spawn runs: a program and its arguments, argv[0] included; None for this process's own again.
 pub(crate) fn set_executable(executable: Option<Executable>) {
-    EXECUTABLE.set(executable.map(|e| EXECUTABLES.find_or_add(|known| *known == e, || e.clone())));
+    EXECUTABLE.set(executable.map(keep_executable));
+}
+
+/// One that stays for as long as the process does.
+pub(crate) fn keep_executable(executable: Executable) -> &'static Executable {
+    EXECUTABLES.find_or_add(|known| *known == executable, || executable.clone())
 }
 
 /// What spawn runs.
@@ -56,8 +58,9 @@ pub(crate) fn executable() -> &'static CStr {
     EXECUTABLE.get().map_or(OWN, |(path, _)| path)
 }
 
-fn has_executable() -> bool {
-    EXECUTABLE.get().is_some()
+/// What a child of this setup runs, where it is not this process's own executable.
+fn executable_of(setup: &Setup) -> Option<&'static Executable> {
+    setup.executable.or_else(|| EXECUTABLE.get())
 }
 
 /// Runs a fresh image that will find its job. Returns when it runs; `confirm` waits for its word.
@@ -72,7 +75,7 @@ pub(super) fn launch(child: Owner, job: Job<'_>, origin: Origin, tie: Tie, setup
     };
     let parents_end = Listed { list: &mut list, kept: parents_end };
     let lifeline = childs_end.as_ref().map(AsRawFd::as_raw_fd);
-    let papers = Papers { lifeline, ..papers(job, origin, tie) };
+    let papers = Papers { lifeline, ..papers(job, origin, tie, setup) };
     let written = write(child, &papers)?;
     let mut marker =
         format!("{MARKER}{segment},{agreed:x},{:x},{:x},{:x}", child.bits(), written.r, written.entry);
@@ -108,8 +111,8 @@ fn from_here(path: CString, setup: &Setup) -> Result<CString> {
 }
 
 /// What a child of this process is told.
-pub(super) fn papers(job: Job<'_>, origin: Origin, tie: Tie) -> Papers<'_> {
-    let executable = EXECUTABLE.get().cloned();
+pub(super) fn papers<'a>(job: Job<'a>, origin: Origin, tie: Tie, setup: &Setup) -> Papers<'a> {
+    let executable = executable_of(setup).cloned();
     let method = Method::chosen().map_or(0, |m| m as u8);
     // A pointer of the user's means nothing to a process without this memory, and so the sink neither.
     let sink = log::sink().filter(|sink| sink.user == 0);
@@ -349,8 +352,8 @@ pub(crate) fn note_bootstrap() {
 }
 
 /// Claims a slot for a fresh image.
-pub(super) fn claim() -> Result<Owner> {
-    if !BOOTSTRAPPED.load(Ordering::Relaxed) && !has_executable() {
+pub(super) fn claim(setup: &Setup) -> Result<Owner> {
+    if !BOOTSTRAPPED.load(Ordering::Relaxed) && executable_of(setup).is_none() {
         fail!(
             NotInitialized,
             "spawn runs the program again, which must then find out that it is a child: begin main with \
