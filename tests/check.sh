@@ -83,6 +83,7 @@ step spawn build/c-tests/run --start spawn || true
 step forkserver build/c-tests/run --start forkserver || true
 step programs tests/spawn.sh || true
 step languages tests/languages.sh || true
+step bindings tests/bindings.sh || true
 step python tests/python.sh || true
 step timelines tests/trace.sh || true
 step selftest env CFLAGS="$C_TEST_FLAGS" c-tests/selftest.sh || true

@@ -56,3 +56,23 @@ declared() {
             print name
         }' | LC_ALL=C sort -u
 }
+
+# pythons LEAST: each Python of version LEAST or later, by its version and its path: pyenv's, and those that PATH has.
+pythons() {
+    {
+        if command -v pyenv >/dev/null 2>&1; then
+            for python in "$(pyenv root)"/versions/*/bin/python3; do
+                if [ -x "$python" ]; then echo "$python"; fi
+            done
+        fi
+        for name in python3 python3.7 python3.8 python3.9 python3.10 python3.11 python3.12 python3.13 python3.14; do
+            command -v "$name" || true
+        done
+    } | while read -r python; do
+        # A shim of pyenv's that leads nowhere fails here.
+        "$python" -c '
+import sys
+if sys.version_info >= tuple(map(int, sys.argv[1].split("."))):
+    print("%d.%d.%d" % sys.version_info[:3], sys.argv[2])' "$1" "$python" 2>/dev/null </dev/null || true
+    done | awk '!seen[$1]++'
+}

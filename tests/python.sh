@@ -21,29 +21,9 @@ trap 'exit 130' INT TERM
 "${CC:-cc}" $C_TEST_FLAGS tests/languages/manager.c -o "$out/manager" -Iinclude -Lbuild/lib \
     -Wl,-rpath,"$PWD/build/lib" ${LDFLAGS:-} -lmp
 
-# Each Python once, by its version: pyenv's, and those that PATH has.
-{
-    if command -v pyenv >/dev/null 2>&1; then
-        root=$(pyenv root)
-        for python in "$root"/versions/*/bin/python3; do
-            if [ -x "$python" ]; then echo "$python"; fi
-        done
-    fi
-    for name in python3 python3.7 python3.8 python3.9 python3.10 python3.11 python3.12 python3.13 python3.14; do
-        command -v "$name" || true
-    done
-} >"$out/candidates"
-seen=' '
-while read -r python; do
-    # A shim of pyenv's that leads nowhere fails here.
-    version=$("$python" -c 'import sys; print("%d.%d.%d" % sys.version_info[:3])' 2>/dev/null) || continue
-    case $version in
-        2.* | 3.[0-6].*) continue ;; # up to 3.6 their Listener cannot end one that has a name and no file
-    esac
-    case $seen in
-        *" $version "*) continue ;;
-    esac
-    seen="$seen$version "
+# Up to 3.6 their Listener cannot end one that has a name and no file.
+pythons 3.7 >"$out/pythons"
+while read -r version python; do
     code=0
     timeout 170 "$python" tests/languages/wire.py "$out/wire" "$sockets" >"$out/$version" 2>&1 </dev/null || code=$?
     equal "Python $version: $(tail -n 100 "$out/$version")" 0 "$code"
@@ -57,8 +37,8 @@ while read -r python; do
 {'n': -1, 'python': 0.5, None: b'\\xff', 'list': <list 2>}" "$printed"
         done
     fi
-done <"$out/candidates"
-if [ "$seen" = ' ' ]; then skip "connections with Python: no Python 3.7 or later"; fi
-echo "with Python$seen"
+done <"$out/pythons"
+if [ ! -s "$out/pythons" ]; then skip "connections with Python: no Python 3.7 or later"; fi
+echo "with Python $(cut -d ' ' -f 1 "$out/pythons" | tr '\n' ' ')"
 equal "sockets that were left behind" '' "$(ls "$sockets")"
 finish
