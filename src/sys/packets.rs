@@ -48,15 +48,16 @@ pub(crate) fn try_send(to: BorrowedFd<'_>, bytes: &[u8]) {
 }
 
 /// How long the message that comes next is, and its beginning; None when there is none yet. 0 is the end.
-pub(crate) fn peek<const N: usize>(from: BorrowedFd<'_>) -> Option<([u8; N], usize)> {
+pub(crate) fn peek<const N: usize>(from: BorrowedFd<'_>) -> Result<Option<([u8; N], usize)>> {
     let mut bytes = [0; N];
     let flags = MsgFlags::MSG_PEEK | MsgFlags::MSG_DONTWAIT | MsgFlags::MSG_TRUNC;
     loop {
         match recv(from.as_raw_fd(), &mut bytes, flags) {
-            Err(Errno::EINTR) => {}
-            // Said once, and before what is still to be read.
-            Err(Errno::ECONNRESET) => {}
-            len => return len.ok().map(|len| (bytes, len)),
+            Ok(len) => return Ok(Some((bytes, len))),
+            Err(Errno::EAGAIN) => return Ok(None),
+            // The second is said once, and before what is still to be read.
+            Err(Errno::EINTR | Errno::ECONNRESET) => {}
+            Err(e) => return Err(os("cannot look for what comes (recv)")(e)),
         }
     }
 }

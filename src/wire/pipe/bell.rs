@@ -74,6 +74,23 @@ fn drop_forgotten(way: &Way, socket: BorrowedFd<'_>, tree: &In) -> bool {
     forgotten
 }
 
+/// With the receiver's lock: takes out the descriptor of this number, and what is before it: a killed sender's, or
+/// `bells`, of which there may have been some also where this fails.
+fn find(number: u64, socket: BorrowedFd<'_>, bells: &mut bool) -> Result<Option<OwnedFd>> {
+    loop {
+        match packets::peek::<NUMBER>(socket)? {
+            Some((_, BELL)) => *bells = true,
+            Some((bytes, NUMBER)) if u64::from_ne_bytes(bytes) < number => {}
+            Some((bytes, NUMBER)) if u64::from_ne_bytes(bytes) == number => {
+                let message = packets::receive::<NUMBER>(socket)?;
+                return Ok(message.and_then(|message| message.fds.into_iter().next()));
+            }
+            _ => return Ok(None),
+        }
+        packets::receive::<NUMBER>(socket)?;
+    }
+}
+
 /// What the program polls.
 struct Polled {
     many: Kept,
@@ -134,8 +151,8 @@ impl Bell {
         sender.rung.swap(0, SeqCst);
         loop {
             match packets::peek::<NUMBER>(socket) {
-                Some((_, BELL)) => drop(packets::receive::<BELL>(socket)),
-                Some((_, NUMBER)) if drop_forgotten(way, socket, tree) => {}
+                Ok(Some((_, BELL))) => drop(packets::receive::<BELL>(socket)),
+                Ok(Some((_, NUMBER))) if drop_forgotten(way, socket, tree) => {}
                 _ => break,
             }
         }
@@ -148,28 +165,16 @@ impl Bell {
         }
     }
 
-    /// With the receiver's lock: takes the descriptor of this number out of the socket; None where it is lost. What a
-    /// killed sender has left before it goes.
+    /// With the receiver's lock: takes the descriptor of this number out of the socket; None where it is lost.
     pub(super) fn take(&self, number: u64, way: &Way, socket: BorrowedFd<'_>) -> Result<Option<OwnedFd>> {
         let mut bells = false;
-        let found = loop {
-            match packets::peek::<NUMBER>(socket) {
-                Some((_, BELL)) => bells = true,
-                Some((bytes, NUMBER)) if u64::from_ne_bytes(bytes) < number => {}
-                Some((bytes, NUMBER)) if u64::from_ne_bytes(bytes) == number => {
-                    break packets::receive::<NUMBER>(socket)?
-                        .and_then(|message| message.fds.into_iter().next());
-                }
-                _ => break None,
-            }
-            packets::receive::<NUMBER>(socket)?;
-        };
+        let found = find(number, socket, &mut bells);
         if bells {
             way.block.sender.rung.store(0, SeqCst);
             if let Some(polled) = &mut *self.polled() {
                 polled.raise(true);
             }
         }
-        Ok(found)
+        found
     }
 }
