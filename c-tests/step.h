@@ -34,9 +34,12 @@ typedef struct operation {
     void (*check)(outcome_of how);
     /* The status when nothing goes wrong, MP_OK if not set. */
     int want;
-    /* Of a meeting: what another thread of the victim does; and what both find then. */
+    /* Of a meeting: what another thread of the victim does. */
     void (*other)(void);
+    /* In the victim of a meeting or a failure, at full speed: what it finds then. */
     void (*after)(void);
+    /* Of a failure: an error that says of its calls what cannot be. */
+    int impossible;
     /* The victim's children end by themselves, a moment after it. */
     bool leaves_children;
     /* About how many moments there are, where the way through all of them is long: then the short

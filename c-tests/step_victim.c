@@ -56,6 +56,11 @@ static void segment_end(void)
     seg.base = NULL;
 }
 
+bool in_segment(uintptr_t at)
+{
+    return at - (uintptr_t)seg.base < seg.size;
+}
+
 /* Whether it differs from the last look. New pages come by system calls only. */
 static bool segment_changed(bool new_pages)
 {

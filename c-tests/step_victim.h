@@ -45,6 +45,7 @@ bool run_to_moment(pid_t pid, long wanted, bool every, length *l);
 /* Waits for its next stop; gives the signal, or 0 when it is gone. */
 int next_stop(pid_t pid, int *status);
 void victim_kill(pid_t pid);
+bool in_segment(uintptr_t at);
 
 /* The survivor looks, once the victim is gone. */
 void check_baseline(const operation *op, baseline *b);

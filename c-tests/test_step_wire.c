@@ -62,15 +62,15 @@ OPERATION(pipe, nothing, joins, pipe_from_end_to_end, nothing_stays)
 
 /* ---- listeners ---- */
 
-static int meets(const char *address)
+static int meets(const char *at)
 {
     mp_listener *l;
     mp_connection *a, *b;
-    int s = CHECK_CLEAN(mp_listener_new(&l, address, NULL));
+    int s = CHECK_CLEAN(mp_listener_new(&l, at, NULL));
 
     if (s < 0)
         return s;
-    s = CHECK_CLEAN(mp_client_connect(&a, address, NULL, MP_SEC(20)));
+    s = CHECK_CLEAN(mp_client_connect(&a, address_of(l).text, NULL, MP_SEC(20)));
     if (s == MP_OK) {
         s = CHECK_CLEAN(mp_listener_accept(l, &b, MP_SEC(20)));
         if (s == MP_OK) {
@@ -106,6 +106,13 @@ static int meets_at_a_name(void)
 }
 
 OPERATION(listener_at_a_name, nothing, joins, meets_at_a_name, nothing_stays)
+
+static int meets_at_a_port(void)
+{
+    return meets("127.0.0.1:0");
+}
+
+OPERATION(listener_at_a_port, nothing, joins, meets_at_a_port, nothing_stays)
 
 /* ---- keys ---- */
 
