@@ -100,4 +100,11 @@ while read -r version python; do
         binding "Python $version" bindings/python/test_libmp.py bindings/python/example.py "$python"
 done <"$out/pythons"
 if [ ! -s "$out/pythons" ]; then skip "the binding for Python: no Python 3.8 or later"; fi
+
+# has PACKAGE PROBE...: whether it is here or could be installed; says so where it is not.
+has() { tests/need.sh "$@" || { skip "the binding that needs $1"; return 1; }; }
+
+if has luajit luajit -v && has lua-luv luajit -e 'require "luv"'; then
+    LUA_PATH="bindings/lua/?.lua;;" binding LuaJIT bindings/lua/test_libmp.lua bindings/lua/example.lua luajit
+fi
 finish
