@@ -45,7 +45,7 @@ export CC CXX LD AR OBJCOPY READELF STRIP CARGO CFLAGS LDFLAGS C_TEST_FLAGS PKG_
 
 .DELETE_ON_ERROR:
 .PRECIOUS: build/benches/%.o
-.PHONY: all header docs pictures demo check models hammer rounds pools fuzz bench bench-peers examples c-tests install installcheck install-strip uninstall clean help
+.PHONY: all header docs pictures demo check models hammer rounds pools messages fuzz bench bench-peers examples c-tests install installcheck install-strip uninstall clean help
 
 all: $(LIBRARY) build/lib/libmp.a ## the library, in build/lib
 
@@ -188,6 +188,9 @@ rounds: build/c-tests/run ## 20,000 starts and joins by each start method: some 
 pools: build/c-tests/run ## 10,000,000 tasks through a pool, and two minutes of kills at random: some three minutes
 	MP_POOL_TASKS=10000000 build/c-tests/run --filter pool_long. --jobs 1 --timeout-scale 30 -v
 	MP_POOL_STORM=120 build/c-tests/run --filter pool_storm. --jobs 1 --timeout-scale 30 -v
+
+messages: build/c-tests/run ## 1,000,000 messages both ways at once through each kind of connection: some two minutes
+	MP_MESSAGES=1000000 build/c-tests/run --filter connection_long. --jobs 1 --timeout-scale 30 -v
 
 fuzz: ## libFuzzer over what a peer may send, for FUZZ_SECONDS each; needs a nightly compiler
 	fuzz/run.sh
