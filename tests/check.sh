@@ -71,6 +71,7 @@ close() {
 
 # Without the library no other step means anything.
 step build env MAKEFLAGS= "${MAKE:-make}" -s -j2 all examples c-tests || close
+step benches tests/benches.sh || true
 step rust "${CARGO:-cargo}" test --locked --quiet --no-fail-fast || true
 step models "${CARGO:-cargo}" test --locked --quiet -p libmp-models || true
 step header tests/header.sh || true
