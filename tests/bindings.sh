@@ -107,4 +107,14 @@ has() { tests/need.sh "$@" || { skip "the binding that needs $1"; return 1; }; }
 if has luajit luajit -v && has lua-luv luajit -e 'require "luv"'; then
     LUA_PATH="bindings/lua/?.lua;;" binding LuaJIT bindings/lua/test_libmp.lua bindings/lua/example.lua luajit
 fi
+
+mkdir "$out/node"
+cp bindings/node/*.js bindings/node/*.json bindings/node/.npmrc "$out/node"
+if ! node -e 'process.exit(parseInt(process.versions.node) < 20 ? 1 : 0)' 2>/dev/null; then
+    skip "the binding for Node: no Node 20 or later"
+elif ! (cd "$out/node" && timeout 60 npm ci --ignore-scripts --no-audit --no-fund >"$out/npm" 2>&1); then
+    skip "the binding for Node: npm cannot install koffi: $(tail -n 1 "$out/npm")"
+else
+    binding Node "$out/node/test_libmp.js" "$out/node/example.js" node --expose-gc
+fi
 finish
