@@ -33,4 +33,18 @@ const char *answer_text(mp_answer *a);
 void check_call(int line, const mp_proxy *p, const char *want, const char *method,
                 const mp_item *items, size_t count);
 
+/* ---- a client of one's own: what it says is not checked ---- */
+
+/* A request's bytes; gives how many. The values are as they are sent, with their count. */
+size_t raw_request(unsigned char *to, int what, uint64_t object, const char *name,
+                   const void *values, size_t len);
+void raw_say(mp_connection *c, int what, uint64_t object, const char *name, const void *values,
+             size_t len);
+/* The status of the answer. */
+int32_t raw_answer(mp_connection *c);
+/* Both, without values. */
+int32_t raw_ask(mp_connection *c, int what, uint64_t object, const char *name);
+/* One more connection of the session with this number. */
+mp_connection *raw_session(mp_manager *m, int number);
+
 #endif

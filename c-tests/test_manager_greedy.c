@@ -33,9 +33,8 @@ static size_t put(unsigned char *to, const void *bytes, size_t len)
     return len;
 }
 
-/* A request's bytes; gives how many. The values are as they are sent, with their count. */
-static size_t request(unsigned char *to, int what, uint64_t object, const char *name,
-                      const void *values, size_t len)
+size_t raw_request(unsigned char *to, int what, uint64_t object, const char *name,
+                   const void *values, size_t len)
 {
     size_t at = 24;
 
@@ -47,17 +46,16 @@ static size_t request(unsigned char *to, int what, uint64_t object, const char *
     return at + put(to + at, values, len);
 }
 
-static void say(mp_connection *c, int what, uint64_t object, const char *name, const void *values,
-                size_t len)
+void raw_say(mp_connection *c, int what, uint64_t object, const char *name, const void *values,
+             size_t len)
 {
     unsigned char bytes[256];
 
-    CHECK_OK(mp_connection_send(c, bytes, request(bytes, what, object, name, values, len),
+    CHECK_OK(mp_connection_send(c, bytes, raw_request(bytes, what, object, name, values, len),
                                 MP_FOREVER));
 }
 
-/* The status of the answer. */
-static int32_t answer(mp_connection *c)
+int32_t raw_answer(mp_connection *c)
 {
     unsigned char bytes[512];
     int32_t status;
@@ -67,14 +65,13 @@ static int32_t answer(mp_connection *c)
     return status;
 }
 
-static int32_t ask(mp_connection *c, int what, uint64_t object, const char *name)
+int32_t raw_ask(mp_connection *c, int what, uint64_t object, const char *name)
 {
-    say(c, what, object, name, "\0\0\0\0", 4);
-    return answer(c);
+    raw_say(c, what, object, name, "\0\0\0\0", 4);
+    return raw_answer(c);
 }
 
-/* One more connection of the session with this number. */
-static mp_connection *session(mp_manager *m, int number)
+mp_connection *raw_session(mp_manager *m, int number)
 {
     static unsigned char hello[] = {2, 0, 0, 0, 1, 1, 0, 0, 0, 0, 0, 0, 0, 5, 16, 0, 0,
                                     0, 's', 'e', 's', 's', 'i', 'o', 'n', ' ', 'n', 'u', 'm', 'b',
@@ -91,8 +88,8 @@ static mp_connection *session(mp_manager *m, int number)
     CHECK_OK(mp_manager_address(m, address, sizeof address, NULL));
     CHECK_OK(mp_client_connect(&c, address, &o, MP_FOREVER));
     hello[sizeof hello - 1] = (unsigned char)number;
-    say(c, 1, 0, "", hello, sizeof hello);
-    CHECK_INT(answer(c), MP_OK);
+    raw_say(c, 1, 0, "", hello, sizeof hello);
+    CHECK_INT(raw_answer(c), MP_OK);
     return c;
 }
 
@@ -188,8 +185,8 @@ TEST(manager, answers_unread)
     int i;
 
     for (i = 0; i < GREEDY; i++) {
-        clients[i] = session(m, i);
-        say(clients[i], CALL, 1, "items", "\0\0\0\0", 4);
+        clients[i] = raw_session(m, i);
+        raw_say(clients[i], CALL, 1, "items", "\0\0\0\0", 4);
     }
     CHECK(wait_until(some_are_cut, clients));
     CHECK_CALL0(l, "2", "len");
@@ -230,7 +227,7 @@ TEST(manager, messages_unfinished)
     CHECK(part != NULL);
     memcpy(part, "\0\017\0\0", 4);
     for (i = 0; i < GREEDY; i++) {
-        clients[i] = session(m, i);
+        clients[i] = raw_session(m, i);
         CHECK_OK(mp_connection_fileno(clients[i], &fd));
         write_unless_cut(fd, part, LARGE + 4);
     }
@@ -247,20 +244,20 @@ TEST(manager, lock_kept_by_half_a_request)
 {
     mp_manager *m = manager_new();
     mp_proxy *lock = object_new(m, "Lock");
-    mp_connection *a = session(m, 1), *b = session(m, 1);
+    mp_connection *a = raw_session(m, 1), *b = raw_session(m, 1);
     int fd;
 
-    CHECK_INT(ask(a, CALL, 1, "acquire"), MP_OK);
+    CHECK_INT(raw_ask(a, CALL, 1, "acquire"), MP_OK);
     CHECK_OK(mp_connection_fileno(a, &fd));
     CHECK(write(fd, "\0\0\0\40half", 8) == 8);
     CHECK_OK(mp_connection_free(a));
     CHECK_STATUS(mp_proxy_acquire(lock, MP_MS(50)), MP_ERR_TIMEOUT);
-    CHECK_INT(ask(b, CALL, 1, "release"), MP_OK);
+    CHECK_INT(raw_ask(b, CALL, 1, "release"), MP_OK);
     /* A lock that was taken once more since, on another connection, is not given back either. */
-    a = session(m, 1);
-    CHECK_INT(ask(a, CALL, 1, "acquire"), MP_OK);
-    CHECK_INT(ask(b, CALL, 1, "release"), MP_OK);
-    CHECK_INT(ask(b, CALL, 1, "acquire"), MP_OK);
+    a = raw_session(m, 1);
+    CHECK_INT(raw_ask(a, CALL, 1, "acquire"), MP_OK);
+    CHECK_INT(raw_ask(b, CALL, 1, "release"), MP_OK);
+    CHECK_INT(raw_ask(b, CALL, 1, "acquire"), MP_OK);
     CHECK_OK(mp_connection_free(a));
     CHECK_STATUS(mp_proxy_acquire(lock, MP_MS(50)), MP_ERR_TIMEOUT);
     CHECK_OK(mp_connection_free(b));
@@ -275,7 +272,7 @@ TEST(manager, batch_tells_of_a_death)
 {
     mp_manager *m = manager_new();
     mp_proxy *lock = object_new(m, "Lock");
-    mp_connection *a = session(m, 1);
+    mp_connection *a = raw_session(m, 1);
     mp_proxy_step steps[2];
     mp_status status;
 
@@ -283,7 +280,7 @@ TEST(manager, batch_tells_of_a_death)
     steps[0].proxy = steps[1].proxy = lock;
     steps[0].method = "acquire";
     steps[1].method = "locked";
-    CHECK_INT(ask(a, CALL, 1, "acquire"), MP_OK);
+    CHECK_INT(raw_ask(a, CALL, 1, "acquire"), MP_OK);
     CHECK_INT(mp_proxy_batch(steps, COUNT(steps), NULL), MP_ERR_TIMEOUT);
     CHECK_OK(mp_connection_free(a));
     /* The server sees the end of the connection in its own time. */
@@ -342,7 +339,7 @@ TEST(manager, has_descriptors_for_all)
     m = manager_new();
     CHECK(setrlimit(RLIMIT_NOFILE, &before) == 0);
     for (i = 0; i < (int)COUNT(clients); i++)
-        clients[i] = session(m, i);
+        clients[i] = raw_session(m, i);
     for (i = 0; i < (int)COUNT(clients); i++)
         CHECK_OK(mp_connection_free(clients[i]));
     CHECK_OK(mp_manager_free(m));

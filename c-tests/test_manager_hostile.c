@@ -37,21 +37,6 @@ static mp_connection *connection_to(mp_manager *m)
     return c;
 }
 
-/* A request; gives its length. The values follow it as they are. */
-static size_t request(unsigned char *to, int what, uint64_t object, const char *name,
-                      const void *values, size_t len)
-{
-    size_t at = 24, name_len = strlen(name);
-
-    memset(to, 0, at);
-    to[0] = (unsigned char)what;
-    to[2] = (unsigned char)name_len;
-    memcpy(to + 16, &object, sizeof object);
-    memcpy(to + at, name, name_len);
-    memcpy(to + at + name_len, values, len);
-    return at + name_len + len;
-}
-
 static const unsigned char hello[] = {2, 0, 0, 0, 1, 1, 0,   0,   0,   0,   0,   0,   0, 5, 16, 0, 0,
                                       0, 's', 'o', 'm', 'e', '-', 's', 'e', 's', 's', 'i', 'o', 'n',
                                       '-', '1', '2', '3'};
@@ -77,7 +62,7 @@ static mp_connection *session_with(mp_manager *m)
     mp_connection *c = connection_to(m);
     unsigned char bytes[128];
 
-    CHECK_INT(ask(c, bytes, request(bytes, 1, 0, "", hello, sizeof hello)), MP_OK);
+    CHECK_INT(ask(c, bytes, raw_request(bytes, 1, 0, "", hello, sizeof hello)), MP_OK);
     return c;
 }
 
@@ -102,40 +87,40 @@ TEST(manager, garbage)
     CHECK_STATUS(mp_connection_recv(c, bytes, sizeof bytes, NULL, MP_FOREVER), MP_ERR_EOF);
     CHECK_OK(mp_connection_free(c));
     c = connection_to(m);
-    CHECK_INT(ask(c, bytes, request(bytes, 8, 0, "number_of_objects", "\0\0\0\0", 4)),
+    CHECK_INT(ask(c, bytes, raw_request(bytes, 8, 0, "number_of_objects", "\0\0\0\0", 4)),
               MP_ERR_INVALID);
     CHECK_OK(mp_connection_free(c));
     /* Another version. */
     memcpy(other, hello, sizeof hello);
     other[5] = 2;
     c = connection_to(m);
-    CHECK_INT(ask(c, bytes, request(bytes, 1, 0, "", other, sizeof other)), MP_ERR_UNSUPPORTED);
+    CHECK_INT(ask(c, bytes, raw_request(bytes, 1, 0, "", other, sizeof other)), MP_ERR_UNSUPPORTED);
     CHECK_STATUS(mp_connection_recv(c, bytes, sizeof bytes, NULL, MP_FOREVER), MP_ERR_EOF);
     CHECK_OK(mp_connection_free(c));
     /* After it each bad request costs one answer. */
     c = session_with(m);
-    CHECK_INT(ask(c, bytes, request(bytes, 1, 0, "", hello, sizeof hello)), MP_ERR_INVALID);
-    CHECK_INT(ask(c, bytes, request(bytes, 9, 0, "", "\0\0\0\0", 4)), MP_ERR_UNSUPPORTED);
-    CHECK_INT(ask(c, bytes, request(bytes, 2, 99, "get", "\0\0\0\0", 4)), MP_ERR_CLOSED);
-    CHECK_INT(ask(c, bytes, request(bytes, 2, 1, "nothing", "\0\0\0\0", 4)), MP_ERR_UNSUPPORTED);
-    CHECK_INT(ask(c, bytes, request(bytes, 2, 1, "len", "\1\0\0\0", 4)), MP_ERR_INVALID);
-    CHECK_INT(ask(c, bytes, request(bytes, 2, 1, "len", "\0\0\0\0x", 5)), MP_ERR_INVALID);
-    CHECK_INT(ask(c, bytes, request(bytes, 2, 1, "len", "\xff\xff\xff\xff", 4)), MP_ERR_INVALID);
-    CHECK_INT(ask(c, bytes, request(bytes, 2, 1, "len", "\1\0\0\0\4\xff\xff\xff\xff", 9)),
+    CHECK_INT(ask(c, bytes, raw_request(bytes, 1, 0, "", hello, sizeof hello)), MP_ERR_INVALID);
+    CHECK_INT(ask(c, bytes, raw_request(bytes, 9, 0, "", "\0\0\0\0", 4)), MP_ERR_UNSUPPORTED);
+    CHECK_INT(ask(c, bytes, raw_request(bytes, 2, 99, "get", "\0\0\0\0", 4)), MP_ERR_CLOSED);
+    CHECK_INT(ask(c, bytes, raw_request(bytes, 2, 1, "nothing", "\0\0\0\0", 4)), MP_ERR_UNSUPPORTED);
+    CHECK_INT(ask(c, bytes, raw_request(bytes, 2, 1, "len", "\1\0\0\0", 4)), MP_ERR_INVALID);
+    CHECK_INT(ask(c, bytes, raw_request(bytes, 2, 1, "len", "\0\0\0\0x", 5)), MP_ERR_INVALID);
+    CHECK_INT(ask(c, bytes, raw_request(bytes, 2, 1, "len", "\xff\xff\xff\xff", 4)), MP_ERR_INVALID);
+    CHECK_INT(ask(c, bytes, raw_request(bytes, 2, 1, "len", "\1\0\0\0\4\xff\xff\xff\xff", 9)),
               MP_ERR_INVALID);
-    CHECK_INT(ask(c, bytes, request(bytes, 2, 1, "get", "\1\0\0\0\4\1\0\0\0\xff", 10)),
+    CHECK_INT(ask(c, bytes, raw_request(bytes, 2, 1, "get", "\1\0\0\0\4\1\0\0\0\xff", 10)),
               MP_ERR_INVALID);
-    CHECK_INT(ask(c, bytes, request(bytes, 4, 0, "", "\1\0\0\0\5\1\0\0\0x", 10)), MP_ERR_CLOSED);
-    CHECK_INT(ask(c, bytes, request(bytes, 7, 0, "", "\1\0\0\0\0", 5)), MP_ERR_INVALID);
-    CHECK_INT(ask(c, bytes, request(bytes, 8, 0, "the weather", "\0\0\0\0", 4)),
+    CHECK_INT(ask(c, bytes, raw_request(bytes, 4, 0, "", "\1\0\0\0\5\1\0\0\0x", 10)), MP_ERR_CLOSED);
+    CHECK_INT(ask(c, bytes, raw_request(bytes, 7, 0, "", "\1\0\0\0\0", 5)), MP_ERR_INVALID);
+    CHECK_INT(ask(c, bytes, raw_request(bytes, 8, 0, "the weather", "\0\0\0\0", 4)),
               MP_ERR_UNSUPPORTED);
     /* To give back what one does not have changes nothing. */
-    CHECK_INT(ask(c, bytes, request(bytes, 5, 0, "", "\1\0\0\0\6\1\0\0\0\0\0\0\0", 13)), MP_OK);
+    CHECK_INT(ask(c, bytes, raw_request(bytes, 5, 0, "", "\1\0\0\0\6\1\0\0\0\0\0\0\0", 13)), MP_OK);
     CHECK_OK(mp_connection_free(c));
     /* And what is damaged at random is answered, or taken for something. */
     c = session_with(m);
     for (i = 0; i < 3000; i++) {
-        len = request(bytes, 2, 1, "get", "\2\0\0\0\1\1\0\0\0\0\0\0\0\5\2\0\0\0xy", 20);
+        len = raw_request(bytes, 2, 1, "get", "\2\0\0\0\1\1\0\0\0\0\0\0\0\5\2\0\0\0xy", 20);
         for (k = rng_below(&r, 4) + 1; k > 0; k--)
             bytes[rng_below(&r, len)] = (unsigned char)rng_next(&r);
         memset(bytes + 8, 0, 8); /* it is not to wait */

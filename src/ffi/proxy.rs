@@ -127,7 +127,8 @@ unsafe fn method<'a>(name: *const c_char) -> Result<&'a str> {
 ///
 /// Threads: any number.
 /// Kill: what a killed process held is given back as soon as the server sees its connections end:
-/// its proxies, and its locks, whose next holder is told.
+/// its proxies, and its locks, whose next holder is told. An item of a queue that it did not come to
+/// read goes to the next one who gets; where a network ends in between, it may come twice.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn mp_proxy_call(
     proxy: *const mp_proxy,

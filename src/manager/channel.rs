@@ -32,6 +32,8 @@ pub(super) enum Came {
     Something,
     Nothing,
     End,
+    /// The end, and the other side did not read all that was sent to it.
+    Reset,
 }
 
 impl Channel {
@@ -59,6 +61,7 @@ impl Channel {
             Moved::Bytes(_) => Came::Something,
             Moved::NotNow => Came::Nothing,
             Moved::End => Came::End,
+            Moved::Reset => Came::Reset,
         })
     }
 
@@ -108,7 +111,7 @@ impl Channel {
             match sockets::send(self.socket.fd(), &self.output[self.gone..], &[])? {
                 Moved::Bytes(n) => self.gone += n,
                 Moved::NotNow => return Ok(()),
-                Moved::End => return Err(Error::new(Status::Eof, "the other end is closed")),
+                Moved::End | Moved::Reset => return Err(Error::new(Status::Eof, "the other end is closed")),
             }
         }
         self.output.clear();
@@ -132,7 +135,7 @@ impl Channel {
                 match self.fill()? {
                     Came::Something => continue,
                     Came::Nothing => {}
-                    Came::End => fail!(Eof, "the manager's server is gone"),
+                    Came::End | Came::Reset => fail!(Eof, "the manager's server is gone"),
                 }
             }
             let left = deadline.remaining();

@@ -2,6 +2,7 @@
 
 use crate::error::{Error, Result, Status, fail};
 use std::hash::{Hash, Hasher};
+use std::sync::Arc;
 
 /// More values than this in one message are taken for a mistake.
 pub(super) const MOST_VALUES: usize = 1 << 20;
@@ -16,7 +17,8 @@ pub(crate) enum Value {
     Bool(bool),
     /// UTF-8 without a zero in it.
     Text(Box<str>),
-    Bytes(Box<[u8]>),
+    /// Shared with what stands somewhere else meanwhile.
+    Bytes(Arc<[u8]>),
     /// A managed object by its number.
     Object(u64),
 }

@@ -35,7 +35,7 @@ impl Hall {
     pub(super) fn handle(&mut self, clients: &mut Clients, number: u64, message: &[u8]) {
         let Some(client) = clients.get(number) else { return };
         // It goes on, so it has the answer before.
-        client.given = Given::default();
+        self.confirm(client);
         self.store.room = Room::of(self.limits.message);
         let answer = match Request::decode(message) {
             Ok((request, values)) => match client.session {
@@ -239,9 +239,14 @@ impl Hall {
                 }
             }
         }
-        if let Err(e) = client.answer(&answer) {
+        let put = client.answer(&answer);
+        if let Err(e) = &put {
             // A sentence has room where an answer has not.
-            let _ = client.answer(&Err(e));
+            let _ = client.answer(&Err(e.clone()));
+        }
+        if answer.is_err() || put.is_err() {
+            // Of a batch that failed what it did stays done, but nothing is lost.
+            self.take_items_back(client);
         }
     }
 }

@@ -11,7 +11,7 @@ use super::channel::{Came, Channel};
 use super::hall::Hall;
 use super::message::{self, Answer};
 use super::store::Ticket;
-use super::types::Caller;
+use super::types::{Caller, Gift};
 use crate::error::{Result, Status};
 use crate::log;
 use crate::sys::watch::{Happened, Interest, Watch};
@@ -44,8 +44,17 @@ pub(crate) struct Limits {
 pub(super) struct Undo {
     pub(super) object: u64,
     pub(super) caller: Caller,
-    /// The object's own number for it.
-    pub(super) turn: u64,
+    pub(super) gift: Gift,
+}
+
+/// What is known of the last answer when a connection ends.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Read {
+    /// The client has read it: the kernel says so by an end, and not a reset.
+    Yes,
+    No,
+    /// The network is gone, and with it soon the session.
+    Perhaps,
 }
 
 /// What became of the last answer.
@@ -227,20 +236,22 @@ impl Server {
         let Some(client) = self.clients.get(number) else { return };
         let gone = match (client.parked, client.channel.unsent()) {
             // Whoever is gone does not wait.
-            (Some(_), _) => over,
+            (Some(_), _) => over.then_some(Read::No),
             (None, 0) => match client.channel.fill() {
                 Ok(Came::Something) => {
                     // It goes on, so it has the last answer.
-                    client.given = Given::default();
-                    false
+                    self.hall.confirm(client);
+                    None
                 }
-                Ok(Came::Nothing) => false,
-                Ok(Came::End) | Err(_) => true,
+                Ok(Came::Nothing) => None,
+                Ok(Came::End) => Some(Read::Yes),
+                Ok(Came::Reset) => Some(Read::No),
+                Err(_) => Some(Read::Perhaps),
             },
-            (None, _) => client.channel.flush().is_err() || over,
+            (None, _) => (client.channel.flush().is_err() || over).then_some(Read::No),
         };
-        if gone {
-            return self.drop_client(number);
+        if let Some(read) = gone {
+            return self.drop_client(number, read);
         }
         self.work(number);
         self.settle();
@@ -261,11 +272,11 @@ impl Server {
                 Ok(None) => return self.watch_client(number),
                 Err(e) => {
                     let _ = client.answer(&Err(e));
-                    return self.drop_client(number);
+                    return self.drop_client(number, Read::No);
                 }
             }
             if self.clients.get(number).is_some_and(|client| client.channel.flush().is_err()) {
-                return self.drop_client(number);
+                return self.drop_client(number, Read::No);
             }
         }
     }
@@ -277,7 +288,7 @@ impl Server {
             let Some((number, close)) = self.hall.answered.pop_front() else { return };
             let failed = self.clients.get(number).is_some_and(|client| client.channel.flush().is_err());
             if failed || close {
-                self.drop_client(number);
+                self.drop_client(number, Read::No);
             } else {
                 self.work(number);
             }
@@ -298,7 +309,7 @@ impl Server {
         if interest != client.interest {
             client.interest = interest;
             if self.watch.change(client.channel.fd(), number, interest).is_err() {
-                self.drop_client(number);
+                self.drop_client(number, Read::No);
             }
         }
         self.make_room();
@@ -312,15 +323,15 @@ impl Server {
             log::note(log::WARNING, || {
                 "manager: a client is cut off that holds up too many bytes".to_owned()
             });
-            self.drop_client(number);
+            self.drop_client(number, Read::No);
         }
     }
 
-    fn drop_client(&mut self, number: u64) {
-        let Some(client) = self.clients.remove(number) else { return };
+    fn drop_client(&mut self, number: u64, read: Read) {
+        let Some(mut client) = self.clients.remove(number) else { return };
         self.buffered -= client.counted;
         self.watch.remove(client.channel.fd());
-        self.hall.leave(&client);
+        self.hall.leave(&mut client, read);
         drop(client);
         self.hall.wake(&mut self.clients);
     }

@@ -179,6 +179,15 @@ impl Store {
         Ok(())
     }
 
+    /// What was stored a moment ago is stored again, also where there would be no room for anything else.
+    pub(super) fn keep_again(&mut self, value: &Value) -> Result<()> {
+        if let Value::Object(id) = value {
+            self.retain(*id)?;
+        }
+        self.recharge(value.weight());
+        Ok(())
+    }
+
     /// No longer.
     pub(super) fn give_up(&mut self, value: &Value) {
         self.discharge(value.weight());

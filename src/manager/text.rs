@@ -20,7 +20,7 @@ pub(super) fn write(to: &mut String, value: &Value, type_of: &dyn Fn(u64) -> &'s
             to.push('b');
             let quote = quote_for(bytes.contains(&b'\''), bytes.contains(&b'"'));
             to.push(quote);
-            for &byte in bytes {
+            for &byte in bytes.iter() {
                 byte_as_text(to, byte, quote);
             }
             to.write_char(quote)

@@ -3,9 +3,9 @@
 use super::codec::{Room, Value};
 use super::hall::Hall;
 use super::message::Answer;
-use super::server::{Client, Clients, Undo};
+use super::server::{Client, Clients, Given, Read, Undo};
 use super::store::Store;
-use super::types::{Caller, Context, Object, Outcome};
+use super::types::{Caller, Context, Gift, Object, Outcome};
 use crate::error::{Error, Result, Status};
 use crate::time::{Deadline, Instant};
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
@@ -113,7 +113,7 @@ fn weight(args: &[Value]) -> usize {
 }
 
 pub(super) fn context<'a>(store: &'a mut Store, own: u64, caller: Caller, note: &'a mut u64) -> Context<'a> {
-    Context { store, own, caller, patient: false, note, undo: None }
+    Context { store, own, caller, patient: false, note, gift: None }
 }
 
 impl Hall {
@@ -121,10 +121,10 @@ impl Hall {
         let (id, caller) = (call.object, call.caller);
         let called = self.with_object(id, caller, note, |object, cx| {
             cx.patient = call.timeout > 0;
-            (object.call(call.method, args, cx), cx.undo)
+            (object.call(call.method, args, cx), cx.gift.take())
         });
-        let (outcome, undo) = called.unwrap_or_else(|e| (Err(e), None));
-        let undo = undo.map(|turn| Undo { object: id, caller, turn });
+        let (outcome, gift) = called.unwrap_or_else(|e| (Err(e), None));
+        let undo = gift.map(|gift| Undo { object: id, caller, gift });
         match outcome {
             Ok(Outcome::Done(values)) => Done::Answered(Ok((Status::Ok, values)), undo),
             Ok(Outcome::OwnerDied) => Done::Answered(Ok((Status::OwnerDied, Vec::new())), undo),
@@ -288,18 +288,60 @@ impl Hall {
         Some(waiter.client)
     }
 
-    /// A client's connection has ended.
-    pub(super) fn leave(&mut self, client: &Client) {
+    /// The client has what the last answer gave it.
+    pub(super) fn confirm(&mut self, client: &mut Client) {
+        for undo in client.given.undo.drain(..) {
+            if let Gift::Item(item) = undo.gift {
+                self.store.discharge(item.weight());
+            }
+        }
+        client.given.leases.clear();
+    }
+
+    /// What the last answer took out of where it was is put back.
+    pub(super) fn take_items_back(&mut self, client: &mut Client) {
+        // The last one first: so they come to lie as they lay before.
+        for at in (0..client.given.undo.len()).rev() {
+            if let Gift::Item(_) = client.given.undo[at].gift {
+                let undo = client.given.undo.remove(at);
+                self.take_back(undo);
+            }
+        }
+    }
+
+    fn take_back(&mut self, undo: Undo) {
+        let Undo { object, caller, gift } = undo;
+        // An object that is gone has nothing to undo.
+        let _ = match gift {
+            Gift::Turn(turn) => self.with_object(object, caller, &mut 0, |object, cx| object.undo(turn, cx)),
+            Gift::Item(item) => {
+                self.store.discharge(item.weight());
+                self.with_object(object, caller, &mut 0, |object, cx| {
+                    // It was there before, so there is room for it; and where it is an object, that may be gone.
+                    if cx.store.keep_again(&item).is_ok() {
+                        object.put_back(item, cx);
+                    }
+                })
+            }
+        };
+    }
+
+    /// A client's connection has ended, and its last answer was read or not.
+    pub(super) fn leave(&mut self, client: &mut Client, read: Read) {
         if let Some(number) = client.parked {
             self.stop_waiting(number);
         }
         let Some(session) = client.session else { return };
-        for undo in &client.given.undo {
-            // An object that is gone has nothing to undo.
-            let _ =
-                self.with_object(undo.object, undo.caller, &mut 0, |object, cx| object.undo(undo.turn, cx));
+        match read {
+            Read::Yes => {}
+            Read::Perhaps => self.take_items_back(client),
+            Read::No => {
+                let Given { undo, leases } = std::mem::take(&mut client.given);
+                undo.into_iter().rev().for_each(|undo| self.take_back(undo));
+                leases.into_iter().for_each(|id| self.store.end_lease(session, id));
+            }
         }
-        client.given.leases.iter().for_each(|&id| self.store.end_lease(session, id));
+        self.confirm(client);
         let is_last = self.store.sessions.get_mut(&session).is_some_and(|known| {
             known.connections -= 1;
             known.connections == 0

@@ -71,7 +71,7 @@ impl Input {
                     self.along = Along::default();
                 }
                 Moved::NotNow => socket.wait(For::Reading, deadline)?,
-                Moved::End => return Err(self.end()),
+                Moved::End | Moved::Reset => return Err(self.end()),
             }
         }
     }
@@ -121,7 +121,7 @@ impl Source for FromSocket<'_> {
             match sockets::receive(self.socket.fd(), room)? {
                 Moved::Bytes(n) => return Ok(Came::Bytes(n)),
                 Moved::NotNow => self.socket.wait(For::Reading, deadline)?,
-                Moved::End => return Ok(Came::End),
+                Moved::End | Moved::Reset => return Ok(Came::End),
             }
         }
     }
@@ -132,7 +132,7 @@ impl Source for FromSocket<'_> {
             match sockets::receive_behind(self.socket.fd(), &mut self.input.body, left)? {
                 Moved::Bytes(n) => return Ok(Came::Bytes(n)),
                 Moved::NotNow => self.socket.wait(For::Reading, deadline)?,
-                Moved::End => return Ok(Came::End),
+                Moved::End | Moved::Reset => return Ok(Came::End),
             }
         }
     }

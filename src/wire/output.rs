@@ -97,7 +97,7 @@ impl Outlet for Socket {
             match moved {
                 Moved::Bytes(n) => *gone += n,
                 Moved::NotNow => self.wait(For::Writing, deadline)?,
-                Moved::End => return Err(gone_away()),
+                Moved::End | Moved::Reset => return Err(gone_away()),
             }
         }
         Ok(())
@@ -109,7 +109,7 @@ impl Outlet for Socket {
             match sockets::send_along(self.fd(), &[1], fd)? {
                 Moved::Bytes(_) => return Ok(()),
                 Moved::NotNow => self.wait(For::Writing, deadline)?,
-                Moved::End => return Err(gone_away()),
+                Moved::End | Moved::Reset => return Err(gone_away()),
             }
         }
     }

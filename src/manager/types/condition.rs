@@ -75,10 +75,10 @@ impl Guard {
             caller: cx.caller,
             patient: cx.patient,
             note: &mut note,
-            undo: None,
+            gift: None,
         };
         let done = what(&mut *lock, &mut inner);
-        cx.undo = inner.undo.or(cx.undo);
+        cx.gift = inner.gift.take().or(cx.gift.take());
         cx.store.put_back(id, lock);
         Ok(done)
     }

@@ -14,7 +14,8 @@
 //! What a method stores it has counted by `cx.keep` before, and what it gives up by `cx.give_up`; both know what to
 //! do with a value that is an object. What a session holds (a lock) is noted by `cx.claim`: `leave` is called when
 //! the session ends. Where an answer says that the caller holds something, `cx.undoable` has `undo` called should the
-//! connection end before anything shows that the answer arrived. An answer of many values is made by `cx.all` or
+//! connection end before the answer was read; what an answer takes out of the object goes by `cx.hand_over`, and comes
+//! back by `put_back`. An answer of many values is made by `cx.all` or
 //! `cx.gather`, which know how much room there is.
 
 mod array;
@@ -56,6 +57,14 @@ pub(super) enum Outcome {
     ParkAt(u64, u8),
 }
 
+/// What an answer gives its caller, beside leases.
+pub(super) enum Gift {
+    /// The object's own number for it.
+    Turn(u64),
+    /// What was taken out of the object.
+    Item(Value),
+}
+
 /// Without a value.
 pub(super) const DONE: Outcome = Outcome::Done(Vec::new());
 
@@ -81,8 +90,8 @@ pub(super) struct Context<'a> {
     pub(super) patient: bool,
     /// Kept while it waits; 0 at first.
     pub(super) note: &'a mut u64,
-    /// Set by [`Self::undoable`].
-    pub(super) undo: Option<u64>,
+    /// Set by [`Self::undoable`] and [`Self::hand_over`].
+    pub(super) gift: Option<Gift>,
 }
 
 impl Context<'_> {
@@ -120,7 +129,17 @@ impl Context<'_> {
 
     /// `turn` comes back in [`Object::undo`].
     pub(super) fn undoable(&mut self, turn: u64) {
-        self.undo = Some(turn);
+        self.gift = Some(Gift::Turn(turn));
+    }
+
+    /// An item leaves for the caller, and is the object's no more. It comes back in [`Object::put_back`] should the
+    /// answer not be read; so long it is counted.
+    pub(super) fn hand_over(&mut self, item: &Value) {
+        if let Value::Object(id) = item {
+            // The answer's lease holds it from now on.
+            self.store.release(*id);
+        }
+        self.gift = Some(Gift::Item(item.clone()));
     }
 
     /// An answer that grows while there is room for it.
@@ -204,6 +223,9 @@ pub(super) trait Object: Send {
 
     /// The caller, who may not have learnt of it, shall not hold what its last call gave it.
     fn undo(&mut self, _turn: u64, _cx: &mut Context<'_>) {}
+
+    /// An item that was on its way to a caller has not arrived.
+    fn put_back(&mut self, _item: Value, _cx: &mut Context<'_>) {}
 
     /// The time of a caller who waits is over. True: it has an answer for it all the same, or has to wait on, without
     /// limit; it is called again at once.

@@ -51,7 +51,7 @@ impl Object for Queue {
             }
             ("get", []) => match self.values.pop_front() {
                 Some(value) => {
-                    cx.give_up(&value);
+                    cx.hand_over(&value);
                     cx.changed();
                     one(value)
                 }
@@ -84,6 +84,11 @@ impl Object for Queue {
         to.push_str("<Queue of ");
         to.push_str(&self.values.len().to_string());
         to.push('>');
+    }
+
+    fn put_back(&mut self, item: Value, cx: &mut Context<'_>) {
+        self.values.push_front(item);
+        cx.changed();
     }
 
     fn empty(&mut self, each: &mut dyn FnMut(Value)) {

@@ -29,6 +29,8 @@ pub(crate) enum Moved {
     NotNow,
     /// None any more: the other end is closed.
     End,
+    /// The same, and it did not read all that was sent to it.
+    Reset,
 }
 
 /// What one can wait for.
@@ -59,7 +61,8 @@ pub(crate) fn send(to: BorrowedFd<'_>, first: &[u8], second: &[u8]) -> Result<Mo
 fn failed(e: Errno) -> Option<Moved> {
     match e {
         Errno::EAGAIN => Some(Moved::NotNow),
-        Errno::EPIPE | Errno::ECONNRESET | Errno::ENOTCONN => Some(Moved::End),
+        Errno::ECONNRESET => Some(Moved::Reset),
+        Errno::EPIPE | Errno::ENOTCONN => Some(Moved::End),
         _ => None,
     }
 }

@@ -67,7 +67,7 @@ impl Outlet for Sending<'_> {
             match sockets::send_along(line.socket.fd(), &number.to_ne_bytes(), fd)? {
                 Moved::Bytes(_) => break,
                 Moved::NotNow => line.socket.wait(For::Writing, deadline)?,
-                Moved::End => return Err(gone_away()),
+                Moved::End | Moved::Reset => return Err(gone_away()),
             }
         }
         self.publish(way.write(tail, piece, &[]));
