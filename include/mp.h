@@ -38,8 +38,9 @@
  *             condition, event, barrier, value, value_number, array, array_number, shared_memory,
  *             shareable_list, queue, queue_handles, queue_lend, queue_many, queue_state,
  *             priority_queue, priority_lease, wait, connection, connection_handles, pipe,
- *             listener, manager, item, proxy, proxy_items, process, control, family, child, pool,
- *             pool_map, imap, result, pool_async, pool_stats, task, log, log_queue, stats
+ *             listener, manager, item, proxy, proxy_items, object_type, object_call, process,
+ *             control, family, child, pool, pool_map, imap, result, pool_async, pool_stats, task,
+ *             log, log_queue, stats
  *
  * This file is generated from src/ffi by `make header`. Do not edit it.
  */
@@ -4335,7 +4336,8 @@ mp_status mp_manager_pid(const mp_manager *manager, int *pid);
  * Makes an object, which lives as long as some process has a proxy of it, or another object holds
  * it. The types are "dict", "list", "set", "Namespace", "Value", "Array", "Queue",
  * "JoinableQueue", "Lock", "RLock", "Semaphore", "BoundedSemaphore", "Condition", "Barrier" and
- * "Event"; docs/manager-protocol.md has what each is made of, and its methods.
+ * "Event"; docs/manager-protocol.md has what each is made of, and its methods. There are also those
+ * that mp_manager_register has named.
  *
  * proxy: where the handle goes.
  * type: its name.
@@ -4349,6 +4351,7 @@ mp_status mp_manager_pid(const mp_manager *manager, int *pid);
  *     process.
  * MP_ERR_CLOSED, MP_ERR_BAD_HANDLE: an item is a proxy of an object that is gone, or no proxy.
  * MP_ERR_EOF, MP_ERR_TIMEOUT, MP_ERR_TOO_SMALL, MP_ERR_AUTH, MP_ERR_OS: as mp_proxy_call.
+ * Others: what a registered type's create failed with.
  */
 mp_status mp_manager_create(mp_manager *manager,
                             mp_proxy **proxy,
@@ -4489,7 +4492,8 @@ typedef struct mp_proxy_step {
  * MP_ERR_EOF: the server is gone, also where another one is at its address.
  * MP_ERR_BAD_HANDLE: an item is a proxy that is none.
  * MP_ERR_AUTH: as mp_manager_connect, where this call has to connect again.
- * MP_ERR_REMOTE: the server answers what no server does.
+ * MP_ERR_REMOTE: the server answers what no server does; or an exception left a method of a
+ *     registered type, whose methods fail with any status.
  * MP_ERR_PANIC: the method failed in the server as no method should: a bug. The server goes on.
  * MP_ERR_OS: no descriptor is free, or the server cannot be reached.
  *
@@ -4763,6 +4767,198 @@ mp_status mp_proxy_acquire(const mp_proxy *proxy, mp_timeout timeout);
  * Others: as mp_proxy_call.
  */
 mp_status mp_proxy_release(const mp_proxy *proxy);
+
+/* ---- object_type --------------------------------------------------------------------------------
+ *
+ * Types of the program's own for managers: what their objects are, and which methods they have, are
+ * functions of the program that run in the server's process.
+ *
+ * ```text
+ *   class Maths:                       static void *make(mp_call *call) { return NULL; }
+ *       def add(self, x, y):           static void add(mp_call *call, void *object)
+ *           return x + y               {
+ *                                          int64_t x = mp_call_int(call, 0);
+ *                                          int64_t y = mp_call_int(call, 1);
+ *
+ *                                          mp_call_return(call, mp_item_int(x + y));
+ *                                      }
+ *                                      mp_object_method methods[] = {{"add", add}};
+ *                                      mp_object_options o = MP_OBJECT_OPTIONS;
+ *                                      o.create = make;
+ *                                      o.methods = methods;
+ *                                      o.method_count = 1;
+ *   MyManager.register('Maths', Maths) mp_manager_register(m, "Maths", &o);
+ *   manager.start()                    mp_manager_start(m);
+ *   maths = manager.Maths()            mp_manager_create(m, &maths, "Maths", NULL, 0);
+ *   maths.add(4, 3)                    mp_proxy_call(maths, "add", items, 2, &answer, 0);
+ * ```
+ *
+ * The functions run on threads of their own, one call at a time for each object and calls of
+ * different objects at the same time (256 of them at most), so that one that takes long holds up
+ * those who call the same object and nobody else. The caller waits as long as its timeout and the
+ * manager's patience allow together. Where it gives up, or dies, before its call has begun, the
+ * call is dropped; one that has begun runs to its end for nobody.
+ *
+ * A C++ exception that leaves a function is the caller's MP_ERR_REMOTE and harms no other. A crash,
+ * an exit or an abort ends the server, which all its clients are told by MP_ERR_EOF. A function must
+ * not end its thread, nor leave by longjmp.
+ */
+
+/*
+ * A call of a function of a registered type. The function's until it returns, on any thread; then
+ * it says MP_ERR_BAD_HANDLE.
+ */
+typedef struct mp_call mp_call;
+
+/*
+ * Makes an object: answers what stands for it in the program, which may be NULL, and which the
+ * methods are called with. Its arguments are those of mp_manager_create. Where there can be no
+ * object it calls mp_call_fail.
+ */
+typedef void *(*mp_object_create_fn)(mp_call *call);
+
+/*
+ * A method: takes its arguments from the call, and gives it what it shall answer.
+ *
+ * object: what stands for the object.
+ */
+typedef void (*mp_object_method_fn)(mp_call *call, void *object);
+
+/*
+ * Ends an object that nobody has any more.
+ *
+ * object: what stands for it.
+ */
+typedef void (*mp_object_destroy_fn)(void *object);
+
+/* A method and its name. */
+typedef struct mp_object_method {
+    /*
+     * What clients call it: 1 to 255 bytes of UTF-8. What a method "str" answers is what
+     * mp_proxy_str gives; `<Maths object>`, where there is none.
+     */
+    const char *name;
+    /* What is called. */
+    mp_object_method_fn function;
+} mp_object_method;
+
+/* What a type is made of. What it points to is copied by mp_manager_register. */
+typedef struct mp_object_options {
+    /* sizeof(mp_object_options). */
+    size_t size;
+    /* Makes an object; NULL for a type whose objects come from methods only. */
+    mp_object_create_fn create;
+    /* Ends one; NULL where there is nothing to do. */
+    mp_object_destroy_fn destroy;
+    /* method_count methods: all that a client can call. */
+    const mp_object_method *methods;
+    /* How many. */
+    size_t method_count;
+} mp_object_options;
+
+/* No methods: mp_object_options o = MP_OBJECT_OPTIONS; */
+#define MP_OBJECT_OPTIONS { sizeof(mp_object_options), NULL, NULL, NULL, 0 }
+
+/* MP_OBJECT_OPTIONS as a function. */
+mp_status mp_object_options_init(mp_object_options *options);
+
+/*
+ * Has the manager's server know a type, before it is started or serves. A program that connects to
+ * a server needs no types: the server has them. The server finds the functions as a spawned child
+ * finds its target, see mp_process_start.
+ *
+ * name: the type's, for mp_manager_create: 1 to 255 bytes of UTF-8.
+ * options: what it is made of; not NULL.
+ *
+ * MP_ERR_INVALID: name or options is NULL; a name is not UTF-8, is empty or longer than 255 bytes;
+ *     methods is NULL and method_count is not 0; a method has no function; or two have one name.
+ * MP_ERR_EXISTS: the manager has a type of this name.
+ * MP_ERR_STATE: it was started, connected or shut down before, or belongs to another process.
+ */
+mp_status mp_manager_register(mp_manager *manager,
+                              const char *name,
+                              const mp_object_options *options);
+
+/* ---- object_call --------------------------------------------------------------------------------
+ *
+ * In a function of a registered type: what it was called with, and what it answers.
+ */
+
+/* How many arguments there are; 0 with mp_last_error() for a bad handle. */
+size_t mp_call_count(const mp_call *call);
+
+/*
+ * An argument. What it points to is good until the function returns; a text has a zero behind it.
+ * For a proxy there is mp_call_proxy.
+ *
+ * index: from 0.
+ * item: where it goes.
+ *
+ * MP_ERR_INVALID: there is no such argument.
+ */
+mp_status mp_call_item(const mp_call *call, size_t index, mp_item *item);
+
+/*
+ * An argument that is an integer, a truth value or a double, which is cut; 0 with mp_last_error()
+ * for another one.
+ *
+ * index: from 0.
+ */
+int64_t mp_call_int(const mp_call *call, size_t index);
+
+/*
+ * A proxy for an argument that is a managed object: a handle of its own, to be freed by
+ * mp_proxy_free. The functions of registered types use the server's objects as clients do; one
+ * that calls its own object waits for itself, until its patience is over.
+ *
+ * index: from 0.
+ * proxy: where the handle goes.
+ *
+ * MP_ERR_INVALID: there is no such argument, or it is no object.
+ * MP_ERR_CLOSED: the object is gone, since the caller is.
+ * MP_ERR_EOF, MP_ERR_TIMEOUT, MP_ERR_OS: as mp_proxy_call.
+ */
+mp_status mp_call_proxy(const mp_call *call, size_t index, mp_proxy **proxy);
+
+/*
+ * A manager that is connected to the server that the function runs in, to make objects there: a
+ * handle of its own, to be freed by mp_manager_free.
+ *
+ * manager: where the handle goes.
+ */
+mp_status mp_call_manager(const mp_call *call, mp_manager **manager);
+
+/*
+ * Adds an item to the answer; a function that makes an object has no answer but that.
+ *
+ * item: copied; of an object of this server its proxy.
+ *
+ * MP_ERR_INVALID: the item is none, or is of another manager.
+ * MP_ERR_BAD_HANDLE: the function has returned; or the item is a proxy that is none.
+ */
+mp_status mp_call_return(mp_call *call, mp_item item);
+
+/*
+ * Adds a new object of a registered type to the answer: the caller gets its proxy.
+ *
+ * type: the type's name.
+ * object: what stands for it from now on, as if the type's create had made it. Its destroy is
+ *     called also where the function fails after this call, or nobody wants the answer any more.
+ *
+ * MP_ERR_INVALID: type is NULL.
+ * MP_ERR_UNSUPPORTED: the server has no such registered type; the object is the caller's still.
+ */
+mp_status mp_call_return_object(mp_call *call, const char *type, void *object);
+
+/*
+ * Has the call fail: the caller's answers this status, with this sentence in its mp_last_error().
+ * The last such call counts, and what was returned is dropped. The function still has to return.
+ *
+ * status: MP_ERR_INVALID and the others. message: ended by a zero; copied.
+ *
+ * MP_ERR_INVALID: status is none of a failure, or message is NULL.
+ */
+mp_status mp_call_fail(mp_call *call, int status, const char *message);
 
 /* ---- process ------------------------------------------------------------------------------------
  *

@@ -57,6 +57,7 @@ nouns! {
     super::manager::mp_manager, Manager, Boxed: Object = crate::manager::Manager;
     super::manager::mp_proxy, Proxy, Boxed: Object = crate::manager::Proxy;
     super::proxy::mp_answer, Answer, Boxed: Object = super::proxy::Content;
+    super::object_type::mp_call, Call, Boxed: Object = std::sync::Arc<crate::manager::Call>;
     super::pool::mp_task, Task, Boxed: Object = super::task::Current;
 }
 

@@ -8,6 +8,9 @@ use crate::error::{Error, Result, Status, fail};
 use crate::manager::{Proxy, Value};
 use core::ffi::{CStr, c_char, c_int, c_void};
 
+/// The kind of a managed object.
+pub(super) const PROXY: c_int = 6;
+
 pub(super) const NONE: mp_item =
     mp_item { kind: 0, boolean: false, integer: 0, number: 0.0, data: std::ptr::null(), data_size: 0 };
 
@@ -52,7 +55,7 @@ pub unsafe extern "C" fn mp_item_bytes(data: *const c_void, len: usize) -> mp_it
 /// A managed object, which the object that it is stored in keeps from then on.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn mp_item_proxy(proxy: *const mp_proxy) -> mp_item {
-    mp_item { kind: 6 as c_int, data: proxy.cast(), ..NONE }
+    mp_item { kind: PROXY, data: proxy.cast(), ..NONE }
 }
 
 /// Items as they are sent.
@@ -92,7 +95,7 @@ pub(super) unsafe fn value(item: &mp_item, of_proxy: impl Fn(&Proxy) -> Result<V
         3 => Value::Bool(item.boolean),
         4 => Value::text(bytes()?)?,
         5 => Value::Bytes(bytes()?.into()),
-        6 => of_proxy(&*handle::object(item.data.cast::<mp_proxy>())?)?,
+        PROXY => of_proxy(&*handle::object(item.data.cast::<mp_proxy>())?)?,
         other => fail!(Invalid, "{other} is no type of an item: MP_ITEM_NONE to MP_ITEM_PROXY are"),
     })
 }
@@ -108,6 +111,6 @@ pub(super) fn of(value: &Value) -> mp_item {
         Value::Bool(b) => mp_item { kind: 3, boolean: *b, ..NONE },
         Value::Text(text) => with(4, text.as_bytes()),
         Value::Bytes(bytes) => with(5, bytes),
-        Value::Object(_) => mp_item { kind: 6, ..NONE },
+        Value::Object(_) => mp_item { kind: PROXY, ..NONE },
     }
 }

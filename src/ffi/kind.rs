@@ -58,6 +58,7 @@ kinds! {
     Manager = 24, "a manager", None;
     Proxy = 25, "a proxy", None;
     Answer = 26, "an answer", None;
+    Call = 27, "a call", None;
 }
 
 impl Kind {

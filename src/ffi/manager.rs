@@ -117,7 +117,8 @@ fn time_or(given: mp_timeout, default: mp_timeout, name: &str) -> Result<mp_time
 
 /// A server's body, under every start method.
 unsafe extern "C-unwind" fn serve(child: *mut mp_child, _user: *mut c_void) -> c_int {
-    let run = |context: &Context| manager::serve(context.child(), super::start::hook);
+    let run =
+        |context: &Context| manager::serve(context.child(), super::start::hook, super::object_type::HOOKS);
     handle::object(child).map_or(1, |context| run(&context))
 }
 
@@ -225,7 +226,7 @@ pub unsafe extern "C" fn mp_manager_connect(manager: *mut mp_manager, timeout: m
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn mp_manager_serve_forever(manager: *mut mp_manager) -> mp_status {
     guard("mp_manager_serve_forever", || {
-        handle::object(manager)?.serve_here()?;
+        handle::object(manager)?.serve_here(super::object_type::HOOKS)?;
         Ok(Status::Ok)
     })
 }
@@ -275,7 +276,8 @@ pub unsafe extern "C" fn mp_manager_pid(manager: *const mp_manager, pid: *mut c_
 /// Makes an object, which lives as long as some process has a proxy of it, or another object holds
 /// it. The types are "dict", "list", "set", "Namespace", "Value", "Array", "Queue",
 /// "JoinableQueue", "Lock", "RLock", "Semaphore", "BoundedSemaphore", "Condition", "Barrier" and
-/// "Event"; docs/manager-protocol.md has what each is made of, and its methods.
+/// "Event"; docs/manager-protocol.md has what each is made of, and its methods. There are also those
+/// that mp_manager_register has named.
 ///
 /// proxy: where the handle goes.
 /// type: its name.
@@ -289,6 +291,7 @@ pub unsafe extern "C" fn mp_manager_pid(manager: *const mp_manager, pid: *mut c_
 ///     process.
 /// MP_ERR_CLOSED, MP_ERR_BAD_HANDLE: an item is a proxy of an object that is gone, or no proxy.
 /// MP_ERR_EOF, MP_ERR_TIMEOUT, MP_ERR_TOO_SMALL, MP_ERR_AUTH, MP_ERR_OS: as mp_proxy_call.
+/// Others: what a registered type's create failed with.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn mp_manager_create(
     manager: *mut mp_manager,

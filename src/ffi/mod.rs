@@ -47,6 +47,8 @@ pub mod manager;
 pub mod item;
 pub mod proxy;
 pub mod proxy_items;
+pub mod object_type;
+pub mod object_call;
 pub mod process;
 pub mod control;
 pub mod family;

@@ -43,12 +43,8 @@ pub(super) struct Content {
 
 impl Content {
     fn new(reply: Reply) -> Self {
-        let ended = |value| match value {
-            Value::Text(text) => Value::Text((String::from(text) + "\0").into()),
-            other => other,
-        };
         Content {
-            values: reply.values.into_iter().map(ended).collect(),
+            values: reply.values.into_iter().map(Value::ended).collect(),
             proxies: reply.leases.into_iter().map(Proxy::new).collect(),
         }
     }
@@ -73,6 +69,28 @@ pub(super) unsafe fn finish(place: *mut *mut mp_answer, reply: Reply) -> Result<
         unsafe { place.write(handle::new_boxed(Content::new(reply))?) };
     }
     Ok(status)
+}
+
+/// One of several values that have a zero behind their texts.
+pub(super) fn ended_item(values: &[Value], index: usize) -> Result<mp_item> {
+    let Some(value) = values.get(index) else {
+        fail!(Invalid, "item {index} is out of range: there are {}", values.len());
+    };
+    let mut found = item::of(value);
+    if let Value::Text(_) = value {
+        found.data_size -= 1;
+    }
+    Ok(found)
+}
+
+/// One of them that is a number.
+pub(super) fn int_at(values: &[Value], index: usize) -> Result<i64> {
+    match values.get(index) {
+        Some(Value::Int(i)) => Ok(*i),
+        Some(Value::Bool(b)) => Ok(i64::from(*b)),
+        Some(Value::Double(d)) => Ok(*d as i64),
+        _ => fail!(Invalid, "item {index} of {} is no number", values.len()),
+    }
 }
 
 /// # Safety
@@ -121,7 +139,8 @@ unsafe fn method<'a>(name: *const c_char) -> Result<&'a str> {
 /// MP_ERR_EOF: the server is gone, also where another one is at its address.
 /// MP_ERR_BAD_HANDLE: an item is a proxy that is none.
 /// MP_ERR_AUTH: as mp_manager_connect, where this call has to connect again.
-/// MP_ERR_REMOTE: the server answers what no server does.
+/// MP_ERR_REMOTE: the server answers what no server does; or an exception left a method of a
+///     registered type, whose methods fail with any status.
 /// MP_ERR_PANIC: the method failed in the server as no method should: a bug. The server goes on.
 /// MP_ERR_OS: no descriptor is free, or the server cannot be reached.
 ///
@@ -303,15 +322,7 @@ pub unsafe extern "C" fn mp_answer_item(
     guard("mp_answer_item", || {
         // SAFETY: C's promise for its argument, as the header gives it.
         let place = unsafe { out(item, "item") }?;
-        let content = handle::object(answer)?;
-        let Some(value) = content.values.get(index) else {
-            fail!(Invalid, "item {index} is out of range: there are {}", content.values.len());
-        };
-        let mut found = item::of(value);
-        if let Value::Text(_) = value {
-            found.data_size -= 1;
-        }
-        place.write(found);
+        place.write(ended_item(&handle::object(answer)?.values, index)?);
         Ok(Status::Ok)
     })
 }
@@ -322,15 +333,7 @@ pub unsafe extern "C" fn mp_answer_item(
 /// index: from 0.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn mp_answer_int(answer: *const mp_answer, index: usize) -> i64 {
-    guard_or("mp_answer_int", 0, || {
-        let content = handle::object(answer)?;
-        match content.values.get(index) {
-            Some(Value::Int(i)) => Ok(*i),
-            Some(Value::Bool(b)) => Ok(i64::from(*b)),
-            Some(Value::Double(d)) => Ok(*d as i64),
-            _ => fail!(Invalid, "item {index} of {} is no number", content.values.len()),
-        }
-    })
+    guard_or("mp_answer_int", 0, || int_at(&handle::object(answer)?.values, index))
 }
 
 /// A proxy for an item of an answer that is an object: a handle of its own, to be freed by

@@ -85,6 +85,14 @@ impl Value {
         }
     }
 
+    /// For C: a text with a zero behind it.
+    pub(crate) fn ended(self) -> Self {
+        match self {
+            Value::Text(text) => Value::Text((String::from(text) + "\0").into()),
+            other => other,
+        }
+    }
+
     /// In sentences.
     pub(super) fn kind(&self) -> &'static str {
         match self {

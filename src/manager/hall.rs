@@ -2,17 +2,22 @@
 
 use super::codec::{Room, Value};
 use super::message::{Answer, Request, VERSION, What};
+use super::registry::House;
 use super::server::{Client, Clients, Given, Limits};
 use super::store::{Store, Ticket};
+use super::types::custom::{CREATE, Custom};
 use super::types::{self, Caller};
 use super::waiting::{Attempt, Done, Waiting, caught, context};
 use crate::error::{Error, Result, Status, fail};
 use crate::sys::random;
 use std::collections::VecDeque;
+use std::sync::Arc;
 
 pub(super) struct Hall {
     pub(super) store: Store,
     pub(super) limits: Limits,
+    /// The program's own types.
+    pub(super) house: Arc<House>,
     /// This server and no other.
     name: Ticket,
     pub(super) waiting: Waiting,
@@ -21,8 +26,9 @@ pub(super) struct Hall {
 }
 
 impl Hall {
-    pub(super) fn new(limits: Limits) -> Result<Self> {
+    pub(super) fn new(limits: Limits, house: Arc<House>) -> Result<Self> {
         Ok(Hall {
+            house,
             store: Store::new(limits.total),
             limits,
             name: random::bytes()?,
@@ -85,27 +91,17 @@ impl Hall {
     ) -> Option<Answer> {
         let caller = Caller { session, thread: request.thread };
         let done = |values| Ok((Status::Ok, values));
+        let made = |object, method| Attempt { object, method, caller, timeout: request.timeout };
         let answer = match request.what {
             What::Hello => Err(Error::new(Status::Invalid, "the session is known already")),
-            What::Call => {
-                let made = Attempt {
-                    object: request.object,
-                    method: request.name,
-                    caller,
-                    timeout: request.timeout,
-                };
-                match self.call(number, &made, values) {
-                    Ok((answer, undo)) => {
-                        client.given.undo.extend(undo);
-                        answer
-                    }
-                    Err(waiter) => {
-                        client.parked = Some(waiter);
-                        return None;
-                    }
-                }
-            }
-            What::Create => self.create(request.name, caller, &mut values),
+            What::Call => return self.call_for(client, number, made(request.object, request.name), values),
+            What::Create => match self.house.kind(request.name).map(|kind| Custom::new(&self.house, kind)) {
+                Some(fresh) => match self.store.add(request.name.to_owned().into(), Box::new(fresh)) {
+                    Ok(id) => return self.call_for(client, number, made(id, CREATE), values),
+                    Err(e) => Err(e),
+                },
+                None => self.create(request.name, caller, &mut values),
+            },
             What::Hold => self.hold(request.object, &values),
             What::Release => {
                 for value in &values {
@@ -120,16 +116,43 @@ impl Hall {
                 ticket.and_then(|ticket| done(vec![Value::Bytes(ticket.to_vec().into())]))
             }
             What::Batch => self.batch(caller, values, &mut client.given),
+            What::Info if request.name == "str" && self.runs_apart(request.object) => {
+                return self.call_for(client, number, made(request.object, "str"), Vec::new());
+            }
             What::Info => self.info(request),
         };
         Some(answer)
+    }
+
+    fn runs_apart(&self, object: u64) -> bool {
+        self.store.peek(object).is_ok_and(|object| object.runs_apart())
+    }
+
+    /// None: it is parked.
+    fn call_for(
+        &mut self,
+        client: &mut Client,
+        number: u64,
+        made: Attempt<'_>,
+        values: Vec<Value>,
+    ) -> Option<Answer> {
+        match self.call(number, &made, values) {
+            Ok((answer, undo)) => {
+                client.given.undo.extend(undo);
+                Some(answer)
+            }
+            Err(waiter) => {
+                client.parked = Some(waiter);
+                None
+            }
+        }
     }
 
     fn create(&mut self, type_name: &str, caller: Caller, args: &mut [Value]) -> Answer {
         let mut note = 0;
         let mut cx = context(&mut self.store, 0, caller, &mut note);
         let (name, object) = types::make(type_name, args, &mut cx)?;
-        let id = self.store.add(name, object)?;
+        let id = self.store.add(name.into(), object)?;
         Ok((Status::Ok, vec![Value::Object(id)]))
     }
 
@@ -166,6 +189,9 @@ impl Hall {
                 fail!(Invalid, "call {calls} of the batch does not have {count} arguments");
             };
             let mut args: Vec<Value> = values.drain(..count).collect();
+            if self.runs_apart(object) {
+                fail!(Unsupported, "call {calls} of the batch is of a registered type, which takes its time");
+            }
             let made = Attempt { object, method: &method, caller, timeout: 0 };
             let failed = |e: Error| Error::new(e.status, format!("call {calls} of the batch: {e}"));
             let found = match self.attempt(&made, &mut args, &mut 0) {
@@ -178,7 +204,9 @@ impl Hall {
                     found
                 }
                 Done::Answered(Err(e), _) => return Err(failed(e)),
-                Done::Parked(..) => fail!(Timeout, "call {calls} of the batch would have to wait"),
+                Done::Parked(..) | Done::Running => {
+                    fail!(Timeout, "call {calls} of the batch would have to wait")
+                }
             };
             let count = Value::Int(found.len() as i64);
             self.store.room.take(std::iter::once(&count).chain(&found)).map_err(failed)?;

@@ -12,7 +12,7 @@ use crate::error::{Error, Result, Status, fail};
 use crate::sys::local::Local;
 use crate::sys::{random, thread};
 use crate::time::Deadline;
-use crate::wire::{self, Key, Turn};
+use crate::wire::{self, Connection, Key, Turn};
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
@@ -31,9 +31,14 @@ pub(crate) struct Way {
     pub(crate) any_user: bool,
 }
 
+/// A way in that needs no key; None: not for this process.
+pub(super) type Door = Box<dyn Fn() -> Option<Result<Connection>> + Send + Sync>;
+
 pub(crate) struct Link {
     number: u64,
     pub(super) way: Way,
+    /// In the server's own process.
+    door: Option<Door>,
     /// Nanoseconds that a call may take beside what it has to wait in the server.
     patience: i64,
 }
@@ -84,17 +89,28 @@ pub(crate) struct Reply {
 impl Link {
     /// The link that goes this way. Those who find it share its connections.
     pub(crate) fn find(way: Way, patience: i64) -> Arc<Self> {
-        static LAST: AtomicU64 = AtomicU64::new(0);
         LINKS.with(|links| {
             links.retain(|link| link.strong_count() > 0);
             let same = |link: &Arc<Link>| link.way == way && link.patience == patience;
             links.iter().filter_map(Weak::upgrade).find(same).unwrap_or_else(|| {
-                let number = LAST.fetch_add(1, Ordering::Relaxed);
-                let link = Arc::new(Link { number, way, patience });
+                let link = Self::new(way, patience, None);
                 links.push(Arc::downgrade(&link));
                 link
             })
         })
+    }
+
+    /// The link of the server's own process.
+    pub(super) fn inside(way: Way, patience: i64, door: Door) -> Arc<Self> {
+        let link = Self::new(way, patience, Some(door));
+        // Before all others that lead there.
+        LINKS.with(|links| links.insert(0, Arc::downgrade(&link)));
+        link
+    }
+
+    fn new(way: Way, patience: i64, door: Option<Door>) -> Arc<Self> {
+        static LAST: AtomicU64 = AtomicU64::new(0);
+        Arc::new(Link { number: LAST.fetch_add(1, Ordering::Relaxed), way, door, patience })
     }
 
     /// Some link to this address, if there is one.
@@ -144,8 +160,10 @@ impl Link {
     fn open(&self, session: &Session, deadline: Deadline) -> Result<Line> {
         let key = Key { bytes: self.way.key.as_slice().into(), allow_md5: false };
         let way = &self.way;
-        let connection =
-            wire::connect(way.address.as_bytes(), Some(key), way.any_user, usize::MAX, deadline)?;
+        let connection = match self.door.as_ref().and_then(|door| door()) {
+            Some(connection) => connection?,
+            None => wire::connect(way.address.as_bytes(), Some(key), way.any_user, usize::MAX, deadline)?,
+        };
         let mut channel = Channel::new(connection.into_socket()?);
         let who = [Value::Int(VERSION), Value::Bytes(session.name.to_vec().into())];
         let hello = Request { what: What::Hello, thread: 0, timeout: 0, object: 0, name: "" };

@@ -4,18 +4,22 @@
 //! |---|---|
 //! | `server`, `hall`, `waiting` | the server: its loop, what clients ask for, those who wait |
 //! | `store`, `types` | objects and who holds them; what they can do, and how a type is added |
+//! | `registry`, `call`, `crew` | types of the program's own; a call of one of their functions, and the threads for that |
 //! | `codec`, `message`, `text` | values, requests and answers as bytes; values as text |
 //! | `channel` | messages on a socket |
 //! | `link`, `proxy` | the client: its connections, and what stands for an object |
 //! | `start` | a server in a process of its own, or in this one |
 #![forbid(unsafe_code)]
 
+mod call;
 mod channel;
 mod codec;
+mod crew;
 mod hall;
 mod link;
 mod message;
 mod proxy;
+mod registry;
 mod server;
 mod start;
 mod store;
@@ -23,8 +27,10 @@ mod text;
 mod types;
 mod waiting;
 
+pub(crate) use call::Call;
 pub(crate) use codec::Value;
 pub(crate) use link::Reply;
 pub(crate) use proxy::Proxy;
+pub(crate) use registry::{Hooks, Kind};
 pub(crate) use server::Limits;
 pub(crate) use start::{Manager, Plan, serve};

@@ -20,7 +20,7 @@ pub(crate) struct Lease {
     epoch: AtomicU64,
 }
 
-fn this_process() -> u64 {
+pub(super) fn this_process() -> u64 {
     page().epoch.load(Ordering::Relaxed)
 }
 

@@ -10,6 +10,7 @@
 use super::channel::{Came, Channel};
 use super::hall::Hall;
 use super::message::{self, Answer};
+use super::registry::House;
 use super::store::Ticket;
 use super::types::{Caller, Gift};
 use crate::error::{Result, Status};
@@ -18,6 +19,7 @@ use crate::sys::watch::{Happened, Interest, Watch};
 use crate::time::{Deadline, Instant};
 use crate::wire::{Connection, Listener};
 use std::os::fd::BorrowedFd;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// Of those who knock, so many are let in before others have another turn.
@@ -30,6 +32,7 @@ const LOOK: Duration = Duration::from_secs(1);
 /// In place of a client's number.
 const LISTENER: u64 = u64::MAX;
 const CONTROL: u64 = u64::MAX - 1;
+const BELL: u64 = u64::MAX - 2;
 
 /// What a server takes.
 #[derive(Clone, Copy, Debug)]
@@ -134,18 +137,19 @@ pub(crate) struct Server {
 }
 
 impl Server {
-    pub(crate) fn new(listener: Listener, limits: Limits) -> Result<Self> {
+    pub(super) fn new(listener: Listener, limits: Limits, house: Arc<House>) -> Result<Self> {
         let server = Server {
             watch: Watch::new()?,
             listener,
             clients: Clients::default(),
-            hall: Hall::new(limits)?,
+            hall: Hall::new(limits, house)?,
             limits,
             buffered: 0,
             paused: false,
             look: Instant::now(),
         };
         server.listener.with_fd(|fd| server.watch.add(fd, LISTENER, Interest::Reading))??;
+        server.watch.add(server.hall.house.bell(), BELL, Interest::Reading)?;
         Ok(server)
     }
 
@@ -160,6 +164,7 @@ impl Server {
                 match event.number {
                     CONTROL => return Ok(()),
                     LISTENER => self.let_in(),
+                    BELL => self.answer_bell(),
                     number => self.serve(number, event.over),
                 }
             }
@@ -169,6 +174,21 @@ impl Server {
             self.hall.expire(&mut self.clients);
             self.settle();
         }
+    }
+
+    /// Ends all objects. The functions of the program that still run are waited for until the deadline.
+    pub(super) fn end(self, deadline: Deadline) {
+        let house = Arc::clone(&self.hall.house);
+        drop(self);
+        house.crew.finish(deadline);
+    }
+
+    /// What threads of this process want.
+    fn answer_bell(&mut self) {
+        let rung = self.hall.house.answer();
+        self.hall.store.changed.extend(rung.objects);
+        // One that cannot be watched is closed, of which its other end learns.
+        rung.clients.into_iter().for_each(|one| drop(self.add(one)));
     }
 
     fn is_looking(&self) -> bool {

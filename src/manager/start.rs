@@ -12,6 +12,7 @@ use super::codec::Value;
 use super::link::{Link, Reply, Way};
 use super::message::What;
 use super::proxy::text_of;
+use super::registry::{self, Hooks, House, Kind};
 use super::server::{Limits, Server};
 use crate::error::{Error, Result, Status, fail};
 use crate::process::{self, Arg, Body, Child, Method, Process, Target, decode, encode, own};
@@ -55,6 +56,10 @@ pub(crate) struct Plan {
 struct Papers {
     message: usize,
     total: usize,
+    /// The manager's.
+    key: Vec<u8>,
+    any_user: bool,
+    kinds: Vec<Kind<Target>>,
     initializer: Option<Target>,
 }
 
@@ -77,12 +82,43 @@ struct Started {
 
 pub(crate) struct Manager {
     plan: Plan,
+    /// Types of the program's own.
+    kinds: Mutex<Vec<Kind<usize>>>,
     state: Mutex<State>,
 }
 
 impl Manager {
     pub(crate) fn new(plan: Plan) -> Self {
-        Manager { plan, state: Mutex::new(State::Fresh) }
+        Manager { plan, kinds: Mutex::default(), state: Mutex::new(State::Fresh) }
+    }
+
+    /// One that is connected.
+    pub(super) fn connected(link: Arc<Link>) -> Self {
+        let Way { address, key, any_user } = link.way.clone();
+        let plan = Plan {
+            address: Some(address.into_bytes()),
+            key: Some(key),
+            any_user,
+            method: None,
+            executable: None,
+            start_timeout: 0,
+            shutdown_timeout: 0,
+            patience: link.patience(),
+            limits: Limits { message: 0, total: 0 },
+            initializer: None,
+        };
+        Manager { plan, kinds: Mutex::default(), state: Mutex::new(State::Connected(link)) }
+    }
+
+    fn kinds(&self) -> MutexGuard<'_, Vec<Kind<usize>>> {
+        self.kinds.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// One more type, for the server that is to be.
+    pub(crate) fn register(&self, kind: Kind<usize>) -> Result<()> {
+        let state = self.state();
+        Self::must_be_fresh(&state)?;
+        registry::add(&mut self.kinds(), kind)
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -125,7 +161,9 @@ impl Manager {
         Self::must_be_fresh(&state)?;
         let initializer = self.plan.initializer.map(Target::of).transpose()?;
         let Limits { message, total } = self.plan.limits;
-        let papers = encode(&Papers { message, total, initializer })?;
+        let kinds = registry::to_targets(&self.kinds())?;
+        let (key, any_user) = (self.key()?, self.plan.any_user);
+        let papers = encode(&Papers { message, total, key, any_user, kinds, initializer })?;
         let deadline = Deadline::after(self.plan.start_timeout);
         let (listener, link) = self.listen()?;
         let (control, its) = Connection::socket_pair()?;
@@ -168,17 +206,19 @@ impl Manager {
     }
 
     /// Serves in the calling thread until the manager is shut down by another.
-    pub(crate) fn serve_here(&self) -> Result<()> {
+    pub(crate) fn serve_here(&self, hooks: Hooks) -> Result<()> {
         let (mut server, control) = {
             let mut state = self.state();
             Self::must_be_fresh(&state)?;
             let (listener, link) = self.listen()?;
-            let server = Server::new(listener, self.plan.limits)?;
+            let house = House::new(self.kinds().clone(), hooks, link.way.clone())?;
+            let server = Server::new(listener, self.plan.limits, house)?;
             let (stop, control) = Connection::socket_pair()?;
             *state = State::Serving { stop: Box::new(stop), link };
             (server, control)
         };
         let served = control.with_fd(|fd| server.run(fd)).and_then(|served| served);
+        server.end(Deadline::after(self.plan.shutdown_timeout));
         *self.state() = State::Over { process: None };
         served
     }
@@ -295,17 +335,19 @@ impl Drop for Manager {
 }
 
 /// A server's process. `call` runs an initializer.
-pub(crate) fn serve(child: &Child, call: fn(usize)) -> i32 {
-    match begin(child, call) {
+pub(crate) fn serve(child: &Child, call: fn(usize), hooks: Hooks) -> i32 {
+    match begin(child, call, hooks) {
         Ok((mut server, control)) => {
             let served = control.with_fd(|fd| server.run(fd)).and_then(|served| served);
+            // Whoever ends the manager becomes more firm in time.
+            server.end(Deadline::Never);
             i32::from(served.is_err())
         }
         Err(_) => 1,
     }
 }
 
-fn begin(child: &Child, call: fn(usize)) -> Result<(Server, Connection)> {
+fn begin(child: &Child, call: fn(usize), hooks: Hooks) -> Result<(Server, Connection)> {
     let [Arg::Bytes(papers), Arg::Carried(listener), Arg::Carried(control)] = &child.args[..] else {
         fail!(Invalid, "the server's arguments are not a server's");
     };
@@ -323,7 +365,11 @@ fn begin(child: &Child, call: fn(usize)) -> Result<(Server, Connection)> {
         }
         match taken(listener).map(Carried::into_listener) {
             Some(Ok(listener)) => {
-                Server::new(listener?, Limits { message: papers.message, total: papers.total })
+                let listener = listener?;
+                let Papers { message, total, key, any_user, kinds, .. } = papers;
+                let way = Way { address: listener.address().to_owned(), key, any_user };
+                let house = House::new(registry::from_targets(&kinds)?, hooks, way)?;
+                Server::new(listener, Limits { message, total }, house)
             }
             _ => fail!(Invalid, "the server has nothing to listen at"),
         }

@@ -13,6 +13,7 @@ use super::types::Object;
 use crate::error::{Error, Result, Status, fail};
 use crate::sys::random;
 use crate::time::Instant;
+use std::borrow::Cow;
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::time::Duration;
 
@@ -22,10 +23,12 @@ const GRACE: Duration = Duration::from_secs(60);
 const BARE: usize = 256;
 
 pub(super) type Ticket = [u8; 16];
+/// A type's name: the program's own are not known before it runs.
+pub(super) type TypeName = Cow<'static, str>;
 
 pub(super) struct Entry {
     count: u64,
-    pub(super) type_name: &'static str,
+    type_name: TypeName,
     /// None while it is called.
     object: Option<Box<dyn Object>>,
 }
@@ -100,7 +103,7 @@ impl Store {
     }
 
     /// One that nobody holds yet.
-    pub(super) fn add(&mut self, type_name: &'static str, mut object: Box<dyn Object>) -> Result<u64> {
+    pub(super) fn add(&mut self, type_name: TypeName, mut object: Box<dyn Object>) -> Result<u64> {
         if let Err(e) = self.charge(BARE) {
             object.empty(&mut |value| self.give_up(&value));
             return Err(e);
@@ -111,8 +114,8 @@ impl Store {
         Ok(self.last)
     }
 
-    pub(super) fn type_of(&self, id: u64) -> &'static str {
-        self.entries.get(&id).map_or("object", |entry| entry.type_name)
+    pub(super) fn type_of(&self, id: u64) -> &str {
+        self.entries.get(&id).map_or("object", |entry| &entry.type_name)
     }
 
     pub(super) fn check(&self, id: u64) -> Result<()> {
@@ -288,8 +291,8 @@ impl Store {
     }
 
     /// Each object's number, type and count.
-    pub(super) fn list(&self) -> Vec<(u64, &'static str, u64)> {
-        let mut all: Vec<_> = self.entries.iter().map(|(&id, e)| (id, e.type_name, e.count)).collect();
+    pub(super) fn list(&self) -> Vec<(u64, &str, u64)> {
+        let mut all: Vec<_> = self.entries.iter().map(|(&id, e)| (id, &*e.type_name, e.count)).collect();
         all.sort_unstable();
         all
     }

@@ -4,7 +4,7 @@ use super::codec::Value;
 use std::fmt::Write;
 
 /// Appends a value. A managed object is told by its type and number: what is in it is asked of itself.
-pub(super) fn write(to: &mut String, value: &Value, type_of: &dyn Fn(u64) -> &'static str) {
+pub(super) fn write<'a>(to: &mut String, value: &Value, type_of: &dyn Fn(u64) -> &'a str) {
     // Writing to a String cannot fail.
     let _ = match value {
         Value::None => to.write_str("None"),

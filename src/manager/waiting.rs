@@ -28,6 +28,8 @@ pub(super) enum Done {
     Answered(Answer, Option<Undo>),
     /// In this lane of this object.
     Parked(u64, u8),
+    /// In its own object's first lane, until the call is over.
+    Running,
 }
 
 /// One who waits.
@@ -130,6 +132,7 @@ impl Hall {
             Ok(Outcome::OwnerDied) => Done::Answered(Ok((Status::OwnerDied, Vec::new())), undo),
             Ok(Outcome::Park(lane)) => Done::Parked(call.object, lane),
             Ok(Outcome::ParkAt(at, lane)) => Done::Parked(at, lane),
+            Ok(Outcome::Run) => Done::Running,
             Err(e) => Done::Answered(Err(e), undo),
         }
     }
@@ -142,12 +145,13 @@ impl Hall {
         mut args: Vec<Value>,
     ) -> std::result::Result<(Answer, Option<Undo>), u64> {
         let mut note = 0;
-        let (at, lane) = match self.attempt(call, &mut args, &mut note) {
+        let (at, lane, deadline) = match self.attempt(call, &mut args, &mut note) {
             Done::Answered(answer, undo) => return Ok((answer, undo)),
-            Done::Parked(at, lane) => (at, lane),
+            Done::Parked(at, lane) => (at, lane, Deadline::after(call.timeout)),
+            Done::Running => (call.object, 0, Deadline::Never),
         };
         let &Attempt { object, method, caller, timeout } = call;
-        let until = match Deadline::after(timeout) {
+        let until = match deadline {
             Deadline::NoWait => {
                 self.withdraw(object, caller, note);
                 return Ok((Err(too_late()), None));
@@ -214,8 +218,12 @@ impl Hall {
         self.store.room = Room::of(self.limits.message);
         let done = self.attempt(&call, &mut waiter.args, &mut waiter.note);
         waiter.method = method;
+        let (now_at, next) = match &done {
+            Done::Parked(now_at, next) => (*now_at, *next),
+            Done::Running | Done::Answered(..) => (at, lane),
+        };
         match done {
-            Done::Parked(now_at, next) => {
+            Done::Parked(..) | Done::Running => {
                 self.store.recharge(before);
                 let moves = (now_at, next) != (at, lane);
                 if moves {

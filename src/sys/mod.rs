@@ -3,6 +3,7 @@
 pub(crate) mod atomic;
 pub(crate) mod cache;
 pub(crate) mod caller;
+pub(crate) mod catch;
 pub(crate) mod children;
 pub(crate) mod clock;
 pub(crate) mod code;

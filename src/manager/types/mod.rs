@@ -21,6 +21,7 @@
 mod array;
 mod barrier;
 mod condition;
+pub(super) mod custom;
 mod dict;
 mod event;
 mod list;
@@ -55,6 +56,8 @@ pub(super) enum Outcome {
     Park(u8),
     /// It has to wait in a lane of another object, and is called again when that one has changed.
     ParkAt(u64, u8),
+    /// Somebody else works at it: it waits for that, however long its own time is.
+    Run,
 }
 
 /// What an answer gives its caller, beside leases.
@@ -210,6 +213,11 @@ pub(super) trait Object: Send {
         None
     }
 
+    /// Its methods answer [`Outcome::Run`], the one for `str` too: the loop does not run them.
+    fn runs_apart(&self) -> bool {
+        false
+    }
+
     /// How often the caller has it, of a lock.
     fn held_by(&self, _caller: Caller) -> u64 {
         0
@@ -257,6 +265,10 @@ const TYPES: &[(&str, Make)] = &[
     ("list", list::make),
     ("set", set::make),
 ];
+
+pub(super) fn is_known(name: &str) -> bool {
+    TYPES.iter().any(|(known, _)| *known == name)
+}
 
 /// A new object, and its type's name.
 pub(super) fn make(
