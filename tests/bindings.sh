@@ -117,4 +117,15 @@ elif ! (cd "$out/node" && timeout 60 npm ci --ignore-scripts --no-audit --no-fun
 else
     binding Node "$out/node/test_libmp.js" "$out/node/example.js" node --expose-gc
 fi
+
+if ! go list -f '{{context.ReleaseTags}}' runtime 2>/dev/null | grep -qw 'go1.19'; then
+    skip "the binding for Go: no Go 1.19 or later"
+else
+    CGO_CFLAGS=-I$PWD/include
+    CGO_LDFLAGS="-L$PWD/build/lib -Wl,-rpath,$PWD/build/lib"
+    export CGO_CFLAGS CGO_LDFLAGS
+    try "the binding for Go is built" env -C bindings/go go test -c -o "$out/go-test" .
+    try "its example is built" env -C bindings/go go build -o "$out/go-example" ./example
+    binding Go "$out/go-test" "$out/go-example" env
+fi
 finish

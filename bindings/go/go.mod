@@ -1,0 +1,3 @@
+module libmp
+
+go 1.19
