@@ -89,6 +89,13 @@ impl House {
         }))
     }
 
+    /// A server's that nobody reaches.
+    #[cfg(test)]
+    pub(super) fn without_types() -> Result<Arc<Self>> {
+        let hooks = Hooks { create: |_, _| Ok(0), method: |_, _, _| Ok(()), destroy: |_, _| Ok(()) };
+        House::new(Vec::new(), hooks, Way { address: String::new(), key: Vec::new(), any_user: false })
+    }
+
     pub(super) fn kind(&self, name: &str) -> Option<&Arc<Kind<usize>>> {
         self.kinds.iter().find(|kind| kind.name == name)
     }

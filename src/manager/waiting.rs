@@ -371,6 +371,7 @@ fn too_late() -> Error {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::manager::registry::House;
     use crate::manager::server::Limits;
     use crate::manager::types::DONE;
 
@@ -397,8 +398,9 @@ mod tests {
 
     #[test]
     fn a_panic_ends_one_call() {
-        let mut hall = Hall::new(Limits { message: 1000, total: 1000 }).unwrap();
-        let object = hall.store.add("Clumsy", Box::new(Clumsy)).unwrap();
+        let mut hall =
+            Hall::new(Limits { message: 1000, total: 1000 }, House::without_types().unwrap()).unwrap();
+        let object = hall.store.add("Clumsy".into(), Box::new(Clumsy)).unwrap();
         let caller = Caller { session: [0; 16], thread: 0 };
         let mut call = |method, timeout| {
             let call = Attempt { object, method, caller, timeout };
