@@ -9,6 +9,8 @@ OBJCOPY ?= objcopy
 READELF ?= readelf
 STRIP ?= strip
 CFLAGS ?= -O2 -g
+CXXFLAGS ?= -O1 -g
+CXX_STD = c++17
 
 PREFIX = /usr/local
 LIBDIR = $(PREFIX)/lib
@@ -37,15 +39,18 @@ BENCHES := $(patsubst benches/%.c,build/benches/%,$(wildcard benches/bench_*.c))
 BENCH_BOOST = $(if $(shell $(CXX) -fsyntax-only benches/boost.cc -Iinclude 2>&1 || echo no),,build/benches/boost.o)
 # A peer that is compiled in where the compiler has it.
 BENCH_OPENMP = $(shell $(CC) -fopenmp -include omp.h -fsyntax-only -x c /dev/null 2>/dev/null && echo -fopenmp)
+CPP_TESTS := $(patsubst cpp-tests/%.cc,build/cpp-tests/%.o,$(wildcard cpp-tests/*.cc))
+# What the tests in C++ have of those in C.
+HARNESS := $(patsubst %,build/c-tests/%.o,batch harness inside job names procfs runner)
 C_TESTS := $(patsubst c-tests/%.c,build/c-tests/%.o,$(filter-out c-tests/bad.c,$(wildcard c-tests/*.c)))
 
 # What the scripts are told.
 C_TEST_FLAGS = $(CFLAGS) $(WARNINGS) -Werror -O1 -g
-export CC CXX LD AR OBJCOPY READELF STRIP CARGO CFLAGS LDFLAGS C_TEST_FLAGS PKG_CONFIG MAKE
+export HARNESS CC CXX LD AR OBJCOPY READELF STRIP CARGO CFLAGS LDFLAGS C_TEST_FLAGS PKG_CONFIG MAKE
 
 .DELETE_ON_ERROR:
 .PRECIOUS: build/benches/%.o
-.PHONY: all header docs pictures demo check models hammer rounds pools messages fuzz bench bench-peers examples c-tests install installcheck install-strip uninstall clean help
+.PHONY: all header docs pictures demo check models hammer rounds pools messages fuzz bench bench-peers examples examples-cpp c-tests cpp-tests install installcheck install-strip uninstall clean help
 
 all: $(LIBRARY) build/lib/libmp.a ## the library, in build/lib
 
@@ -128,6 +133,12 @@ build/examples/wait_libuv: examples-c/wait_libuv/wait_libuv.c include/mp.h $(LIB
 
 examples: $(EXAMPLES) build/examples/mpsum build/examples/wait_libuv build/examples/mandelbrot ## the programs of examples-c/, in build/examples
 
+build/examples-cpp/%: examples-cpp/%.cc include/mp.h include/mp.hpp $(wildcard include/mp/*.hpp) $(LIBRARY)
+	@mkdir -p $(@D)
+	$(CXX) $(CXXFLAGS) -std=$(CXX_STD) -Wall -Wextra -pedantic -Werror -Iinclude $< -o $@ $(LINK)
+
+examples-cpp: $(patsubst examples-cpp/%.cc,build/examples-cpp/%,$(wildcard examples-cpp/*.cc)) ## the programs of examples-cpp/, in build/examples-cpp
+
 demo: examples ## run pool_square, then mpsum beside sha256sum
 	@$(NEED_CRYPTO)
 	build/examples/pool_square
@@ -171,6 +182,15 @@ build/c-tests/run: $(C_TESTS) $(LIBRARY)
 
 c-tests: build/c-tests/run ## the C test suite; run it by build/c-tests/run
 
+build/cpp-tests/%.o: cpp-tests/%.cc cpp-tests/test.hpp c-tests/harness.h include/mp.h include/mp.hpp $(wildcard include/mp/*.hpp)
+	@mkdir -p $(@D)
+	$(CXX) $(CXXFLAGS) -std=$(CXX_STD) -Wall -Wextra -pedantic -Werror -Iinclude -c $< -o $@
+
+build/cpp-tests/run: $(CPP_TESTS) $(HARNESS) $(LIBRARY)
+	$(CXX) $(CXXFLAGS) $(CPP_TESTS) $(HARNESS) -o $@ $(LINK)
+
+cpp-tests: build/cpp-tests/run ## the tests of mp.hpp; run them by build/cpp-tests/run
+
 check: ## everything that has to hold before a change goes in
 	@tests/check.sh
 
@@ -197,7 +217,9 @@ fuzz: ## libFuzzer over what a peer may send, for FUZZ_SECONDS each; needs a nig
 
 install: $(LIBRARY) build/lib/libmp.a build/rust/libs-private ## into DESTDIR/PREFIX
 	install -d $(DESTDIR)$(LIBDIR)/pkgconfig $(DESTDIR)$(INCLUDEDIR)
-	install -m 644 include/mp.h $(DESTDIR)$(INCLUDEDIR)/mp.h
+	install -d $(DESTDIR)$(INCLUDEDIR)/mp
+	install -m 644 include/mp.h include/mp.hpp $(DESTDIR)$(INCLUDEDIR)
+	install -m 644 $(wildcard include/mp/*.hpp) $(DESTDIR)$(INCLUDEDIR)/mp
 	install -m 644 build/lib/libmp.a $(DESTDIR)$(LIBDIR)/libmp.a
 	install -m 755 $(LIBRARY) $(DESTDIR)$(LIBDIR)/libmp.so.$(VERSION)
 	ln -sf libmp.so.$(VERSION) $(DESTDIR)$(LIBDIR)/$(SONAME)
@@ -224,7 +246,9 @@ install-strip: install ## the same, without debugging information
 	$(STRIP) --strip-unneeded $(DESTDIR)$(LIBDIR)/libmp.so.$(VERSION)
 
 uninstall: ## remove what install put there
-	rm -f $(DESTDIR)$(INCLUDEDIR)/mp.h $(DESTDIR)$(LIBDIR)/pkgconfig/libmp.pc
+	rm -f $(DESTDIR)$(INCLUDEDIR)/mp.h $(DESTDIR)$(INCLUDEDIR)/mp.hpp $(DESTDIR)$(LIBDIR)/pkgconfig/libmp.pc
+	rm -f $(patsubst include/%,$(DESTDIR)$(INCLUDEDIR)/%,$(wildcard include/mp/*.hpp))
+	rmdir $(DESTDIR)$(INCLUDEDIR)/mp 2>/dev/null || true
 	rm -f $(DESTDIR)$(LIBDIR)/libmp.a $(DESTDIR)$(LIBDIR)/libmp.so
 	rm -f $(DESTDIR)$(LIBDIR)/$(SONAME) $(DESTDIR)$(LIBDIR)/libmp.so.$(VERSION)
 

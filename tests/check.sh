@@ -70,7 +70,7 @@ close() {
 }
 
 # Without the library no other step means anything.
-step build env MAKEFLAGS= "${MAKE:-make}" -s -j2 all examples c-tests || close
+step build env MAKEFLAGS= "${MAKE:-make}" -s -j2 all examples examples-cpp c-tests cpp-tests || close
 step benches tests/benches.sh || true
 step rust "${CARGO:-cargo}" test --locked --quiet --no-fail-fast || true
 step models "${CARGO:-cargo}" test --locked --quiet -p libmp-models || true
@@ -82,6 +82,7 @@ step versions tests/versions.sh || true
 step fork build/c-tests/run --start fork || true
 step spawn build/c-tests/run --start spawn || true
 step forkserver build/c-tests/run --start forkserver || true
+step cpp tests/cpp.sh || true
 step programs tests/spawn.sh || true
 step languages tests/languages.sh || true
 step bindings tests/bindings.sh || true

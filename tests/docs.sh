@@ -51,7 +51,7 @@ equal "blocks that the guide has" "$(grep -c '^```c$' docs/guide.md)" "$(find "$
 
 # Pages that are named are there.
 for page in README.md docs/*.md; do
-    sed -n 's/.*](\([^):]*\)).*/\1/p' "$page" >"$out/links"
+    sed -n -e '/^```/,/^```$/d' -e 's/.*](\([^):]*\)).*/\1/p' "$page" >"$out/links"
     while read -r link; do
         try "$page leads to $link" test -e "$(dirname "$page")/${link%%#*}"
     done <"$out/links"

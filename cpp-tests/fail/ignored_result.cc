@@ -1,0 +1,6 @@
+// nodiscard
+#include <mp.hpp>
+void use(mp::event &e)
+{
+    e.set(std::nothrow);
+}
