@@ -23,6 +23,7 @@ declarations() {
     awk '
         BEGIN { print "#include <mp.h>\n#include <stddef.h>" }
         /\/\* end \*\// { inside = 0 }
+        inside { $0 = substr($0, indented) }
         inside && /^typedef struct mp_[a-z_]* [{]$/ { sub(/mp_/, "own_mp_"); body = 1 }
         inside && body && /;$/ && !/^}/ {
             member = $NF
@@ -44,7 +45,7 @@ declarations() {
             next
         }
         inside { print }
-        /\/\* from mp.h \*\// { inside = 1 }
+        /\/\* from mp.h \*\// { inside = 1; indented = index($0, "/") }
     ' "$1" >"$2"
 }
 
@@ -118,14 +119,20 @@ else
     binding Node "$out/node/test_libmp.js" "$out/node/example.js" node --expose-gc
 fi
 
+if has ruby ruby -e 'exit RUBY_VERSION.to_f >= 3.0' && ruby -e 'require "fiddle"' 2>/dev/null; then
+    binding Ruby bindings/ruby/test_libmp.rb bindings/ruby/example.rb ruby -w
+fi
+
 if ! go list -f '{{context.ReleaseTags}}' runtime 2>/dev/null | grep -qw 'go1.19'; then
     skip "the binding for Go: no Go 1.19 or later"
 else
     CGO_CFLAGS=-I$PWD/include
     CGO_LDFLAGS="-L$PWD/build/lib -Wl,-rpath,$PWD/build/lib"
     export CGO_CFLAGS CGO_LDFLAGS
-    try "the binding for Go is built" env -C bindings/go go test -c -o "$out/go-test" .
-    try "its example is built" env -C bindings/go go build -o "$out/go-example" ./example
+    cd bindings/go
+    try "the binding for Go is built" go test -c -o "$out/go-test" .
+    try "its example is built" go build -o "$out/go-example" ./example
+    cd "$OLDPWD"
     binding Go "$out/go-test" "$out/go-example" env
 fi
 finish

@@ -22,6 +22,7 @@ import (
 	"io"
 	"os"
 	"runtime"
+	"strings"
 	"sync"
 	"syscall"
 	"time"
@@ -86,12 +87,20 @@ func address(data []byte) unsafe.Pointer {
 	return unsafe.Pointer(&data[0])
 }
 
-// name is a string of C's to be freed, NULL for the empty one: no name.
-func name(text string) *C.char {
-	if text == "" {
-		return nil
+// text is a string of C's, to be freed.
+func text(s string) (*C.char, error) {
+	if strings.IndexByte(s, 0) >= 0 {
+		return nil, syscall.EINVAL
 	}
-	return C.CString(text)
+	return C.CString(s), nil
+}
+
+// name is the same for a name; NULL for the empty one.
+func name(s string) (*C.char, error) {
+	if s == "" {
+		return nil, nil
+	}
+	return text(s)
 }
 
 // ---- handles ----
@@ -211,7 +220,10 @@ func MaxSize(n int) QueueOption {
 func NewQueue(named string, with ...QueueOption) (*Queue, error) {
 	var o C.mp_queue_options
 	C.mp_queue_options_init(&o)
-	o.name = name(named)
+	var err error
+	if o.name, err = name(named); err != nil {
+		return nil, err
+	}
 	defer C.free(unsafe.Pointer(o.name))
 	for _, option := range with {
 		option(&o)
@@ -286,7 +298,10 @@ type Lock struct{ *handle }
 func NewLock(named string) (*Lock, error) {
 	var o C.mp_lock_options
 	C.mp_lock_options_init(&o)
-	o.name = name(named)
+	var err error
+	if o.name, err = name(named); err != nil {
+		return nil, err
+	}
 	defer C.free(unsafe.Pointer(o.name))
 	var l *C.mp_lock
 	if err := call(func() C.mp_status { return C.mp_lock_new(&l, &o) }); err != nil {
@@ -329,7 +344,10 @@ type Event struct{ *handle }
 func NewEvent(named string) (*Event, error) {
 	var o C.mp_event_options
 	C.mp_event_options_init(&o)
-	o.name = name(named)
+	var err error
+	if o.name, err = name(named); err != nil {
+		return nil, err
+	}
 	defer C.free(unsafe.Pointer(o.name))
 	var e *C.mp_event
 	if err := call(func() C.mp_status { return C.mp_event_new(&e, &o) }); err != nil {
@@ -381,7 +399,10 @@ func NewPool(executable string, options PoolOptions) (*Pool, error) {
 	defer C.free(argv)
 	places := unsafe.Slice((**C.char)(argv), len(options.Arguments)+2)
 	for i, argument := range append([]string{executable}, options.Arguments...) {
-		places[i] = C.CString(argument)
+		var err error
+		if places[i], err = text(argument); err != nil {
+			return nil, err
+		}
 		defer C.free(unsafe.Pointer(places[i]))
 	}
 	var runs *C.mp_context
@@ -405,7 +426,10 @@ func NewPool(executable string, options PoolOptions) (*Pool, error) {
 // Map gives the function's result for each item, in their order, or the first failure. What is not done when the
 // context is, is cancelled.
 func (p *Pool) Map(ctx context.Context, function string, items [][]byte) ([][]byte, error) {
-	named := C.CString(function)
+	named, err := text(function)
+	if err != nil {
+		return nil, err
+	}
 	defer C.free(unsafe.Pointer(named))
 	var target C.mp_function
 	if err := call(func() C.mp_status { return C.mp_get_target(named, &target) }); err != nil {
@@ -423,7 +447,7 @@ func (p *Pool) Map(ctx context.Context, function string, items [][]byte) ([][]by
 		}
 	}
 	var r *C.mp_result
-	err := p.use(func(p unsafe.Pointer) C.mp_status {
+	err = p.use(func(p unsafe.Pointer) C.mp_status {
 		return C.mp_pool_map_async((*C.mp_pool)(p), target, nil, (*C.mp_bytes)(passed), C.size_t(len(items)), nil, nil, &r)
 	})
 	if err != nil {
@@ -462,9 +486,12 @@ func (p *Pool) Apply(ctx context.Context, function string, item []byte) ([]byte,
 
 // Unlink takes a name away. Whoever has the object open goes on with it.
 func Unlink(named string) error {
-	text := C.CString(named)
-	defer C.free(unsafe.Pointer(text))
-	return call(func() C.mp_status { return C.mp_name_unlink(text) })
+	name, err := text(named)
+	if err != nil {
+		return err
+	}
+	defer C.free(unsafe.Pointer(name))
+	return call(func() C.mp_status { return C.mp_name_unlink(name) })
 }
 
 // Reap takes away the names whose users are all dead, and gives how many these were.

@@ -142,6 +142,8 @@ func TestQueue(t *testing.T) {
 	good(t, Unlink(named("queue-in")))
 	good(t, Unlink(named("queue-out")))
 	is(t, Unlink(named("queue-in")), ErrNotFound)
+	_, err = NewQueue(named("\x00"))
+	is(t, err, syscall.EINVAL)
 	must(Reap())
 }
 

@@ -160,14 +160,20 @@ local function nanoseconds(timeout)
     return ffi.cast("int64_t", math.max(timeout, 0) * 1e9)
 end
 
+-- A string as C has them.
+local function text(string)
+    if string:find("\0", 1, true) then error("string contains zeros", 3) end
+    return string
+end
+
 -- The string in a buffer, which is freed.
 local function taken(buffer)
     if buffer == nil then return nil end
     local size = ffi.new "size_t[1]"
     local data = C.mp_buffer_data(buffer, size)
-    local text = size[0] == 0 and "" or ffi.string(data, size[0])
+    local bytes = size[0] == 0 and "" or ffi.string(data, size[0])
     C.mp_buffer_free(buffer)
-    return text
+    return bytes
 end
 
 -- ---- objects ----
@@ -192,7 +198,9 @@ local function class(noun)
     function kind.options(members)
         local options = ffi.new("mp_" .. noun .. "_options")
         check(C["mp_" .. noun .. "_options_init"](options))
-        for name, value in pairs(members or {}) do options[name] = value end
+        for name, value in pairs(members or {}) do
+            options[name] = type(value) == "string" and text(value) or value
+        end
         return options
     end
 
@@ -332,7 +340,7 @@ function mp.pool(options)
     if type(arguments) == "string" then arguments = { arguments } end
     -- One by one: a table of one value would fill the whole array.
     local argv = ffi.new("const char *[?]", #arguments + 1)
-    for i, argument in ipairs(arguments) do argv[i - 1] = argument end
+    for i, argument in ipairs(arguments) do argv[i - 1] = text(argument) end
     local context = ffi.new "mp_context *[1]"
     check(C.mp_context_new_executable(context, arguments[1], argv))
     local made, result = pcall(pools.new, pools.options { workers = options.workers or 0, context = context[0] })
@@ -349,7 +357,7 @@ function pool:start(name, items)
         passed[i - 1].data = ffi.cast("const char *", item)
         passed[i - 1].len = #item
     end
-    check(C.mp_get_target(name, target))
+    check(C.mp_get_target(text(name), target))
     check(C.mp_pool_map_async(self.handle, ffi.cast("mp_task_fn", target[0]), nil, passed, #items, nil, nil, result))
     local started = calls.own(result[0])
     started.count = #items
@@ -391,7 +399,7 @@ end
 
 -- Takes a name away. Whoever has the object open goes on with it.
 function mp.unlink(name)
-    check(C.mp_name_unlink(name))
+    check(C.mp_name_unlink(text(name)))
 end
 
 -- Takes away the names whose users are all dead; how many these were.

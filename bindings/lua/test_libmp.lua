@@ -92,6 +92,7 @@ function tests.queue()
     mp.unlink(prefix .. "-queue-in")
     mp.unlink(prefix .. "-queue-out")
     fails("MP_ERR_NOT_FOUND", mp.unlink, prefix .. "-queue-in")
+    assert(not pcall(mp.queue, { name = prefix .. "\0" }))
 end
 
 function tests.lock()

@@ -200,11 +200,18 @@ function bytes(data) {
   return typeof data === "string" ? Buffer.from(data) : Buffer.from(data.buffer, data.byteOffset, data.byteLength);
 }
 
+// A string as C has them.
+function text(string) {
+  if (string.includes("\0")) throw new TypeError("The string contains null bytes");
+  return string;
+}
+
 // The library's defaults, and what is given.
-function options(noun, given) {
+function options(noun, { name, ...given }) {
   const all = {};
   check(mp[`mp_${noun}_options_init`](all));
-  for (const [name, value] of Object.entries(given)) if (value !== undefined) all[name] = value;
+  if (name !== undefined) all.name = text(name);
+  for (const [member, value] of Object.entries(given)) if (value !== undefined) all[member] = value;
   return all;
 }
 
@@ -440,7 +447,7 @@ export class Event extends Handle {
  */
 export class Pool extends Handle {
   constructor(executable, { workers = 0 } = {}) {
-    const argv = Array.isArray(executable) ? executable : [executable];
+    const argv = (Array.isArray(executable) ? executable : [executable]).map(text);
     const context = place();
     check(mp.mp_context_new_executable(context, argv[0], [...argv, null]));
     try {
@@ -463,7 +470,7 @@ export class Pool extends Handle {
       if (data.length > 0) passed.set([koffi.address(data), BigInt(data.length)], 2 * i);
     });
     const [target, result] = [place(), place()];
-    check(mp.mp_get_target(name, target));
+    check(mp.mp_get_target(text(name), target));
     check(mp.mp_pool_map_async(this.handle, target[0], null, passed, items.length, null, null, result));
     const call = new Handle("result", result[0]);
     try {
@@ -489,7 +496,7 @@ export class Pool extends Handle {
 
 /** Takes a name away. Whoever has the object open goes on with it. */
 export function unlink(name) {
-  check(mp.mp_name_unlink(name));
+  check(mp.mp_name_unlink(text(name)));
 }
 
 /** Takes away the names whose users are all dead; how many these were. */

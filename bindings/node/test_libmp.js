@@ -80,6 +80,7 @@ const tests = {
     unlink(`${prefix}-queue-in`);
     unlink(`${prefix}-queue-out`);
     await fails("MP_ERR_NOT_FOUND", () => unlink(`${prefix}-queue-in`));
+    assert.throws(() => new Queue({ name: `${prefix}\0` }), TypeError);
     assert(reap() >= 0);
   },
 

@@ -254,12 +254,22 @@ def _taken(buffer):
         _mp.mp_buffer_free(buffer)
 
 
-def _options(noun, **members):
+def _text(text):
+    """A string as C has them."""
+    text = os.fsencode(text)
+    if b"\0" in text:
+        raise ValueError("embedded null byte")
+    return text
+
+
+def _options(noun, name=None, **members):
     """Options with the library's defaults, and what is given. They refer to what they were given."""
     options = _structs[f"mp_{noun}_options"]()
     _check(getattr(_mp, f"mp_{noun}_options_init")(byref(options)))
-    for name, value in members.items():
-        setattr(options, name, value)
+    if name is not None:
+        options.name = _text(name)
+    for member, value in members.items():
+        setattr(options, member, value)
     return options
 
 
@@ -346,8 +356,7 @@ class Queue(_Handle):
     _noun = "queue"
 
     def __init__(self, name=None, maxsize=0):
-        name = None if name is None else os.fsencode(name)
-        super().__init__(byref(_options("queue", name=name, maxsize=maxsize)))
+        super().__init__(byref(_options("queue", name, maxsize=maxsize)))
 
     def put(self, data, timeout=None):
         """Puts a copy; when this returns, consumers have it. Raises Full, and Closed after a shutdown."""
@@ -386,7 +395,7 @@ class Lock(_Handle):
     _noun = "lock"
 
     def __init__(self, name=None):
-        super().__init__(byref(_options("lock", name=None if name is None else os.fsencode(name))))
+        super().__init__(byref(_options("lock", name)))
 
     def acquire(self, timeout=None):
         """Whether it was acquired in time."""
@@ -426,7 +435,7 @@ class Event(_Handle):
     _noun = "event"
 
     def __init__(self, name=None):
-        super().__init__(byref(_options("event", name=None if name is None else os.fsencode(name))))
+        super().__init__(byref(_options("event", name)))
 
     def set(self):
         _check(_mp.mp_event_set(self._handle))
@@ -491,21 +500,14 @@ class Pool(_Handle):
 
     def __init__(self, executable, workers=0, name=None):
         argv = [executable] if isinstance(executable, (str, bytes, os.PathLike)) else list(executable)
-        argv = [os.fsencode(argument) for argument in argv]
+        argv = [_text(argument) for argument in argv]
         context = c_void_p()
         _check(_mp.mp_context_new_executable(
             byref(context), argv[0], (ctypes.c_char_p * (len(argv) + 1))(*argv, None)))
         try:
-            name = None if name is None else os.fsencode(name)
-            super().__init__(byref(_options("pool", workers=workers, context=context, name=name)))
+            super().__init__(byref(_options("pool", name, workers=workers, context=context)))
         finally:
             _mp.mp_context_free(context)
-
-    @staticmethod
-    def _target(function):
-        target = c_void_p()
-        _check(_mp.mp_get_target(os.fsencode(function), byref(target)))
-        return target
 
     def _begin(self, function, items, retries):
         items = [_bytes_of(item) for item in items]
@@ -514,7 +516,7 @@ class Pool(_Handle):
             place.data = ctypes.cast(data, c_void_p)
             place.len = size
         target, result = c_void_p(), c_void_p()
-        _check(_mp.mp_get_target(os.fsencode(function), byref(target)))
+        _check(_mp.mp_get_target(_text(function), byref(target)))
         options = _options("map", retries=retries)
         _check(_mp.mp_pool_map_async(self._handle, target, None, passed, len(items), byref(options), None,
                                      byref(result)))
@@ -547,7 +549,7 @@ class Pool(_Handle):
 
 def unlink(name):
     """Takes a name away. Whoever has the object open goes on with it."""
-    _check(_mp.mp_name_unlink(os.fsencode(name)))
+    _check(_mp.mp_name_unlink(_text(name)))
 
 
 def reap():

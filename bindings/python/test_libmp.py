@@ -73,6 +73,7 @@ def test_queue():
     libmp.unlink(f"{prefix}-queue-in")
     libmp.unlink(f"{prefix}-queue-out")
     assert raises(libmp.Error, libmp.unlink, f"{prefix}-queue-in").name == "MP_ERR_NOT_FOUND"
+    raises(ValueError, libmp.Queue, prefix + "\0")
 
 
 def test_lock():
@@ -177,8 +178,6 @@ def test_ctrl_c():
 def test_ends():
     """What is not closed goes with its last reference, and a fork has it too."""
     event = libmp.Event()
-    copy = os.dup(event.fileno())
-    os.close(copy)
     if os.fork() == 0:
         event.set()
         del event
