@@ -4499,7 +4499,8 @@ typedef struct mp_proxy_step {
  *
  * Threads: any number.
  * Kill: what a killed process held is given back as soon as the server sees its connections end:
- * its proxies, and its locks, whose next holder is told.
+ * its proxies, and its locks, whose next holder is told. An item of a queue that it did not come to
+ * read goes to the next one who gets; where a network ends in between, it may come twice.
  */
 mp_status mp_proxy_call(const mp_proxy *proxy,
                         const char *method,
