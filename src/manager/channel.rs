@@ -2,9 +2,11 @@
 //! the calls waits but [`Channel::exchange`].
 
 use crate::error::{Error, Result, Status, fail};
+use crate::park::Patience;
 use crate::sys::kept::Kept;
 use crate::sys::sockets::{self, For, Moved};
 use crate::time::Deadline;
+use std::ops::Range;
 use std::os::fd::BorrowedFd;
 use std::time::Duration;
 
@@ -24,6 +26,8 @@ pub(super) struct Channel {
     /// What did not go yet begins at `gone`.
     output: Vec<u8>,
     gone: usize,
+    /// For the answer, before a sleep.
+    patience: Patience,
 }
 
 /// What came of an attempt to read.
@@ -38,7 +42,14 @@ pub(super) enum Came {
 
 impl Channel {
     pub(super) fn new(socket: Kept) -> Self {
-        Channel { socket, input: Vec::new(), taken: 0, output: Vec::new(), gone: 0 }
+        Channel {
+            socket,
+            input: Vec::new(),
+            taken: 0,
+            output: Vec::new(),
+            gone: 0,
+            patience: Patience::default(),
+        }
     }
 
     pub(super) fn fd(&self) -> BorrowedFd<'_> {
@@ -53,7 +64,7 @@ impl Channel {
         }
         if self.input.capacity() - self.input.len() < FIRST {
             // Grows with what came: a length costs the other side as much as it costs this one.
-            let more = self.input.len().max(FIRST);
+            let more = if self.input.is_empty() { FIRST } else { self.input.len().max(KEPT) };
             self.input.try_reserve(more).map_err(|_| no_memory())?;
         }
         let room = self.input.capacity() - self.input.len();
@@ -65,23 +76,40 @@ impl Channel {
         })
     }
 
-    /// The next message, if all of it has come.
-    pub(super) fn take(&mut self, most: usize) -> Result<Option<Vec<u8>>> {
+    /// Where the next message lies in what came, if all of it has.
+    pub(super) fn take(&mut self, most: usize) -> Result<Option<Range<usize>>> {
         let Some(head) = self.input[self.taken..].first_chunk::<HEAD>() else { return Ok(None) };
         let len = u32::from_be_bytes(*head) as usize;
         if len > most {
             fail!(Invalid, "a message of {len} bytes came, and at most {most} are taken");
         }
         let from = self.taken + HEAD;
-        let Some(message) = self.input.get(from..from + len) else { return Ok(None) };
-        let mut copy = Vec::new();
-        copy.try_reserve_exact(len).map_err(|_| no_memory())?;
-        copy.extend_from_slice(message);
-        self.taken = from + len;
-        if self.taken == self.input.len() && self.input.capacity() > KEPT {
-            (self.input, self.taken) = (Vec::new(), 0);
+        if self.input.len() - from < len {
+            return Ok(None);
         }
-        Ok(Some(copy))
+        self.taken = from + len;
+        Ok(Some(from..self.taken))
+    }
+
+    /// What came, for who looks at a message while the channel is changed otherwise; to be given back.
+    pub(super) fn lend(&mut self) -> Vec<u8> {
+        std::mem::take(&mut self.input)
+    }
+
+    pub(super) fn give_back(&mut self, input: Vec<u8>) {
+        self.input = input;
+        if self.taken == self.input.len() {
+            self.start_anew();
+        }
+    }
+
+    /// Nothing of what came is wanted any more.
+    pub(super) fn start_anew(&mut self) {
+        self.taken = 0;
+        match self.input.capacity() > KEPT {
+            true => self.input = Vec::new(),
+            false => self.input.clear(),
+        }
     }
 
     /// Bytes of its buffers, but for small ones.
@@ -89,14 +117,19 @@ impl Channel {
         [&self.input, &self.output].iter().map(|buffer| buffer.capacity()).filter(|&size| size > KEPT).sum()
     }
 
-    /// Puts a message behind those that are to go.
-    pub(super) fn put(&mut self, message: &[u8]) -> Result<()> {
-        let Ok(len) = u32::try_from(message.len()) else {
-            fail!(Invalid, "a message has less than 4 GiB, and this one has {} bytes", message.len());
-        };
-        self.output.try_reserve(HEAD + message.len()).map_err(|_| no_memory())?;
-        self.output.extend_from_slice(&len.to_be_bytes());
-        self.output.extend_from_slice(message);
+    /// Puts a message of about so many bytes behind those that are to go.
+    pub(super) fn put(&mut self, weight: usize, write: impl FnOnce(&mut Vec<u8>)) -> Result<()> {
+        let begin = self.output.len();
+        self.output.try_reserve(HEAD + weight).map_err(|_| no_memory())?;
+        self.output.extend_from_slice(&[0; HEAD]);
+        write(&mut self.output);
+        match head_of(self.output.len() - begin - HEAD) {
+            Ok(head) => self.output[begin..begin + HEAD].copy_from_slice(&head),
+            Err(e) => {
+                self.output.truncate(begin);
+                return Err(e);
+            }
+        }
         Ok(())
     }
 
@@ -123,31 +156,58 @@ impl Channel {
     }
 
     /// Sends a request, and waits for what comes back.
-    pub(super) fn exchange(&mut self, message: &[u8], most: usize, deadline: Deadline) -> Result<Vec<u8>> {
-        self.put(message)?;
+    pub(super) fn exchange(&mut self, message: &[u8], most: usize, deadline: Deadline) -> Result<&[u8]> {
+        let head = head_of(message.len())?;
+        let mut gone = 0;
+        while gone < HEAD + message.len() {
+            let moved = match gone.checked_sub(HEAD) {
+                None => sockets::send(self.socket.fd(), &head[gone..], message)?,
+                Some(gone) => sockets::send(self.socket.fd(), &message[gone..], &[])?,
+            };
+            match moved {
+                Moved::Bytes(n) => gone += n,
+                Moved::NotNow => self.wait(For::Writing, deadline)?,
+                Moved::End | Moved::Reset => return Err(server_gone()),
+            }
+        }
         loop {
-            self.flush()?;
-            let what = if self.unsent() > 0 { For::Writing } else { For::Reading };
-            if what == For::Reading {
-                if let Some(message) = self.take(most)? {
-                    return Ok(message);
-                }
-                match self.fill()? {
-                    Came::Something => continue,
-                    Came::Nothing => {}
-                    Came::End | Came::Reset => fail!(Eof, "the manager's server is gone"),
-                }
+            if let Some(message) = self.take(most)? {
+                return Ok(&self.input[message]);
             }
-            let left = deadline.remaining();
-            if left.is_zero() {
-                fail!(
-                    Timeout,
-                    "the manager's server did not answer in time: what was asked for may be done yet"
-                );
+            let patience = std::mem::take(&mut self.patience);
+            let mut came = Ok(Came::Nothing);
+            patience.spin(|| {
+                came = self.fill();
+                !matches!(came, Ok(Came::Nothing))
+            });
+            self.patience = patience;
+            match came? {
+                Came::Something => {}
+                Came::Nothing => self.wait(For::Reading, deadline)?,
+                Came::End | Came::Reset => return Err(server_gone()),
             }
-            sockets::wait(self.socket.fd(), what, left.min(SLICE));
         }
     }
+
+    fn wait(&self, what: For, deadline: Deadline) -> Result<()> {
+        let left = deadline.remaining();
+        if left.is_zero() {
+            fail!(Timeout, "the manager's server did not answer in time: what was asked for may be done yet");
+        }
+        sockets::wait(self.socket.fd(), what, left.min(SLICE));
+        Ok(())
+    }
+}
+
+fn head_of(len: usize) -> Result<[u8; HEAD]> {
+    match u32::try_from(len) {
+        Ok(len) => Ok(len.to_be_bytes()),
+        Err(_) => fail!(Invalid, "a message has less than 4 GiB, and this one has {len} bytes"),
+    }
+}
+
+fn server_gone() -> Error {
+    Error::new(Status::Eof, "the manager's server is gone")
 }
 
 fn no_memory() -> Error {

@@ -168,7 +168,7 @@ impl Link {
         let who = [Value::Int(VERSION), Value::Bytes(session.name.to_vec().into())];
         let hello = Request { what: What::Hello, thread: 0, timeout: 0, object: 0, name: "" };
         let (_, said) =
-            message::decode_answer(&channel.exchange(&hello.encode(&who)?, LONGEST, deadline)?)??;
+            message::decode_answer(channel.exchange(&hello.encode(&who)?, LONGEST, deadline)?)??;
         let [Value::Int(_), Value::Bytes(server), Value::Bool(is_new), Value::Int(most)] = &said[..] else {
             fail!(Remote, "the manager's server does not say who it is");
         };
@@ -194,7 +194,7 @@ impl Link {
         for (object, count) in held {
             let hold = Request { what: What::Hold, thread: 0, timeout: 0, object, name: "" }.encode(&[])?;
             for _ in 0..count {
-                if message::decode_answer(&channel.exchange(&hold, LONGEST, deadline)?)?.is_err() {
+                if message::decode_answer(channel.exchange(&hold, LONGEST, deadline)?)?.is_err() {
                     lock(&session.held).leases.remove(&object);
                     break;
                 }
@@ -268,10 +268,11 @@ impl Link {
             lock(&session.idle).push(line);
             fail!(TooSmall, "the message has {} bytes, and the server takes at most {most}", message.len());
         }
-        match line.channel.exchange(message, LONGEST, deadline) {
-            Ok(bytes) => {
+        match line.channel.exchange(message, LONGEST, deadline).map(message::decode_answer) {
+            Ok(answer) => {
+                line.channel.start_anew();
                 lock(&session.idle).push(line);
-                Ok((server, message::decode_answer(&bytes)?))
+                Ok((server, answer?))
             }
             Err(e) => {
                 drop(line);

@@ -108,12 +108,16 @@ impl<'a> Request<'a> {
 /// What a request came to: the status is OK or OWNER_DIED.
 pub(super) type Answer = Result<(Status, Vec<Value>)>;
 
-pub(super) fn encode_answer(answer: &Answer) -> Vec<u8> {
-    let mut bytes = Vec::new();
+/// About how many bytes it has.
+pub(super) fn weight(answer: &Answer) -> usize {
+    answer.as_ref().map_or(0, |(_, values)| values.iter().map(Value::length).sum::<usize>()) + 8
+}
+
+pub(super) fn encode_answer(answer: &Answer, bytes: &mut Vec<u8>) {
     match answer {
         Ok((status, values)) => {
             bytes.extend_from_slice(&(*status as i32).to_le_bytes());
-            codec::write_values(&mut bytes, values);
+            codec::write_values(bytes, values);
         }
         Err(error) => {
             let text = error.to_string();
@@ -122,7 +126,6 @@ pub(super) fn encode_answer(answer: &Answer) -> Vec<u8> {
             bytes.extend_from_slice(text.as_bytes());
         }
     }
-    bytes
 }
 
 /// An answer, or why there is none that could be made out.
@@ -177,10 +180,16 @@ mod tests {
 
     #[test]
     fn answers_come_back() {
+        let encoded = |answer: &Answer| {
+            let mut bytes = Vec::new();
+            encode_answer(answer, &mut bytes);
+            bytes
+        };
         let good: Answer = Ok((Status::OwnerDied, values()));
-        assert_eq!(decode_answer(&encode_answer(&good)).unwrap().unwrap(), (Status::OwnerDied, values()));
+        assert_eq!(encoded(&good).len(), weight(&good));
+        assert_eq!(decode_answer(&encoded(&good)).unwrap().unwrap(), (Status::OwnerDied, values()));
         let bad: Answer = Err(Error::new(Status::NotFound, "no such key"));
-        let error = decode_answer(&encode_answer(&bad)).unwrap().unwrap_err();
+        let error = decode_answer(&encoded(&bad)).unwrap().unwrap_err();
         assert_eq!((error.status, error.to_string()), (Status::NotFound, "no such key".to_owned()));
     }
 

@@ -15,6 +15,7 @@ use super::store::Ticket;
 use super::types::{Caller, Gift};
 use crate::error::{Result, Status};
 use crate::log;
+use crate::park::Patience;
 use crate::sys::watch::{Happened, Interest, Watch};
 use crate::time::{Deadline, Instant};
 use crate::wire::{Connection, Listener};
@@ -134,6 +135,8 @@ pub(crate) struct Server {
     paused: bool,
     /// When the listener is looked at though nothing happened there.
     look: Instant,
+    /// For the next request, before a sleep.
+    patience: Patience,
 }
 
 impl Server {
@@ -147,6 +150,7 @@ impl Server {
             buffered: 0,
             paused: false,
             look: Instant::now(),
+            patience: Patience::default(),
         };
         server.listener.with_fd(|fd| server.watch.add(fd, LISTENER, Interest::Reading))??;
         server.watch.add(server.hall.house.bell(), BELL, Interest::Reading)?;
@@ -158,8 +162,16 @@ impl Server {
         self.watch.add(control, CONTROL, Interest::Reading)?;
         let mut happened: Vec<Happened> = Vec::new();
         loop {
-            let patience = self.patience();
-            self.watch.wait(&mut happened, patience)?;
+            let limit = self.limit();
+            let mut found = Ok(());
+            let is_there = self.patience.spin(|| {
+                found = self.watch.wait(&mut happened, Duration::ZERO);
+                found.is_err() || !happened.is_empty()
+            });
+            found?;
+            if !is_there {
+                self.watch.wait(&mut happened, limit)?;
+            }
             for event in &happened {
                 match event.number {
                     CONTROL => return Ok(()),
@@ -195,7 +207,8 @@ impl Server {
         self.paused || self.listener.has_waiting()
     }
 
-    fn patience(&mut self) -> Duration {
+    /// How long nothing else has to be done.
+    fn limit(&mut self) -> Duration {
         let limit = self.hall.patience();
         match self.is_looking() {
             true => limit.min(self.look.saturating_duration_since(Instant::now())),
@@ -286,7 +299,11 @@ impl Server {
             }
             match client.channel.take(self.limits.message) {
                 Ok(Some(message)) => {
-                    self.hall.handle(&mut self.clients, number, &message);
+                    let input = client.channel.lend();
+                    self.hall.handle(&mut self.clients, number, &input[message]);
+                    if let Some(client) = self.clients.get(number) {
+                        client.channel.give_back(input);
+                    }
                     self.hall.wake(&mut self.clients);
                 }
                 Ok(None) => return self.watch_client(number),
@@ -360,7 +377,6 @@ impl Server {
 impl Client {
     /// Puts an answer into its output.
     pub(super) fn answer(&mut self, answer: &Answer) -> Result<()> {
-        let bytes = message::encode_answer(answer);
-        self.channel.put(&bytes)
+        self.channel.put(message::weight(answer), |to| message::encode_answer(answer, to))
     }
 }
