@@ -39,6 +39,7 @@ BENCHES := $(patsubst benches/%.c,build/benches/%,$(wildcard benches/bench_*.c))
 BENCH_BOOST = $(if $(shell $(CXX) -fsyntax-only benches/boost.cc -Iinclude 2>&1 || echo no),,build/benches/boost.o)
 # A peer that is compiled in where the compiler has it.
 BENCH_OPENMP = $(shell $(CC) -fopenmp -include omp.h -fsyntax-only -x c /dev/null 2>/dev/null && echo -fopenmp)
+BENCH_REDIS = $(shell $(CC) -include hiredis/hiredis.h -fsyntax-only -x c /dev/null 2>/dev/null && echo -lhiredis)
 CPP_TESTS := $(patsubst cpp-tests/%.cc,build/cpp-tests/%.o,$(wildcard cpp-tests/*.cc))
 # What the tests in C++ have of those in C.
 HARNESS := $(patsubst %,build/c-tests/%.o,batch harness inside job names procfs runner)
@@ -155,6 +156,8 @@ build/benches/%: build/benches/%.o build/benches/bench.o benches/boost.cc $(LIBR
 	$(CC) $(CFLAGS) $< build/benches/bench.o $$boost -o $@ $(LINK) $${boost:+-lstdc++}
 
 build/benches/bench_workers build/benches/bench_workers.o: private CFLAGS += $(BENCH_OPENMP)
+build/benches/bench_manager.o: private CFLAGS += $(if $(BENCH_REDIS),-DHAVE_HIREDIS)
+build/benches/bench_manager: private LDFLAGS += $(BENCH_REDIS)
 
 # The queue's benches are of several files; its peers are built as far as they can be had.
 FLOW := build/benches/bench_queue build/benches/bench_connection

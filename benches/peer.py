@@ -136,6 +136,21 @@ def fetch_add():
     return took / value.value
 
 
+def manager(method, clients):
+    turns = 2000 // clients + 100
+    with context.Manager() as server:
+        shared = server.dict()
+
+        def work(index):
+            for _ in range(turns):
+                if method == "set":
+                    shared[index] = b"8 bytes."
+                else:
+                    shared.get(index)
+
+        return race(clients, work) / turns / clients
+
+
 def own_memory(_):
     """KiB that this process has alone."""
     with open("/proc/self/smaps_rollup") as rollup:
@@ -174,6 +189,11 @@ def do():
         "barrier-4": lambda: barrier(4),
         "event": event,
         "fetch-add": fetch_add,
+        **{
+            f"manager-{method}-{clients}": lambda m=method, c=clients: manager(m, c)
+            for method in ("get", "set")
+            for clients in (1, 4, 50)
+        },
         "worker-memory-fork": lambda: worker_memory("fork"),
         "worker-memory-spawn": lambda: worker_memory("spawn"),
         "executor-submit": lambda: executor(2000, lambda e, n: [f.result() for f in [e.submit(abs, i) for i in n]]),
