@@ -33,6 +33,67 @@ fn up_to_date(name: &str, generate: fn(&Path) -> Result<String, String>) {
     }
 }
 
+/// Macros that are no function's, and why.
+const C_ONLY: [(&str, &str); 8] = [
+    ("MP_H", "the header's own"),
+    ("MP_VERSION_MAJOR", "what a C program was compiled with; what it runs with is mp_version's"),
+    ("MP_VERSION_MINOR", "the same"),
+    ("MP_VERSION_PATCH", "the same"),
+    ("MP_VERSION_STRING", "the same"),
+    ("MP_PASTE_", "a part of MP_SCOPE_"),
+    ("MP_JOIN_", "a part of MP_SCOPE_"),
+    ("MP_SCOPE_", "a part of the scopes"),
+];
+
+/// What a header has that only C can use: inline functions, and macros without a function.
+fn only_for_c(header: &str) -> Vec<String> {
+    let declares = |function: &str| header.contains(&format!("{function}("));
+    let mut found = Vec::new();
+    for line in header.lines() {
+        if line.split(|c: char| !c.is_alphanumeric()).any(|word| word == "inline" || word == "static")
+            && !line.trim_start().starts_with(['*', '/'])
+        {
+            found.push(line.to_owned());
+        }
+        let Some(rest) = line.trim_start().strip_prefix("#define ") else { continue };
+        let name = rest.split([' ', '(']).next().unwrap_or_default();
+        let function = name.to_lowercase();
+        let is_there = match name.strip_prefix("MP_WITH_") {
+            // A scope's braces are C's; what happens at them is two functions.
+            Some(noun) => {
+                ["enter", "leave"].iter().all(|what| declares(&format!("mp_{}_{what}", noun.to_lowercase())))
+            }
+            None if rest[name.len()..].trim_start().starts_with('{') => declares(&format!("{function}_init")),
+            None => declares(&function),
+        };
+        if !is_there && !C_ONLY.iter().any(|&(known, _)| known == name) {
+            found.push(name.to_owned());
+        }
+    }
+    found
+}
+
+/// What the functions do is compared with what the macros do by tests/abi.
+#[test]
+fn whatever_a_macro_does_is_a_function_too() {
+    let header = Path::new(env!("CARGO_MANIFEST_DIR")).join("include/mp.h");
+    let header = fs::read_to_string(header).expect("mp.h can be read");
+    assert_eq!(only_for_c(&header), [""; 0]);
+    for (name, _) in C_ONLY {
+        assert!(header.contains(&format!("#define {name}")), "{name} is no macro any more");
+    }
+    let more = [
+        ("#define MP_FIVE 5", "MP_FIVE"),
+        ("  #define MP_TWICE(x) ((x) * 2)", "MP_TWICE"),
+        ("#define MP_LOCK_DEFAULTS { 1, 2 }", "MP_LOCK_DEFAULTS"),
+        ("#define MP_WITH_EVENT(event) MP_SCOPE_(mp_event, event)", "MP_WITH_EVENT"),
+        ("static inline int mp_six(void) { return 6; }", "static inline int mp_six(void) { return 6; }"),
+    ];
+    for (line, found) in more {
+        assert_eq!(only_for_c(&format!("{header}\n{line}\n")), [found]);
+    }
+}
+
 /// The first lines that differ, as a small diff.
 fn first_difference(name: &str, found: &str, wanted: &str) -> Option<String> {
     if found == wanted {
