@@ -116,23 +116,23 @@ TEST(floor, connection_options)
     mp_listener *listener;
     size_t i;
 
-    CHECK_OK(mp_connection_options_init(&c2));
+    CHECK_OK(mp_connection_options_init(&c2, sizeof c2));
     CHECK(c2.size == c.size && c2.readable == c.readable && c2.writable == c.writable);
-    CHECK_OK(mp_pipe_options_init(&p2));
+    CHECK_OK(mp_pipe_options_init(&p2, sizeof p2));
     CHECK(p2.size == p.size && p2.duplex == p.duplex);
-    CHECK_OK(mp_listener_options_init(&l2));
+    CHECK_OK(mp_listener_options_init(&l2, sizeof l2));
     CHECK(l2.size == l.size && l2.backlog == l.backlog && l2.key == l.key);
     CHECK(l2.key_size == l.key_size && l2.allow_md5 == l.allow_md5 && l2.any_user == l.any_user);
     CHECK_INT(l2.handshake_timeout, l.handshake_timeout);
     CHECK_INT(l2.max_message, l.max_message);
-    CHECK_OK(mp_client_options_init(&k2));
+    CHECK_OK(mp_client_options_init(&k2, sizeof k2));
     CHECK(k2.size == k.size && k2.key == k.key && k2.key_size == k.key_size);
     CHECK(k2.allow_md5 == k.allow_md5 && k2.any_user == k.any_user);
     CHECK_INT(k2.max_message, k.max_message);
-    CHECK_STATUS(mp_connection_options_init(NULL), MP_ERR_INVALID);
-    CHECK_STATUS(mp_pipe_options_init(NULL), MP_ERR_INVALID);
-    CHECK_STATUS(mp_listener_options_init(NULL), MP_ERR_INVALID);
-    CHECK_STATUS(mp_client_options_init(NULL), MP_ERR_INVALID);
+    CHECK_STATUS(mp_connection_options_init(NULL, sizeof(mp_connection_options)), MP_ERR_INVALID);
+    CHECK_STATUS(mp_pipe_options_init(NULL, sizeof(mp_pipe_options)), MP_ERR_INVALID);
+    CHECK_STATUS(mp_listener_options_init(NULL, sizeof(mp_listener_options)), MP_ERR_INVALID);
+    CHECK_STATUS(mp_client_options_init(NULL, sizeof(mp_client_options)), MP_ERR_INVALID);
     for (i = 0; i < COUNT(sizes); i++) {
         c.size = p.size = l.size = k.size = sizes[i];
         CHECK_STATUS(mp_connection_from_fd(&a, 0, &c), MP_ERR_INVALID);

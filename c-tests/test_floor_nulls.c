@@ -126,7 +126,7 @@ TEST(floor, null_value_arguments)
     CHECK_STATUS(mp_value_recovered(v, NULL), MP_ERR_INVALID);
     CHECK_STATUS(mp_value_get_lock(v, NULL), MP_ERR_INVALID);
     CHECK_STATUS(mp_value_get_rlock(v, NULL), MP_ERR_INVALID);
-    CHECK_STATUS(mp_value_options_init(NULL), MP_ERR_INVALID);
+    CHECK_STATUS(mp_value_options_init(NULL, sizeof(mp_value_options)), MP_ERR_INVALID);
     CHECK(mp_value_enter(NULL) == NULL);
     mp_value_leave(NULL);
     mp_value_leave(&none);
@@ -158,7 +158,7 @@ TEST(floor, null_array_arguments)
     CHECK_STATUS(mp_array_recovered(a, NULL), MP_ERR_INVALID);
     CHECK_STATUS(mp_array_get_lock(a, NULL), MP_ERR_INVALID);
     CHECK_STATUS(mp_array_get_rlock(a, NULL), MP_ERR_INVALID);
-    CHECK_STATUS(mp_array_options_init(NULL), MP_ERR_INVALID);
+    CHECK_STATUS(mp_array_options_init(NULL, sizeof(mp_array_options)), MP_ERR_INVALID);
     CHECK(mp_array_enter(NULL) == NULL);
     mp_array_leave(NULL);
     mp_array_leave(&none);
@@ -176,12 +176,12 @@ TEST(floor, null_shared_memory_arguments)
     CHECK_OK(mp_shared_memory_new(&m, 8, NULL));
     CHECK_STATUS(mp_shared_memory_data(m, NULL, &n), MP_ERR_INVALID);
     CHECK_STATUS(mp_shared_memory_size(m, NULL), MP_ERR_INVALID);
-    CHECK_STATUS(mp_shared_memory_options_init(NULL), MP_ERR_INVALID);
+    CHECK_STATUS(mp_shared_memory_options_init(NULL, sizeof(mp_shared_memory_options)), MP_ERR_INVALID);
     CHECK_OK(mp_shareable_list_new(&list, NULL, 0, NULL));
     CHECK_STATUS(mp_shareable_list_open(NULL, m), MP_ERR_INVALID);
     CHECK_STATUS(mp_shareable_list_memory(list, NULL), MP_ERR_INVALID);
     CHECK_STATUS(mp_shareable_list_length(list, NULL), MP_ERR_INVALID);
-    CHECK_STATUS(mp_shareable_list_options_init(NULL), MP_ERR_INVALID);
+    CHECK_STATUS(mp_shareable_list_options_init(NULL, sizeof(mp_shareable_list_options)), MP_ERR_INVALID);
     CHECK_INT(n, 1);
     CHECK_OK(mp_shareable_list_free(list));
     CHECK_OK(mp_shared_memory_free(m));

@@ -116,22 +116,22 @@ TEST(floor, macros_are_functions_too)
     memset(&pool2, 0xAA, sizeof pool2);
     memset(&map2, 0xAA, sizeof map2);
     memset(&stats2, 0xAA, sizeof stats2);
-    CHECK_OK(mp_lock_options_init(&lock2));
+    CHECK_OK(mp_lock_options_init(&lock2, sizeof lock2));
     memset(&rlock2, 0xAA, sizeof rlock2);
     memset(&semaphore2, 0xAA, sizeof semaphore2);
-    CHECK_OK(mp_rlock_options_init(&rlock2));
-    CHECK_OK(mp_semaphore_options_init(&semaphore2));
+    CHECK_OK(mp_rlock_options_init(&rlock2, sizeof rlock2));
+    CHECK_OK(mp_semaphore_options_init(&semaphore2, sizeof semaphore2));
     CHECK(rlock2.size == sizeof rlock2 && rlock2.size == rlock.size);
     CHECK(rlock2.report_owner_death == rlock.report_owner_death);
     CHECK(semaphore2.size == sizeof semaphore2 && semaphore2.size == semaphore.size);
     CHECK(semaphore2.bounded == semaphore.bounded);
     CHECK(semaphore2.give_back == semaphore.give_back);
-    CHECK_STATUS(mp_rlock_options_init(NULL), MP_ERR_INVALID);
-    CHECK_STATUS(mp_semaphore_options_init(NULL), MP_ERR_INVALID);
-    CHECK_OK(mp_process_options_init(&process2));
-    CHECK_OK(mp_pool_options_init(&pool2));
-    CHECK_OK(mp_map_options_init(&map2));
-    CHECK_OK(mp_stats_init(&stats2));
+    CHECK_STATUS(mp_rlock_options_init(NULL, sizeof(mp_rlock_options)), MP_ERR_INVALID);
+    CHECK_STATUS(mp_semaphore_options_init(NULL, sizeof(mp_semaphore_options)), MP_ERR_INVALID);
+    CHECK_OK(mp_process_options_init(&process2, sizeof process2));
+    CHECK_OK(mp_pool_options_init(&pool2, sizeof pool2));
+    CHECK_OK(mp_map_options_init(&map2, sizeof map2));
+    CHECK_OK(mp_stats_init(&stats2, sizeof stats2));
     CHECK(lock2.size == sizeof lock2 && lock2.size == lock.size);
     CHECK(lock2.report_owner_death == lock.report_owner_death);
     CHECK(process2.size == sizeof process2 && process2.size == process.size);
@@ -150,11 +150,46 @@ TEST(floor, macros_are_functions_too)
     CHECK(stats2.size == sizeof stats2 && stats2.size == stats.size);
     CHECK(stats2.processes == 0 && stats2.blocks == 0 && stats2.sweeps == 0);
     CHECK_INT(mp_exitcode_unknown(), MP_EXITCODE_UNKNOWN);
-    CHECK_STATUS(mp_lock_options_init(NULL), MP_ERR_INVALID);
-    CHECK_STATUS(mp_process_options_init(NULL), MP_ERR_INVALID);
-    CHECK_STATUS(mp_pool_options_init(NULL), MP_ERR_INVALID);
-    CHECK_STATUS(mp_map_options_init(NULL), MP_ERR_INVALID);
-    CHECK_STATUS(mp_stats_init(NULL), MP_ERR_INVALID);
+    CHECK_STATUS(mp_lock_options_init(NULL, sizeof(mp_lock_options)), MP_ERR_INVALID);
+    CHECK_STATUS(mp_process_options_init(NULL, sizeof(mp_process_options)), MP_ERR_INVALID);
+    CHECK_STATUS(mp_pool_options_init(NULL, sizeof(mp_pool_options)), MP_ERR_INVALID);
+    CHECK_STATUS(mp_map_options_init(NULL, sizeof(mp_map_options)), MP_ERR_INVALID);
+    CHECK_STATUS(mp_stats_init(NULL, sizeof(mp_stats)), MP_ERR_INVALID);
+}
+
+/* Programs may know a struct that is shorter than the library's, or longer. */
+TEST(floor, initialisers_of_other_versions)
+{
+    static const size_t sizes[] = {0, 1, sizeof(size_t) - 1, 4097, SIZE_MAX};
+    union {
+        mp_barrier_options options;
+        unsigned char bytes[4096];
+    } u;
+    mp_barrier_options want = MP_BARRIER_OPTIONS;
+    mp_barrier *b;
+    size_t size, i;
+
+    memset(&u, 0xAA, sizeof u);
+    for (i = 0; i < COUNT(sizes); i++)
+        CHECK_STATUS(mp_barrier_options_init(&u.options, sizes[i]), MP_ERR_INVALID);
+    CHECK(u.bytes[0] == 0xAA);
+    for (size = sizeof(size_t); size <= sizeof u; size += 8) {
+        memset(&u, 0xAA, sizeof u);
+        CHECK_OK(mp_barrier_options_init(&u.options, size));
+        CHECK_INT(u.options.size, size);
+        want.size = size;
+        for (i = 0; i < sizeof u; i++) {
+            unsigned char wanted = i >= size ? 0xAA : 0;
+
+            /* Nothing is said of the padding. */
+            if (i < size && i < offsetof(mp_barrier_options, mode) + sizeof want.mode)
+                wanted = ((unsigned char *)&want)[i];
+            if (i < offsetof(mp_barrier_options, mode) + sizeof want.mode || i >= sizeof want)
+                CHECK(u.bytes[i] == wanted);
+        }
+        CHECK_OK(mp_barrier_new(&b, 1, &u.options));
+        CHECK_OK(mp_barrier_free(b));
+    }
 }
 
 TEST(floor, macros_of_shared_objects_are_functions_too)
@@ -168,10 +203,10 @@ TEST(floor, macros_of_shared_objects_are_functions_too)
     memset(&memory2, 0xAA, sizeof memory2);
     memset(&value2, 0xAA, sizeof value2);
     memset(&array2, 0xAA, sizeof array2);
-    CHECK_OK(mp_shareable_list_options_init(&list2));
-    CHECK_OK(mp_shared_memory_options_init(&memory2));
-    CHECK_OK(mp_value_options_init(&value2));
-    CHECK_OK(mp_array_options_init(&array2));
+    CHECK_OK(mp_shareable_list_options_init(&list2, sizeof list2));
+    CHECK_OK(mp_shared_memory_options_init(&memory2, sizeof memory2));
+    CHECK_OK(mp_value_options_init(&value2, sizeof value2));
+    CHECK_OK(mp_array_options_init(&array2, sizeof array2));
     CHECK(list2.size == sizeof list2 && list2.size == list.size);
     CHECK(memory2.size == sizeof memory2 && memory2.size == memory.size);
     CHECK(value2.size == sizeof value2 && value2.size == value.size);

@@ -41,10 +41,10 @@ TEST(floor, macros_of_pools_are_functions_too)
     memset(&map2, 0xAA, sizeof map2);
     memset(&apply2, 0xAA, sizeof apply2);
     memset(&imap2, 0xAA, sizeof imap2);
-    CHECK_OK(mp_pool_options_init(&pool2));
-    CHECK_OK(mp_map_options_init(&map2));
-    CHECK_OK(mp_apply_options_init(&apply2));
-    CHECK_OK(mp_imap_options_init(&imap2));
+    CHECK_OK(mp_pool_options_init(&pool2, sizeof pool2));
+    CHECK_OK(mp_map_options_init(&map2, sizeof map2));
+    CHECK_OK(mp_apply_options_init(&apply2, sizeof apply2));
+    CHECK_OK(mp_imap_options_init(&imap2, sizeof imap2));
     CHECK(pool2.size == sizeof pool && pool2.workers == pool.workers);
     CHECK(pool2.start_method == pool.start_method && pool2.context == pool.context);
     CHECK(pool2.initializer == pool.initializer && pool2.initializer_user == pool.initializer_user);
@@ -65,6 +65,6 @@ TEST(floor, macros_of_pools_are_functions_too)
     CHECK(imap2.size == sizeof imap && imap2.chunk == imap.chunk && imap2.window == imap.window);
     CHECK(imap2.unordered == imap.unordered && imap2.retries == imap.retries);
     CHECK(imap2.time_limit == imap.time_limit && imap2.grace == imap.grace);
-    CHECK_STATUS(mp_apply_options_init(NULL), MP_ERR_INVALID);
-    CHECK_STATUS(mp_imap_options_init(NULL), MP_ERR_INVALID);
+    CHECK_STATUS(mp_apply_options_init(NULL, sizeof(mp_apply_options)), MP_ERR_INVALID);
+    CHECK_STATUS(mp_imap_options_init(NULL, sizeof(mp_imap_options)), MP_ERR_INVALID);
 }

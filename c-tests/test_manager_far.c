@@ -320,9 +320,9 @@ TEST(manager, options)
     mp_proxy *p;
     char long_name[300];
 
-    CHECK_OK(mp_manager_options_init(&o));
+    CHECK_OK(mp_manager_options_init(&o, sizeof o));
     CHECK_INT(o.size, sizeof o);
-    CHECK_STATUS(mp_manager_options_init(NULL), MP_ERR_INVALID);
+    CHECK_STATUS(mp_manager_options_init(NULL, sizeof(mp_manager_options)), MP_ERR_INVALID);
     CHECK_STATUS(mp_manager_new(NULL, &o), MP_ERR_INVALID);
     o.patience = -1;
     CHECK_STATUS(mp_manager_new(&m, &o), MP_ERR_INVALID);

@@ -221,7 +221,7 @@ static mp_manager *with_types(const mp_manager_options *options)
     mp_object_options counter = MP_OBJECT_OPTIONS, tools, made;
     mp_manager *m;
 
-    CHECK_OK(mp_object_options_init(&tools));
+    CHECK_OK(mp_object_options_init(&tools, sizeof tools));
     CHECK_OK(mp_manager_new(&m, options));
     counter.create = counter_make;
     counter.destroy = counter_end;
@@ -404,7 +404,7 @@ TEST(manager_own, registering)
     memset(name, 'n', sizeof name - 1);
     name[256] = 0;
     CHECK_OK(mp_manager_new(&m, NULL));
-    CHECK_STATUS(mp_object_options_init(NULL), MP_ERR_INVALID);
+    CHECK_STATUS(mp_object_options_init(NULL, sizeof(mp_object_options)), MP_ERR_INVALID);
     CHECK_STATUS(mp_manager_register(NULL, "T", &o), MP_ERR_BAD_HANDLE);
     CHECK_STATUS(mp_manager_register(m, NULL, &o), MP_ERR_INVALID);
     CHECK_STATUS(mp_manager_register(m, "T", NULL), MP_ERR_INVALID);

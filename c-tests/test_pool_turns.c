@@ -228,12 +228,12 @@ TEST(stop, statistics)
     CHECK_STATUS(mp_pool_stats_get(pool, NULL), MP_ERR_INVALID);
     bad.size = 3;
     CHECK_STATUS(mp_pool_stats_get(pool, &bad), MP_ERR_INVALID);
-    CHECK_OK(mp_pool_stats_init(&bad));
+    CHECK_OK(mp_pool_stats_init(&bad, sizeof bad));
     CHECK_INT(bad.size, sizeof bad);
-    CHECK_STATUS(mp_pool_stats_init(NULL), MP_ERR_INVALID);
-    CHECK_OK(mp_worker_stats_init(&w));
+    CHECK_STATUS(mp_pool_stats_init(NULL, sizeof(mp_pool_stats)), MP_ERR_INVALID);
+    CHECK_OK(mp_worker_stats_init(&w, sizeof w));
     CHECK_INT(w.size, sizeof w);
-    CHECK_STATUS(mp_worker_stats_init(NULL), MP_ERR_INVALID);
+    CHECK_STATUS(mp_worker_stats_init(NULL, sizeof(mp_worker_stats)), MP_ERR_INVALID);
     CHECK_OK(mp_pool_free(pool));
 }
 

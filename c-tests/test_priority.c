@@ -106,7 +106,7 @@ TEST(priority, null_arguments)
     bool none;
 
     CHECK_STATUS(mp_priority_queue_new(NULL, NULL), MP_ERR_INVALID);
-    CHECK_STATUS(mp_priority_queue_options_init(NULL), MP_ERR_INVALID);
+    CHECK_STATUS(mp_priority_queue_options_init(NULL, sizeof(mp_priority_queue_options)), MP_ERR_INVALID);
     CHECK_STATUS(mp_priority_queue_put(q, NULL, 1, 0, MP_NO_WAIT), MP_ERR_INVALID);
     CHECK_STATUS(mp_priority_queue_get(q, NULL, 1, NULL, NULL, NULL, MP_NO_WAIT), MP_ERR_INVALID);
     CHECK_STATUS(mp_priority_queue_get_buffer(q, NULL, NULL, MP_NO_WAIT), MP_ERR_INVALID);

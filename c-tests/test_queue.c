@@ -78,7 +78,7 @@ TEST(queue, null_arguments)
     bool none;
 
     CHECK_STATUS(mp_queue_new(NULL, NULL), MP_ERR_INVALID);
-    CHECK_STATUS(mp_queue_options_init(NULL), MP_ERR_INVALID);
+    CHECK_STATUS(mp_queue_options_init(NULL, sizeof(mp_queue_options)), MP_ERR_INVALID);
     CHECK_STATUS(mp_queue_put(q, NULL, 1, MP_NO_WAIT), MP_ERR_INVALID);
     CHECK_STATUS(mp_queue_put(q, "x", SIZE_MAX, MP_NO_WAIT), MP_ERR_INVALID);
     CHECK_STATUS(mp_queue_get(q, NULL, 1, NULL, NULL, MP_NO_WAIT), MP_ERR_INVALID);
@@ -131,7 +131,7 @@ TEST(queue, options)
     mp_queue *q;
 
     memset(&o, 0xFF, sizeof o);
-    CHECK_OK(mp_queue_options_init(&o));
+    CHECK_OK(mp_queue_options_init(&o, sizeof o));
     CHECK(memcmp(&o, &d, sizeof o) == 0);
     CHECK(o.size == sizeof o && o.maxsize == 0 && o.maxbytes == 0 && o.ring == 0);
     o.ring = ((size_t)1 << 30) + 1;

@@ -130,9 +130,9 @@ TEST(queue, stats)
     int i;
 
     memset(&s, 0xFF, sizeof s);
-    CHECK_OK(mp_queue_stats_init(&s));
+    CHECK_OK(mp_queue_stats_init(&s, sizeof s));
     CHECK(memcmp(&s, &d, sizeof s) == 0);
-    CHECK_STATUS(mp_queue_stats_init(NULL), MP_ERR_INVALID);
+    CHECK_STATUS(mp_queue_stats_init(NULL, sizeof(mp_queue_stats)), MP_ERR_INVALID);
     CHECK_STATUS(mp_queue_stats_get(q, NULL), MP_ERR_INVALID);
     CHECK_STATUS(mp_queue_stats_get(NULL, &s), MP_ERR_BAD_HANDLE);
     s.size = 7;

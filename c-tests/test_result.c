@@ -229,8 +229,8 @@ TEST(result, bad_arguments)
     mp_bytes wrong = {NULL, 5};
 
     memset(&good2, 0xAA, sizeof good2);
-    CHECK_OK(mp_async_options_init(&good2));
-    CHECK_STATUS(mp_async_options_init(NULL), MP_ERR_INVALID);
+    CHECK_OK(mp_async_options_init(&good2, sizeof good2));
+    CHECK_STATUS(mp_async_options_init(NULL, sizeof(mp_async_options)), MP_ERR_INVALID);
     CHECK(good.size == good2.size && good.done == good2.done && good.failed == good2.failed);
     CHECK(good.user == good2.user && good.priority == good2.priority);
     bad.size = 3;

@@ -219,7 +219,7 @@ func MaxSize(n int) QueueOption {
 // NewQueue opens or makes the queue of this name; "" for one without.
 func NewQueue(named string, with ...QueueOption) (*Queue, error) {
 	var o C.mp_queue_options
-	C.mp_queue_options_init(&o)
+	C.mp_queue_options_init(&o, C.sizeof_mp_queue_options)
 	var err error
 	if o.name, err = name(named); err != nil {
 		return nil, err
@@ -297,7 +297,7 @@ type Lock struct{ *handle }
 // NewLock opens or makes the lock of this name; "" for one without.
 func NewLock(named string) (*Lock, error) {
 	var o C.mp_lock_options
-	C.mp_lock_options_init(&o)
+	C.mp_lock_options_init(&o, C.sizeof_mp_lock_options)
 	var err error
 	if o.name, err = name(named); err != nil {
 		return nil, err
@@ -343,7 +343,7 @@ type Event struct{ *handle }
 // NewEvent opens or makes the event of this name; "" for one without.
 func NewEvent(named string) (*Event, error) {
 	var o C.mp_event_options
-	C.mp_event_options_init(&o)
+	C.mp_event_options_init(&o, C.sizeof_mp_event_options)
 	var err error
 	if o.name, err = name(named); err != nil {
 		return nil, err
@@ -412,7 +412,7 @@ func NewPool(executable string, options PoolOptions) (*Pool, error) {
 	}
 	defer C.mp_context_free(runs)
 	var o C.mp_pool_options
-	C.mp_pool_options_init(&o)
+	C.mp_pool_options_init(&o, C.sizeof_mp_pool_options)
 	o.context = runs
 	o.workers = C.size_t(options.Workers)
 	var p *C.mp_pool

@@ -43,7 +43,7 @@ typedef struct mp_lock_options {
     int open;
     unsigned int mode;
 } mp_lock_options;
-mp_status mp_lock_options_init(mp_lock_options *options);
+mp_status mp_lock_options_init(mp_lock_options *options, size_t size);
 mp_status mp_lock_new(mp_lock **lock, const mp_lock_options *options);
 mp_status mp_lock_acquire(mp_lock *lock, mp_timeout timeout);
 mp_status mp_lock_release(mp_lock *lock);
@@ -56,7 +56,7 @@ typedef struct mp_event_options {
     int open;
     unsigned int mode;
 } mp_event_options;
-mp_status mp_event_options_init(mp_event_options *options);
+mp_status mp_event_options_init(mp_event_options *options, size_t size);
 mp_status mp_event_new(mp_event **event, const mp_event_options *options);
 mp_status mp_event_set(mp_event *event);
 mp_status mp_event_clear(mp_event *event);
@@ -73,7 +73,7 @@ typedef struct mp_queue_options {
     unsigned int mode;
     size_t memory;
 } mp_queue_options;
-mp_status mp_queue_options_init(mp_queue_options *options);
+mp_status mp_queue_options_init(mp_queue_options *options, size_t size);
 mp_status mp_queue_new(mp_queue **queue, const mp_queue_options *options);
 mp_status mp_queue_put(mp_queue *queue, const void *data, size_t len, mp_timeout timeout);
 mp_status mp_queue_put_none(mp_queue *queue, mp_timeout timeout);
@@ -103,7 +103,7 @@ typedef struct mp_pool_options {
     size_t cpu_count;
     bool tag_stderr;
 } mp_pool_options;
-mp_status mp_pool_options_init(mp_pool_options *options);
+mp_status mp_pool_options_init(mp_pool_options *options, size_t size);
 mp_status mp_pool_new(mp_pool **pool, const mp_pool_options *options);
 mp_status mp_pool_free(mp_pool *pool);
 typedef struct mp_map_options {
@@ -118,7 +118,7 @@ typedef struct mp_map_options {
     mp_timeout grace;
     mp_status *statuses;
 } mp_map_options;
-mp_status mp_map_options_init(mp_map_options *options);
+mp_status mp_map_options_init(mp_map_options *options, size_t size);
 mp_status mp_result_get_each(const mp_result *result,
                              mp_timeout timeout,
                              mp_buffer **out,
@@ -197,7 +197,7 @@ local function class(noun)
     -- The library's defaults, and members that are given.
     function kind.options(members)
         local options = ffi.new("mp_" .. noun .. "_options")
-        check(C["mp_" .. noun .. "_options_init"](options))
+        check(C["mp_" .. noun .. "_options_init"](options, ffi.sizeof(options)))
         for name, value in pairs(members or {}) do
             options[name] = type(value) == "string" and text(value) or value
         end

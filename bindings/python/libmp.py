@@ -15,7 +15,7 @@ import re
 import threading
 import time
 import weakref
-from ctypes import byref, c_bool, c_int, c_size_t, c_void_p
+from ctypes import byref, c_bool, c_int, c_size_t, c_void_p, sizeof
 
 __all__ = ["Closed", "Empty", "Error", "Event", "Full", "Lock", "Pool", "Queue", "TaskFailed", "Timeout",
            "WorkerDied", "reap", "unlink"]
@@ -40,7 +40,7 @@ typedef struct mp_lock_options {
     int open;
     unsigned int mode;
 } mp_lock_options;
-mp_status mp_lock_options_init(mp_lock_options *options);
+mp_status mp_lock_options_init(mp_lock_options *options, size_t size);
 mp_status mp_lock_new(mp_lock **lock, const mp_lock_options *options);
 mp_status mp_lock_acquire(mp_lock *lock, mp_timeout timeout);
 mp_status mp_lock_release(mp_lock *lock);
@@ -53,7 +53,7 @@ typedef struct mp_event_options {
     int open;
     unsigned int mode;
 } mp_event_options;
-mp_status mp_event_options_init(mp_event_options *options);
+mp_status mp_event_options_init(mp_event_options *options, size_t size);
 mp_status mp_event_new(mp_event **event, const mp_event_options *options);
 mp_status mp_event_set(mp_event *event);
 mp_status mp_event_clear(mp_event *event);
@@ -70,7 +70,7 @@ typedef struct mp_queue_options {
     unsigned int mode;
     size_t memory;
 } mp_queue_options;
-mp_status mp_queue_options_init(mp_queue_options *options);
+mp_status mp_queue_options_init(mp_queue_options *options, size_t size);
 mp_status mp_queue_new(mp_queue **queue, const mp_queue_options *options);
 mp_status mp_queue_put(mp_queue *queue, const void *data, size_t len, mp_timeout timeout);
 mp_status mp_queue_put_none(mp_queue *queue, mp_timeout timeout);
@@ -100,7 +100,7 @@ typedef struct mp_pool_options {
     size_t cpu_count;
     bool tag_stderr;
 } mp_pool_options;
-mp_status mp_pool_options_init(mp_pool_options *options);
+mp_status mp_pool_options_init(mp_pool_options *options, size_t size);
 mp_status mp_pool_new(mp_pool **pool, const mp_pool_options *options);
 mp_status mp_pool_free(mp_pool *pool);
 typedef struct mp_map_options {
@@ -115,7 +115,7 @@ typedef struct mp_map_options {
     mp_timeout grace;
     mp_status *statuses;
 } mp_map_options;
-mp_status mp_map_options_init(mp_map_options *options);
+mp_status mp_map_options_init(mp_map_options *options, size_t size);
 mp_status mp_result_get_each(const mp_result *result,
                              mp_timeout timeout,
                              mp_buffer **out,
@@ -265,7 +265,7 @@ def _text(text):
 def _options(noun, name=None, **members):
     """Options with the library's defaults, and what is given. They refer to what they were given."""
     options = _structs[f"mp_{noun}_options"]()
-    _check(getattr(_mp, f"mp_{noun}_options_init")(byref(options)))
+    _check(getattr(_mp, f"mp_{noun}_options_init")(byref(options), sizeof(options)))
     if name is not None:
         options.name = _text(name)
     for member, value in members.items():

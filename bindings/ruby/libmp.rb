@@ -33,7 +33,7 @@ module Libmp
         int open;
         unsigned int mode;
     } mp_lock_options;
-    mp_status mp_lock_options_init(mp_lock_options *options);
+    mp_status mp_lock_options_init(mp_lock_options *options, size_t size);
     mp_status mp_lock_new(mp_lock **lock, const mp_lock_options *options);
     mp_status mp_lock_acquire(mp_lock *lock, mp_timeout timeout);
     mp_status mp_lock_release(mp_lock *lock);
@@ -46,7 +46,7 @@ module Libmp
         int open;
         unsigned int mode;
     } mp_event_options;
-    mp_status mp_event_options_init(mp_event_options *options);
+    mp_status mp_event_options_init(mp_event_options *options, size_t size);
     mp_status mp_event_new(mp_event **event, const mp_event_options *options);
     mp_status mp_event_set(mp_event *event);
     mp_status mp_event_clear(mp_event *event);
@@ -63,7 +63,7 @@ module Libmp
         unsigned int mode;
         size_t memory;
     } mp_queue_options;
-    mp_status mp_queue_options_init(mp_queue_options *options);
+    mp_status mp_queue_options_init(mp_queue_options *options, size_t size);
     mp_status mp_queue_new(mp_queue **queue, const mp_queue_options *options);
     mp_status mp_queue_put(mp_queue *queue, const void *data, size_t len, mp_timeout timeout);
     mp_status mp_queue_put_none(mp_queue *queue, mp_timeout timeout);
@@ -93,7 +93,7 @@ module Libmp
         size_t cpu_count;
         bool tag_stderr;
     } mp_pool_options;
-    mp_status mp_pool_options_init(mp_pool_options *options);
+    mp_status mp_pool_options_init(mp_pool_options *options, size_t size);
     mp_status mp_pool_new(mp_pool **pool, const mp_pool_options *options);
     mp_status mp_pool_free(mp_pool *pool);
     typedef struct mp_map_options {
@@ -108,7 +108,7 @@ module Libmp
         mp_timeout grace;
         mp_status *statuses;
     } mp_map_options;
-    mp_status mp_map_options_init(mp_map_options *options);
+    mp_status mp_map_options_init(mp_map_options *options, size_t size);
     mp_status mp_result_get_each(const mp_result *result,
                                  mp_timeout timeout,
                                  mp_buffer **out,
@@ -248,8 +248,9 @@ module Libmp
 
     # The library's defaults, and what is given that is not nil.
     def options(noun, name: nil, **given)
-      options = LIBRARY.structs["mp_#{noun}_options"].malloc(Fiddle::RUBY_FREE)
-      check(LIBRARY.public_send("mp_#{noun}_options_init", options))
+      struct = LIBRARY.structs["mp_#{noun}_options"]
+      options = struct.malloc(Fiddle::RUBY_FREE)
+      check(LIBRARY.public_send("mp_#{noun}_options_init", options, struct.size))
       unless name.nil?
         block, (given[:name],) = copies([text(name)])
         options.instance_variable_set(:@name, block)

@@ -3,7 +3,7 @@
 //! exclude. Whatever is longer is copied with the lock held; what goes through mp_array_data is
 //! the program's to guard.
 
-use super::guard::{self, guard, joined, options, out};
+use super::guard::{self, guard, initialise, joined, options, out};
 use super::guarded;
 use super::handle;
 use super::lock::mp_lock;
@@ -69,12 +69,13 @@ const DEFAULTS: mp_array_options = mp_array_options {
 };
 
 /// MP_ARRAY_OPTIONS as a function.
+///
+/// size: sizeof(mp_array_options).
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn mp_array_options_init(options: *mut mp_array_options) -> mp_status {
+pub unsafe extern "C" fn mp_array_options_init(options: *mut mp_array_options, size: usize) -> mp_status {
     guard("mp_array_options_init", || {
-        // SAFETY: C's promise for its argument, as the header gives it.
-        unsafe { out(options, "options") }?.write(DEFAULTS);
-        Ok(Status::Ok)
+        // SAFETY: C\'s promise for its argument, as the header gives it.
+        unsafe { initialise(options, size, DEFAULTS) }
     })
 }
 

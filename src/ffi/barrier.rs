@@ -2,7 +2,7 @@
 //! is a call of mp_barrier_wait, by any thread of any process. A barrier breaks when one of its
 //! parties is missing: the others are told, and do not wait for ever.
 
-use super::guard::{guard, joined, options, out, write_to};
+use super::guard::{guard, initialise, joined, options, out, write_to};
 use super::status::mp_status;
 use super::time::mp_timeout;
 use super::{handle, name, text};
@@ -64,12 +64,13 @@ const DEFAULTS: mp_barrier_options = mp_barrier_options {
 };
 
 /// MP_BARRIER_OPTIONS as a function.
+///
+/// size: sizeof(mp_barrier_options).
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn mp_barrier_options_init(options: *mut mp_barrier_options) -> mp_status {
+pub unsafe extern "C" fn mp_barrier_options_init(options: *mut mp_barrier_options, size: usize) -> mp_status {
     guard("mp_barrier_options_init", || {
-        // SAFETY: C's promise for its argument, as the header gives it.
-        unsafe { out(options, "options") }?.write(DEFAULTS);
-        Ok(Status::Ok)
+        // SAFETY: C\'s promise for its argument, as the header gives it.
+        unsafe { initialise(options, size, DEFAULTS) }
     })
 }
 

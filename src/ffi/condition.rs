@@ -3,7 +3,7 @@
 //! process are two who wait. Nobody is woken by accident, and no notification goes astray: not by
 //! a time that ran out, and not by a kill.
 
-use super::guard::{guard, joined, options, out};
+use super::guard::{guard, initialise, joined, options, out};
 use super::handle::Found;
 use super::lock::mp_lock;
 use super::rlock::mp_rlock;
@@ -66,12 +66,16 @@ const DEFAULTS: mp_condition_options = mp_condition_options {
 };
 
 /// MP_CONDITION_OPTIONS as a function.
+///
+/// size: sizeof(mp_condition_options).
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn mp_condition_options_init(options: *mut mp_condition_options) -> mp_status {
+pub unsafe extern "C" fn mp_condition_options_init(
+    options: *mut mp_condition_options,
+    size: usize,
+) -> mp_status {
     guard("mp_condition_options_init", || {
-        // SAFETY: C's promise for its argument, as the header gives it.
-        unsafe { out(options, "options") }?.write(DEFAULTS);
-        Ok(Status::Ok)
+        // SAFETY: C\'s promise for its argument, as the header gives it.
+        unsafe { initialise(options, size, DEFAULTS) }
     })
 }
 

@@ -10,7 +10,7 @@
 //! is one process's at a time: two that send through it mix their messages up.
 
 use super::buffer::{Buffer, mp_buffer};
-use super::guard::{self, bytes_out, guard, joined, options, out, write_to};
+use super::guard::{self, bytes_out, guard, initialise, joined, options, out, write_to};
 use super::handle;
 use super::listener;
 use super::scope;
@@ -47,12 +47,16 @@ const DEFAULTS: mp_connection_options =
     mp_connection_options { size: size_of::<mp_connection_options>(), readable: true, writable: true };
 
 /// MP_CONNECTION_OPTIONS as a function.
+///
+/// size: sizeof(mp_connection_options).
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn mp_connection_options_init(options: *mut mp_connection_options) -> mp_status {
+pub unsafe extern "C" fn mp_connection_options_init(
+    options: *mut mp_connection_options,
+    size: usize,
+) -> mp_status {
     guard("mp_connection_options_init", || {
-        // SAFETY: C's promise for its argument, as the header gives it.
-        unsafe { out(options, "options") }?.write(DEFAULTS);
-        Ok(Status::Ok)
+        // SAFETY: C\'s promise for its argument, as the header gives it.
+        unsafe { initialise(options, size, DEFAULTS) }
     })
 }
 

@@ -1,7 +1,7 @@
 //! Events between processes: a flag that any number of processes and threads wait for. Whoever is
 //! killed, before, in or after any of these calls, no other misses a set by it.
 
-use super::guard::{guard, joined, options, out};
+use super::guard::{guard, initialise, joined, options, out};
 use super::status::mp_status;
 use super::time::mp_timeout;
 use super::{handle, name, text};
@@ -39,12 +39,13 @@ const DEFAULTS: mp_event_options =
     mp_event_options { size: size_of::<mp_event_options>(), name: std::ptr::null(), open: 0, mode: 0 };
 
 /// MP_EVENT_OPTIONS as a function.
+///
+/// size: sizeof(mp_event_options).
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn mp_event_options_init(options: *mut mp_event_options) -> mp_status {
+pub unsafe extern "C" fn mp_event_options_init(options: *mut mp_event_options, size: usize) -> mp_status {
     guard("mp_event_options_init", || {
-        // SAFETY: C's promise for its argument, as the header gives it.
-        unsafe { out(options, "options") }?.write(DEFAULTS);
-        Ok(Status::Ok)
+        // SAFETY: C\'s promise for its argument, as the header gives it.
+        unsafe { initialise(options, size, DEFAULTS) }
     })
 }
 

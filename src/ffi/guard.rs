@@ -147,6 +147,35 @@ pub(super) unsafe fn out<'a, T>(out: *mut T, name: &str) -> Result<&'a mut std::
     Ok(unsafe { &mut *out.cast() })
 }
 
+/// Fills a struct whose first member is its size in as far as the caller's version of it goes, and with zeros beyond
+/// ours.
+///
+/// # Safety
+/// `to` is NULL or points to `size` bytes.
+pub(super) unsafe fn initialise<T: Copy>(to: *mut T, size: usize, defaults: T) -> Result<Status> {
+    if to.is_null() {
+        return Err(Error::new(Status::Invalid, "the struct to be initialised is NULL"));
+    }
+    must_be_a_size(size)?;
+    // SAFETY: the caller's promise: so many bytes. Both types are plain C structs that begin with a size_t.
+    unsafe {
+        to.cast::<u8>().write_bytes(0, size);
+        to.cast::<u8>().copy_from_nonoverlapping((&raw const defaults).cast(), size.min(size_of::<T>()));
+        to.cast::<usize>().write_unaligned(size);
+    }
+    Ok(Status::Ok)
+}
+
+fn must_be_a_size(size: usize) -> Result<()> {
+    if size < size_of::<usize>() || size > 4096 {
+        return Err(Error::new(
+            Status::Invalid,
+            format!("the struct's size is {size}: start it with its initialiser"),
+        ));
+    }
+    Ok(())
+}
+
 /// A struct of options: the caller's if it passes one, as far as the caller's version of it goes, and the
 /// defaults for the rest.
 ///
@@ -158,12 +187,7 @@ pub(super) unsafe fn options<T: Copy>(options: *const T, mut defaults: T) -> Res
     }
     // SAFETY: the caller's promise: at least the size is there.
     let size = unsafe { options.cast::<usize>().read_unaligned() };
-    if size < size_of::<usize>() || size > 4096 {
-        return Err(Error::new(
-            Status::Invalid,
-            format!("the options' size is {size}: start them with their initialiser"),
-        ));
-    }
+    must_be_a_size(size)?;
     let known = size.min(size_of::<T>());
     // A longer struct is a newer program's: what we do not know must be zero, or it asks for what we cannot do.
     // SAFETY: the caller's promise covers all `size` bytes.

@@ -2,7 +2,7 @@
 //! more items than a window holds are on their way meanwhile.
 
 use super::buffer::{self, mp_buffer, mp_bytes};
-use super::guard::{self, guard, options, out};
+use super::guard::{self, guard, initialise, options, out};
 use super::handle;
 use super::pool::{mp_pool, mp_task_fn};
 use super::pool_map::GRACE;
@@ -60,12 +60,13 @@ const DEFAULTS: mp_imap_options = mp_imap_options {
 };
 
 /// MP_IMAP_OPTIONS as a function.
+///
+/// size: sizeof(mp_imap_options).
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn mp_imap_options_init(options: *mut mp_imap_options) -> mp_status {
+pub unsafe extern "C" fn mp_imap_options_init(options: *mut mp_imap_options, size: usize) -> mp_status {
     guard("mp_imap_options_init", || {
-        // SAFETY: C's promise for its argument, as the header gives it.
-        unsafe { out(options, "options") }?.write(DEFAULTS);
-        Ok(Status::Ok)
+        // SAFETY: C\'s promise for its argument, as the header gives it.
+        unsafe { initialise(options, size, DEFAULTS) }
     })
 }
 

@@ -14,7 +14,7 @@
 //! is neither encrypted nor signed.
 
 use super::connection::{mp_connection, new_handle};
-use super::guard::{self, guard, joined, options, out};
+use super::guard::{self, guard, initialise, joined, options, out};
 use super::handle;
 use super::scope;
 use super::status::mp_status;
@@ -106,22 +106,27 @@ const CLIENT_DEFAULTS: mp_client_options = mp_client_options {
 };
 
 /// MP_LISTENER_OPTIONS as a function.
+///
+/// size: sizeof(mp_listener_options).
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn mp_listener_options_init(options: *mut mp_listener_options) -> mp_status {
+pub unsafe extern "C" fn mp_listener_options_init(
+    options: *mut mp_listener_options,
+    size: usize,
+) -> mp_status {
     guard("mp_listener_options_init", || {
-        // SAFETY: C's promise for its argument, as the header gives it.
-        unsafe { out(options, "options") }?.write(LISTENER_DEFAULTS);
-        Ok(Status::Ok)
+        // SAFETY: C\'s promise for its argument, as the header gives it.
+        unsafe { initialise(options, size, LISTENER_DEFAULTS) }
     })
 }
 
 /// MP_CLIENT_OPTIONS as a function.
+///
+/// size: sizeof(mp_client_options).
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn mp_client_options_init(options: *mut mp_client_options) -> mp_status {
+pub unsafe extern "C" fn mp_client_options_init(options: *mut mp_client_options, size: usize) -> mp_status {
     guard("mp_client_options_init", || {
-        // SAFETY: C's promise for its argument, as the header gives it.
-        unsafe { out(options, "options") }?.write(CLIENT_DEFAULTS);
-        Ok(Status::Ok)
+        // SAFETY: C\'s promise for its argument, as the header gives it.
+        unsafe { initialise(options, size, CLIENT_DEFAULTS) }
     })
 }
 

@@ -3,7 +3,7 @@
 //! the death. For signalling from one process to another a lock is the wrong tool: what one
 //! process takes for another to release is taken over when the taker exits.
 
-use super::guard::{guard, guard_quick, joined, options, out};
+use super::guard::{guard, guard_quick, initialise, joined, options, out};
 use super::handle;
 use super::name;
 use super::scope;
@@ -53,12 +53,13 @@ const DEFAULTS: mp_lock_options = mp_lock_options {
 };
 
 /// MP_LOCK_OPTIONS as a function.
+///
+/// size: sizeof(mp_lock_options).
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn mp_lock_options_init(options: *mut mp_lock_options) -> mp_status {
+pub unsafe extern "C" fn mp_lock_options_init(options: *mut mp_lock_options, size: usize) -> mp_status {
     guard("mp_lock_options_init", || {
-        // SAFETY: C's promise for its argument, as the header gives it.
-        unsafe { out(options, "options") }?.write(DEFAULTS);
-        Ok(Status::Ok)
+        // SAFETY: C\'s promise for its argument, as the header gives it.
+        unsafe { initialise(options, size, DEFAULTS) }
     })
 }
 

@@ -8,7 +8,7 @@
 use super::buffer::{self, mp_buffer};
 use super::child::Context;
 use super::context::{self, mp_context};
-use super::guard::{guard, joined, options, out};
+use super::guard::{guard, initialise, joined, options, out};
 use super::handle;
 use super::item;
 use super::listener;
@@ -98,12 +98,13 @@ const DEFAULTS: mp_manager_options = mp_manager_options {
 };
 
 /// MP_MANAGER_OPTIONS as a function.
+///
+/// size: sizeof(mp_manager_options).
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn mp_manager_options_init(options: *mut mp_manager_options) -> mp_status {
+pub unsafe extern "C" fn mp_manager_options_init(options: *mut mp_manager_options, size: usize) -> mp_status {
     guard("mp_manager_options_init", || {
-        // SAFETY: C's promise for its argument, as the header gives it.
-        unsafe { out(options, "options") }?.write(DEFAULTS);
-        Ok(Status::Ok)
+        // SAFETY: C\'s promise for its argument, as the header gives it.
+        unsafe { initialise(options, size, DEFAULTS) }
     })
 }
 

@@ -31,7 +31,7 @@
 //! an exit or an abort ends the server, which all its clients are told by MP_ERR_EOF. A function must
 //! not end its thread, nor leave by longjmp.
 
-use super::guard::{guard, options, out};
+use super::guard::{guard, initialise, options};
 use super::handle;
 use super::manager::mp_manager;
 use super::slots;
@@ -103,12 +103,13 @@ const DEFAULTS: mp_object_options = mp_object_options {
 };
 
 /// MP_OBJECT_OPTIONS as a function.
+///
+/// size: sizeof(mp_object_options).
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn mp_object_options_init(options: *mut mp_object_options) -> mp_status {
+pub unsafe extern "C" fn mp_object_options_init(options: *mut mp_object_options, size: usize) -> mp_status {
     guard("mp_object_options_init", || {
-        // SAFETY: C's promise for its argument, as the header gives it.
-        unsafe { out(options, "options") }?.write(DEFAULTS);
-        Ok(Status::Ok)
+        // SAFETY: C\'s promise for its argument, as the header gives it.
+        unsafe { initialise(options, size, DEFAULTS) }
     })
 }
 

@@ -1,7 +1,7 @@
 //! Pipes: two connected ends, one for each of two processes.
 
 use super::connection::{mp_connection, new_handle};
-use super::guard::{guard, joined, options, out};
+use super::guard::{guard, initialise, joined, options, out};
 use super::handle;
 use super::status::mp_status;
 use crate::error::{Status, fail};
@@ -24,12 +24,13 @@ pub struct mp_pipe_options {
 const DEFAULTS: mp_pipe_options = mp_pipe_options { size: size_of::<mp_pipe_options>(), duplex: true };
 
 /// MP_PIPE_OPTIONS as a function.
+///
+/// size: sizeof(mp_pipe_options).
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn mp_pipe_options_init(options: *mut mp_pipe_options) -> mp_status {
+pub unsafe extern "C" fn mp_pipe_options_init(options: *mut mp_pipe_options, size: usize) -> mp_status {
     guard("mp_pipe_options_init", || {
-        // SAFETY: C's promise for its argument, as the header gives it.
-        unsafe { out(options, "options") }?.write(DEFAULTS);
-        Ok(Status::Ok)
+        // SAFETY: C\'s promise for its argument, as the header gives it.
+        unsafe { initialise(options, size, DEFAULTS) }
     })
 }
 

@@ -3,7 +3,7 @@
 //! pool may use it.
 
 use super::context::{self, Choice, mp_context};
-use super::guard::{self, guard, joined, options, out};
+use super::guard::{self, guard, initialise, joined, options, out};
 use super::handle;
 use super::scope;
 use super::status::mp_status;
@@ -111,12 +111,13 @@ const DEFAULTS: mp_pool_options = mp_pool_options {
 };
 
 /// MP_POOL_OPTIONS as a function.
+///
+/// size: sizeof(mp_pool_options).
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn mp_pool_options_init(options: *mut mp_pool_options) -> mp_status {
+pub unsafe extern "C" fn mp_pool_options_init(options: *mut mp_pool_options, size: usize) -> mp_status {
     guard("mp_pool_options_init", || {
-        // SAFETY: C's promise for its argument, as the header gives it.
-        unsafe { out(options, "options") }?.write(DEFAULTS);
-        Ok(Status::Ok)
+        // SAFETY: C\'s promise for its argument, as the header gives it.
+        unsafe { initialise(options, size, DEFAULTS) }
     })
 }
 

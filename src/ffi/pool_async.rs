@@ -3,7 +3,7 @@
 //! ends with the pool.
 
 use super::buffer::mp_bytes;
-use super::guard::{self, guard, options, out};
+use super::guard::{self, guard, initialise, options};
 use super::handle;
 use super::pool::{mp_pool, mp_task_fn};
 use super::pool_map::{self, mp_apply_options, mp_map_options};
@@ -52,12 +52,13 @@ const DEFAULTS: mp_async_options = mp_async_options {
 };
 
 /// MP_ASYNC_OPTIONS as a function.
+///
+/// size: sizeof(mp_async_options).
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn mp_async_options_init(options: *mut mp_async_options) -> mp_status {
+pub unsafe extern "C" fn mp_async_options_init(options: *mut mp_async_options, size: usize) -> mp_status {
     guard("mp_async_options_init", || {
-        // SAFETY: C's promise for its argument, as the header gives it.
-        unsafe { out(options, "options") }?.write(DEFAULTS);
-        Ok(Status::Ok)
+        // SAFETY: C\'s promise for its argument, as the header gives it.
+        unsafe { initialise(options, size, DEFAULTS) }
     })
 }
 

@@ -2,7 +2,7 @@
 //! a struct of them.
 
 use super::buffer::{self, mp_buffer, mp_bytes};
-use super::guard::{self, guard, options, out};
+use super::guard::{self, guard, initialise, options};
 use super::handle;
 use super::pool::{mp_pool, mp_task_fn};
 use super::status::mp_status;
@@ -97,22 +97,24 @@ const APPLY_DEFAULTS: mp_apply_options = mp_apply_options {
 };
 
 /// MP_MAP_OPTIONS as a function.
+///
+/// size: sizeof(mp_map_options).
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn mp_map_options_init(options: *mut mp_map_options) -> mp_status {
+pub unsafe extern "C" fn mp_map_options_init(options: *mut mp_map_options, size: usize) -> mp_status {
     guard("mp_map_options_init", || {
-        // SAFETY: C's promise for its argument, as the header gives it.
-        unsafe { out(options, "options") }?.write(DEFAULTS);
-        Ok(Status::Ok)
+        // SAFETY: C\'s promise for its argument, as the header gives it.
+        unsafe { initialise(options, size, DEFAULTS) }
     })
 }
 
 /// MP_APPLY_OPTIONS as a function.
+///
+/// size: sizeof(mp_apply_options).
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn mp_apply_options_init(options: *mut mp_apply_options) -> mp_status {
+pub unsafe extern "C" fn mp_apply_options_init(options: *mut mp_apply_options, size: usize) -> mp_status {
     guard("mp_apply_options_init", || {
-        // SAFETY: C's promise for its argument, as the header gives it.
-        unsafe { out(options, "options") }?.write(APPLY_DEFAULTS);
-        Ok(Status::Ok)
+        // SAFETY: C\'s promise for its argument, as the header gives it.
+        unsafe { initialise(options, size, APPLY_DEFAULTS) }
     })
 }
 

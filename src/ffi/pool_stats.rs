@@ -1,6 +1,6 @@
 //! What a pool has done so far, and what it is at.
 
-use super::guard::{self, guard, out};
+use super::guard::{self, guard, initialise};
 use super::handle;
 use super::pool::mp_pool;
 use super::status::mp_status;
@@ -71,22 +71,24 @@ const NOBODY: mp_worker_stats =
     mp_worker_stats { size: size_of::<mp_worker_stats>(), pid: 0, running: false, tasks: 0, busy: 0 };
 
 /// MP_POOL_STATS as a function.
+///
+/// size: sizeof(mp_pool_stats).
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn mp_pool_stats_init(stats: *mut mp_pool_stats) -> mp_status {
+pub unsafe extern "C" fn mp_pool_stats_init(stats: *mut mp_pool_stats, size: usize) -> mp_status {
     guard("mp_pool_stats_init", || {
-        // SAFETY: C's promise for its argument, as the header gives it.
-        unsafe { out(stats, "stats") }?.write(EMPTY);
-        Ok(Status::Ok)
+        // SAFETY: C\'s promise for its argument, as the header gives it.
+        unsafe { initialise(stats, size, EMPTY) }
     })
 }
 
 /// MP_WORKER_STATS as a function.
+///
+/// size: sizeof(mp_worker_stats).
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn mp_worker_stats_init(stats: *mut mp_worker_stats) -> mp_status {
+pub unsafe extern "C" fn mp_worker_stats_init(stats: *mut mp_worker_stats, size: usize) -> mp_status {
     guard("mp_worker_stats_init", || {
-        // SAFETY: C's promise for its argument, as the header gives it.
-        unsafe { out(stats, "stats") }?.write(NOBODY);
-        Ok(Status::Ok)
+        // SAFETY: C\'s promise for its argument, as the header gives it.
+        unsafe { initialise(stats, size, NOBODY) }
     })
 }
 

@@ -8,7 +8,7 @@
 //! a plain queue that hands messages out at least once.
 
 use super::buffer::{self, mp_buffer};
-use super::guard::{self, bytes_out, guard, joined, options, out, write_to};
+use super::guard::{self, bytes_out, guard, initialise, joined, options, out, write_to};
 use super::handle;
 use super::status::mp_status;
 use super::time::mp_timeout;
@@ -41,14 +41,16 @@ const DEFAULTS: mp_priority_queue_options =
     mp_priority_queue_options { size: size_of::<mp_priority_queue_options>(), maxsize: 0 };
 
 /// MP_PRIORITY_QUEUE_OPTIONS as a function.
+///
+/// size: sizeof(mp_priority_queue_options).
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn mp_priority_queue_options_init(
     options: *mut mp_priority_queue_options,
+    size: usize,
 ) -> mp_status {
     guard("mp_priority_queue_options_init", || {
-        // SAFETY: C's promise for its argument, as the header gives it.
-        unsafe { out(options, "options") }?.write(DEFAULTS);
-        Ok(Status::Ok)
+        // SAFETY: C\'s promise for its argument, as the header gives it.
+        unsafe { initialise(options, size, DEFAULTS) }
     })
 }
 

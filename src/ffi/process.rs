@@ -4,7 +4,7 @@
 use super::child::Context;
 use super::connection::mp_connection;
 use super::context::{self, Choice, mp_context};
-use super::guard::{self, guard, joined, options, out};
+use super::guard::{self, guard, initialise, joined, options, out};
 use super::handle;
 use super::listener::mp_listener;
 use super::manager::mp_proxy;
@@ -135,12 +135,13 @@ const DEFAULTS: mp_process_options = mp_process_options {
 };
 
 /// MP_PROCESS_OPTIONS as a function.
+///
+/// size: sizeof(mp_process_options).
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn mp_process_options_init(options: *mut mp_process_options) -> mp_status {
+pub unsafe extern "C" fn mp_process_options_init(options: *mut mp_process_options, size: usize) -> mp_status {
     guard("mp_process_options_init", || {
-        // SAFETY: C's promise for its argument, as the header gives it.
-        unsafe { out(options, "options") }?.write(DEFAULTS);
-        Ok(Status::Ok)
+        // SAFETY: C\'s promise for its argument, as the header gives it.
+        unsafe { initialise(options, size, DEFAULTS) }
     })
 }
 

@@ -4,7 +4,7 @@
 //! queue, whatever becomes of who put it.
 
 use super::buffer::{self, mp_buffer};
-use super::guard::{self, bytes_out, guard, joined, options, out, write_to};
+use super::guard::{self, bytes_out, guard, initialise, joined, options, out, write_to};
 use super::handle;
 use super::name;
 use super::status::mp_status;
@@ -67,12 +67,13 @@ const DEFAULTS: mp_queue_options = mp_queue_options {
 };
 
 /// MP_QUEUE_OPTIONS as a function.
+///
+/// size: sizeof(mp_queue_options).
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn mp_queue_options_init(options: *mut mp_queue_options) -> mp_status {
+pub unsafe extern "C" fn mp_queue_options_init(options: *mut mp_queue_options, size: usize) -> mp_status {
     guard("mp_queue_options_init", || {
-        // SAFETY: C's promise for its argument, as the header gives it.
-        unsafe { out(options, "options") }?.write(DEFAULTS);
-        Ok(Status::Ok)
+        // SAFETY: C\'s promise for its argument, as the header gives it.
+        unsafe { initialise(options, size, DEFAULTS) }
     })
 }
 

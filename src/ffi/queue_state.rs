@@ -1,6 +1,6 @@
 //! Queues as a whole: how much is in them, whether all is done, and how they end.
 
-use super::guard::{self, guard, out};
+use super::guard::{self, guard, initialise, out};
 use super::handle;
 use super::queue::mp_queue;
 use super::status::mp_status;
@@ -106,12 +106,13 @@ const NOTHING: mp_queue_stats = mp_queue_stats {
 };
 
 /// MP_QUEUE_STATS as a function.
+///
+/// size: sizeof(mp_queue_stats).
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn mp_queue_stats_init(stats: *mut mp_queue_stats) -> mp_status {
+pub unsafe extern "C" fn mp_queue_stats_init(stats: *mut mp_queue_stats, size: usize) -> mp_status {
     guard("mp_queue_stats_init", || {
-        // SAFETY: C's promise for its argument, as the header gives it.
-        unsafe { out(stats, "stats") }?.write(NOTHING);
-        Ok(Status::Ok)
+        // SAFETY: C\'s promise for its argument, as the header gives it.
+        unsafe { initialise(stats, size, NOTHING) }
     })
 }
 

@@ -2,7 +2,7 @@
 //! acquire it again and releases it as often. When its process dies it goes on: the next to
 //! acquire gets it, within 100 ms of the death, however often the dead thread had it.
 
-use super::guard::{guard, guard_quick, joined, options, out};
+use super::guard::{guard, guard_quick, initialise, joined, options, out};
 use super::handle;
 use super::name;
 use super::scope;
@@ -51,12 +51,13 @@ const DEFAULTS: mp_rlock_options = mp_rlock_options {
 };
 
 /// MP_RLOCK_OPTIONS as a function.
+///
+/// size: sizeof(mp_rlock_options).
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn mp_rlock_options_init(options: *mut mp_rlock_options) -> mp_status {
+pub unsafe extern "C" fn mp_rlock_options_init(options: *mut mp_rlock_options, size: usize) -> mp_status {
     guard("mp_rlock_options_init", || {
-        // SAFETY: C's promise for its argument, as the header gives it.
-        unsafe { out(options, "options") }?.write(DEFAULTS);
-        Ok(Status::Ok)
+        // SAFETY: C\'s promise for its argument, as the header gives it.
+        unsafe { initialise(options, size, DEFAULTS) }
     })
 }
 

@@ -1,7 +1,7 @@
 //! Semaphores between processes: a number of slots, of which each acquire takes one and any
 //! process may give some back. For signalling, too: a release that nobody waits for is kept.
 
-use super::guard::{guard, guard_quick, joined, options, out};
+use super::guard::{guard, guard_quick, initialise, joined, options, out};
 use super::handle;
 use super::name;
 use super::scope;
@@ -54,12 +54,16 @@ const DEFAULTS: mp_semaphore_options = mp_semaphore_options {
 };
 
 /// MP_SEMAPHORE_OPTIONS as a function.
+///
+/// size: sizeof(mp_semaphore_options).
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn mp_semaphore_options_init(options: *mut mp_semaphore_options) -> mp_status {
+pub unsafe extern "C" fn mp_semaphore_options_init(
+    options: *mut mp_semaphore_options,
+    size: usize,
+) -> mp_status {
     guard("mp_semaphore_options_init", || {
-        // SAFETY: C's promise for its argument, as the header gives it.
-        unsafe { out(options, "options") }?.write(DEFAULTS);
-        Ok(Status::Ok)
+        // SAFETY: C\'s promise for its argument, as the header gives it.
+        unsafe { initialise(options, size, DEFAULTS) }
     })
 }
 

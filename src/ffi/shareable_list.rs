@@ -1,7 +1,7 @@
 //! Shareable lists: a fixed number of items of mixed types in shared memory. No lock goes with
 //! a list: who changes its text and bytes while others read them guards it with one.
 
-use super::guard::{self, guard, joined, options, out};
+use super::guard::{self, guard, initialise, joined, options, out};
 use super::handle;
 use super::name;
 use super::shared_memory::mp_shared_memory;
@@ -84,14 +84,16 @@ const DEFAULTS: mp_shareable_list_options = mp_shareable_list_options {
 };
 
 /// MP_SHAREABLE_LIST_OPTIONS as a function.
+///
+/// size: sizeof(mp_shareable_list_options).
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn mp_shareable_list_options_init(
     options: *mut mp_shareable_list_options,
+    size: usize,
 ) -> mp_status {
     guard("mp_shareable_list_options_init", || {
-        // SAFETY: C's promise for its argument, as the header gives it.
-        unsafe { out(options, "options") }?.write(DEFAULTS);
-        Ok(Status::Ok)
+        // SAFETY: C\'s promise for its argument, as the header gives it.
+        unsafe { initialise(options, size, DEFAULTS) }
     })
 }
 

@@ -2,7 +2,7 @@
 //! program's to guard. Its size stays as it was made: no call changes it. Where it has a name,
 //! processes that are no relatives share it.
 
-use super::guard::{self, guard, joined, options, out};
+use super::guard::{self, guard, initialise, joined, options, out};
 use super::handle;
 use super::name;
 use super::status::mp_status;
@@ -44,12 +44,16 @@ const DEFAULTS: mp_shared_memory_options = mp_shared_memory_options {
 };
 
 /// MP_SHARED_MEMORY_OPTIONS as a function.
+///
+/// size: sizeof(mp_shared_memory_options).
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn mp_shared_memory_options_init(options: *mut mp_shared_memory_options) -> mp_status {
+pub unsafe extern "C" fn mp_shared_memory_options_init(
+    options: *mut mp_shared_memory_options,
+    size: usize,
+) -> mp_status {
     guard("mp_shared_memory_options_init", || {
-        // SAFETY: C's promise for its argument, as the header gives it.
-        unsafe { out(options, "options") }?.write(DEFAULTS);
-        Ok(Status::Ok)
+        // SAFETY: C\'s promise for its argument, as the header gives it.
+        unsafe { initialise(options, size, DEFAULTS) }
     })
 }
 

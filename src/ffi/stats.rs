@@ -1,6 +1,6 @@
 //! What the program's shared segment holds: where memory went, and whether something leaks.
 
-use super::guard::{guard, joined};
+use super::guard::{guard, initialise, joined};
 use super::status::mp_status;
 use crate::error::Status;
 use crate::shm;
@@ -33,12 +33,13 @@ pub struct mp_stats {
 // #define MP_STATS { sizeof(mp_stats), 0, 0, 0, 0, 0, 0, 0 }
 
 /// MP_STATS as a function.
+///
+/// size: sizeof(mp_stats).
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn mp_stats_init(stats: *mut mp_stats) -> mp_status {
+pub unsafe extern "C" fn mp_stats_init(stats: *mut mp_stats, size: usize) -> mp_status {
     guard("mp_stats_init", || {
-        // SAFETY: C's promise for its argument, as the header gives it.
-        unsafe { super::guard::out(stats, "stats") }?.write(EMPTY);
-        Ok(Status::Ok)
+        // SAFETY: C\'s promise for its argument, as the header gives it.
+        unsafe { initialise(stats, size, EMPTY) }
     })
 }
 

@@ -3,7 +3,7 @@
 //! not exclude them, so guard a number either by the lock, always, or by nothing. A struct is
 //! copied whole with the lock held.
 
-use super::guard::{self, guard, joined, options, out};
+use super::guard::{self, guard, initialise, joined, options, out};
 use super::guarded;
 use super::handle;
 use super::lock::mp_lock;
@@ -97,12 +97,13 @@ const DEFAULTS: mp_value_options = mp_value_options {
 };
 
 /// MP_VALUE_OPTIONS as a function.
+///
+/// size: sizeof(mp_value_options).
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn mp_value_options_init(options: *mut mp_value_options) -> mp_status {
+pub unsafe extern "C" fn mp_value_options_init(options: *mut mp_value_options, size: usize) -> mp_status {
     guard("mp_value_options_init", || {
-        // SAFETY: C's promise for its argument, as the header gives it.
-        unsafe { out(options, "options") }?.write(DEFAULTS);
-        Ok(Status::Ok)
+        // SAFETY: C\'s promise for its argument, as the header gives it.
+        unsafe { initialise(options, size, DEFAULTS) }
     })
 }
 

@@ -88,7 +88,7 @@ fn initialiser(source: &Source, name: &str) -> Option<(String, String)> {
     let rust = format!(
         "{{ extern \"C\" {{ fn macro_{name}(b: *const {ty}) -> i32; }}\n\
          unsafe {{ let mut b = std::mem::MaybeUninit::<{ty}>::uninit();\n\
-         same(0, {ty}_init(b.as_mut_ptr()), \"{ty}_init\");\n\
+         same(0, {ty}_init(b.as_mut_ptr(), std::mem::size_of::<{ty}>()), \"{ty}_init\");\n\
          same(1, macro_{name}(b.as_ptr()), \"{name}\"); }} }}\n"
     );
     let c = format!("int macro_{name}(const {ty} *b) {{ {ty} a = {name}; return {equal}; }}\n");

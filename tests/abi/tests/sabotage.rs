@@ -73,8 +73,8 @@ sabotage! {
     argument_narrower: "mp_timeout mp_ms(int64_t n);" => "mp_timeout mp_ms(int32_t n);", "mp_ms";
     argument_unsigned: "mp_timeout mp_sec(int64_t n);" => "mp_timeout mp_sec(uint64_t n);", "mp_sec";
     argument_no_pointer:
-        "mp_status mp_stats_init(mp_stats *stats);" =>
-        "mp_status mp_stats_init(mp_stats stats);", "mp_stats_init";
+        "mp_status mp_stats_init(mp_stats *stats, size_t size);" =>
+        "mp_status mp_stats_init(mp_stats stats, size_t size);", "mp_stats_init";
     argument_less_indirect:
         "mp_status mp_lock_new(mp_lock **lock," => "mp_status mp_lock_new(mp_lock *lock,", "mp_lock_new";
     argument_of_another_handle:
