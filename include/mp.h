@@ -23,7 +23,8 @@
  *
  * Options     Structs whose first member is their size. Start one with its initialiser, for example
  *             mp_lock_options o = MP_LOCK_OPTIONS; NULL means the defaults. Every macro here is
- *             also a function, for languages that have no macros.
+ *             also a function, for languages that have no macros; an initialiser's is told the size
+ *             that the struct has where it is called, so that a newer library may have a longer one.
  *
  * Handles     A pointer to an opaque type is a handle. NULL, a handle of another type, and one that
  *             was freed are found out and answered with MP_ERR_BAD_HANDLE. Freeing NULL does
@@ -591,8 +592,12 @@ typedef struct mp_lock_options {
 /* The defaults: mp_lock_options o = MP_LOCK_OPTIONS; */
 #define MP_LOCK_OPTIONS { sizeof(mp_lock_options), false, NULL, 0, 0 }
 
-/* MP_LOCK_OPTIONS as a function. */
-mp_status mp_lock_options_init(mp_lock_options *options);
+/*
+ * MP_LOCK_OPTIONS as a function.
+ *
+ * size: sizeof(mp_lock_options).
+ */
+mp_status mp_lock_options_init(mp_lock_options *options, size_t size);
 
 /*
  * Makes a lock, not held. It costs 64 bytes of shared memory and no descriptor.
@@ -731,8 +736,12 @@ typedef struct mp_rlock_options {
 /* The defaults: mp_rlock_options o = MP_RLOCK_OPTIONS; */
 #define MP_RLOCK_OPTIONS { sizeof(mp_rlock_options), false, NULL, 0, 0 }
 
-/* MP_RLOCK_OPTIONS as a function. */
-mp_status mp_rlock_options_init(mp_rlock_options *options);
+/*
+ * MP_RLOCK_OPTIONS as a function.
+ *
+ * size: sizeof(mp_rlock_options).
+ */
+mp_status mp_rlock_options_init(mp_rlock_options *options, size_t size);
 
 /*
  * Makes an RLock, not held. It costs 64 bytes of shared memory and no descriptor.
@@ -865,8 +874,12 @@ typedef struct mp_semaphore_options {
 /* The defaults: mp_semaphore_options o = MP_SEMAPHORE_OPTIONS; */
 #define MP_SEMAPHORE_OPTIONS { sizeof(mp_semaphore_options), false, false, NULL, 0, 0 }
 
-/* MP_SEMAPHORE_OPTIONS as a function. */
-mp_status mp_semaphore_options_init(mp_semaphore_options *options);
+/*
+ * MP_SEMAPHORE_OPTIONS as a function.
+ *
+ * size: sizeof(mp_semaphore_options).
+ */
+mp_status mp_semaphore_options_init(mp_semaphore_options *options, size_t size);
 
 /*
  * Makes a semaphore. It costs 64 bytes of shared memory and no descriptor; with give_back 8
@@ -1030,8 +1043,12 @@ typedef struct mp_condition_options {
 /* The defaults: mp_condition_options o = MP_CONDITION_OPTIONS; */
 #define MP_CONDITION_OPTIONS { sizeof(mp_condition_options), NULL, NULL, false, NULL, 0, 0 }
 
-/* MP_CONDITION_OPTIONS as a function. */
-mp_status mp_condition_options_init(mp_condition_options *options);
+/*
+ * MP_CONDITION_OPTIONS as a function.
+ *
+ * size: sizeof(mp_condition_options).
+ */
+mp_status mp_condition_options_init(mp_condition_options *options, size_t size);
 
 /*
  * Makes a condition, its lock not held unless a given one is. It costs 256 bytes of shared
@@ -1225,8 +1242,12 @@ typedef struct mp_event_options {
 /* The defaults: mp_event_options o = MP_EVENT_OPTIONS; */
 #define MP_EVENT_OPTIONS { sizeof(mp_event_options), NULL, 0, 0 }
 
-/* MP_EVENT_OPTIONS as a function. */
-mp_status mp_event_options_init(mp_event_options *options);
+/*
+ * MP_EVENT_OPTIONS as a function.
+ *
+ * size: sizeof(mp_event_options).
+ */
+mp_status mp_event_options_init(mp_event_options *options, size_t size);
 
 /*
  * Makes an event, not set. It costs 64 bytes of shared memory and no descriptor.
@@ -1335,8 +1356,12 @@ typedef struct mp_barrier_options {
 /* The defaults: mp_barrier_options o = MP_BARRIER_OPTIONS; */
 #define MP_BARRIER_OPTIONS { sizeof(mp_barrier_options), NULL, NULL, MP_FOREVER, NULL, 0, 0 }
 
-/* MP_BARRIER_OPTIONS as a function. */
-mp_status mp_barrier_options_init(mp_barrier_options *options);
+/*
+ * MP_BARRIER_OPTIONS as a function.
+ *
+ * size: sizeof(mp_barrier_options).
+ */
+mp_status mp_barrier_options_init(mp_barrier_options *options, size_t size);
 
 /*
  * Makes a barrier. It takes 128 bytes of shared memory, 16 more for each party, and no
@@ -1508,8 +1533,12 @@ typedef struct mp_value_options {
 /* The defaults: mp_value_options o = MP_VALUE_OPTIONS; */
 #define MP_VALUE_OPTIONS { sizeof(mp_value_options), NULL, NULL, false, false, NULL, 0, 0 }
 
-/* MP_VALUE_OPTIONS as a function. */
-mp_status mp_value_options_init(mp_value_options *options);
+/*
+ * MP_VALUE_OPTIONS as a function.
+ *
+ * size: sizeof(mp_value_options).
+ */
+mp_status mp_value_options_init(mp_value_options *options, size_t size);
 
 /*
  * Makes a value of a number type.
@@ -1927,8 +1956,12 @@ typedef struct mp_array_options {
 /* The defaults: mp_array_options o = MP_ARRAY_OPTIONS; */
 #define MP_ARRAY_OPTIONS { sizeof(mp_array_options), NULL, NULL, false, false, NULL, 0, 0 }
 
-/* MP_ARRAY_OPTIONS as a function. */
-mp_status mp_array_options_init(mp_array_options *options);
+/*
+ * MP_ARRAY_OPTIONS as a function.
+ *
+ * size: sizeof(mp_array_options).
+ */
+mp_status mp_array_options_init(mp_array_options *options, size_t size);
 
 /*
  * Makes an array of a number type.
@@ -2385,8 +2418,12 @@ typedef struct mp_shared_memory_options {
 /* The defaults: mp_shared_memory_options o = MP_SHARED_MEMORY_OPTIONS; */
 #define MP_SHARED_MEMORY_OPTIONS { sizeof(mp_shared_memory_options), NULL, 0, 0 }
 
-/* MP_SHARED_MEMORY_OPTIONS as a function. */
-mp_status mp_shared_memory_options_init(mp_shared_memory_options *options);
+/*
+ * MP_SHARED_MEMORY_OPTIONS as a function.
+ *
+ * size: sizeof(mp_shared_memory_options).
+ */
+mp_status mp_shared_memory_options_init(mp_shared_memory_options *options, size_t size);
 
 /*
  * Makes shared memory, filled with zeros, or opens some that has a name. Without a name other
@@ -2498,8 +2535,12 @@ typedef struct mp_shareable_list_options {
 /* The defaults: mp_shareable_list_options o = MP_SHAREABLE_LIST_OPTIONS; */
 #define MP_SHAREABLE_LIST_OPTIONS { sizeof(mp_shareable_list_options), NULL, 0, 0 }
 
-/* MP_SHAREABLE_LIST_OPTIONS as a function. */
-mp_status mp_shareable_list_options_init(mp_shareable_list_options *options);
+/*
+ * MP_SHAREABLE_LIST_OPTIONS as a function.
+ *
+ * size: sizeof(mp_shareable_list_options).
+ */
+mp_status mp_shareable_list_options_init(mp_shareable_list_options *options, size_t size);
 
 /*
  * Makes a list of these items. Text and bytes get as much room as they need, rounded up to
@@ -2689,8 +2730,12 @@ typedef struct mp_queue_options {
 /* The defaults: mp_queue_options o = MP_QUEUE_OPTIONS; */
 #define MP_QUEUE_OPTIONS { sizeof(mp_queue_options), 0, 0, 0, NULL, 0, 0, 0 }
 
-/* MP_QUEUE_OPTIONS as a function. */
-mp_status mp_queue_options_init(mp_queue_options *options);
+/*
+ * MP_QUEUE_OPTIONS as a function.
+ *
+ * size: sizeof(mp_queue_options).
+ */
+mp_status mp_queue_options_init(mp_queue_options *options, size_t size);
 
 /*
  * Makes an empty queue, by default one without limits: where CPython has Queue and SimpleQueue,
@@ -3067,8 +3112,12 @@ typedef struct mp_queue_stats {
 /* mp_queue_stats s = MP_QUEUE_STATS; */
 #define MP_QUEUE_STATS { sizeof(mp_queue_stats), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 }
 
-/* MP_QUEUE_STATS as a function. */
-mp_status mp_queue_stats_init(mp_queue_stats *stats);
+/*
+ * MP_QUEUE_STATS as a function.
+ *
+ * size: sizeof(mp_queue_stats).
+ */
+mp_status mp_queue_stats_init(mp_queue_stats *stats, size_t size);
 
 /*
  * Tells what is to be known of a queue. The numbers of messages and bytes are exact, also where
@@ -3170,8 +3219,12 @@ typedef struct mp_priority_queue_options {
 /* The defaults: mp_priority_queue_options o = MP_PRIORITY_QUEUE_OPTIONS; */
 #define MP_PRIORITY_QUEUE_OPTIONS { sizeof(mp_priority_queue_options), 0 }
 
-/* MP_PRIORITY_QUEUE_OPTIONS as a function. */
-mp_status mp_priority_queue_options_init(mp_priority_queue_options *options);
+/*
+ * MP_PRIORITY_QUEUE_OPTIONS as a function.
+ *
+ * size: sizeof(mp_priority_queue_options).
+ */
+mp_status mp_priority_queue_options_init(mp_priority_queue_options *options, size_t size);
 
 /*
  * Makes an empty queue. It costs 2 KiB of shared memory and no descriptor; a message costs 128
@@ -3599,8 +3652,12 @@ typedef struct mp_connection_options {
 /* The defaults: mp_connection_options o = MP_CONNECTION_OPTIONS; */
 #define MP_CONNECTION_OPTIONS { sizeof(mp_connection_options), true, true }
 
-/* MP_CONNECTION_OPTIONS as a function. */
-mp_status mp_connection_options_init(mp_connection_options *options);
+/*
+ * MP_CONNECTION_OPTIONS as a function.
+ *
+ * size: sizeof(mp_connection_options).
+ */
+mp_status mp_connection_options_init(mp_connection_options *options, size_t size);
 
 /*
  * Makes an end of a socket that the program has: a connected one that carries a stream. On
@@ -3926,8 +3983,12 @@ typedef struct mp_pipe_options {
 /* The defaults: mp_pipe_options o = MP_PIPE_OPTIONS; */
 #define MP_PIPE_OPTIONS { sizeof(mp_pipe_options), true }
 
-/* MP_PIPE_OPTIONS as a function. */
-mp_status mp_pipe_options_init(mp_pipe_options *options);
+/*
+ * MP_PIPE_OPTIONS as a function.
+ *
+ * size: sizeof(mp_pipe_options).
+ */
+mp_status mp_pipe_options_init(mp_pipe_options *options, size_t size);
 
 /*
  * Makes two ends that are connected. Hand one to a child as an argument, and free it here after
@@ -4018,11 +4079,19 @@ typedef struct mp_client_options {
 /* The defaults: mp_client_options o = MP_CLIENT_OPTIONS; */
 #define MP_CLIENT_OPTIONS { sizeof(mp_client_options), NULL, 0, false, false, 0 }
 
-/* MP_LISTENER_OPTIONS as a function. */
-mp_status mp_listener_options_init(mp_listener_options *options);
+/*
+ * MP_LISTENER_OPTIONS as a function.
+ *
+ * size: sizeof(mp_listener_options).
+ */
+mp_status mp_listener_options_init(mp_listener_options *options, size_t size);
 
-/* MP_CLIENT_OPTIONS as a function. */
-mp_status mp_client_options_init(mp_client_options *options);
+/*
+ * MP_CLIENT_OPTIONS as a function.
+ *
+ * size: sizeof(mp_client_options).
+ */
+mp_status mp_client_options_init(mp_client_options *options, size_t size);
 
 /*
  * Makes a listener. Clients can connect from now on, and wait until they are accepted.
@@ -4245,8 +4314,12 @@ typedef struct mp_manager_options {
 #define MP_MANAGER_OPTIONS { sizeof(mp_manager_options), NULL, NULL, 0, false, MP_START_DEFAULT,  \
     NULL, 0, 0, 0, NULL, 0, 0 }
 
-/* MP_MANAGER_OPTIONS as a function. */
-mp_status mp_manager_options_init(mp_manager_options *options);
+/*
+ * MP_MANAGER_OPTIONS as a function.
+ *
+ * size: sizeof(mp_manager_options).
+ */
+mp_status mp_manager_options_init(mp_manager_options *options, size_t size);
 
 /*
  * Makes a manager that is neither started nor connected.
@@ -4860,8 +4933,12 @@ typedef struct mp_object_options {
 /* No methods: mp_object_options o = MP_OBJECT_OPTIONS; */
 #define MP_OBJECT_OPTIONS { sizeof(mp_object_options), NULL, NULL, NULL, 0 }
 
-/* MP_OBJECT_OPTIONS as a function. */
-mp_status mp_object_options_init(mp_object_options *options);
+/*
+ * MP_OBJECT_OPTIONS as a function.
+ *
+ * size: sizeof(mp_object_options).
+ */
+mp_status mp_object_options_init(mp_object_options *options, size_t size);
 
 /*
  * Has the manager's server know a type, before it is started or serves. A program that connects to
@@ -5063,8 +5140,12 @@ typedef struct mp_process_options {
 /* The exit code of a child that somebody else reaped and that could not leave its own. */
 #define MP_EXITCODE_UNKNOWN INT32_MIN
 
-/* MP_PROCESS_OPTIONS as a function. */
-mp_status mp_process_options_init(mp_process_options *options);
+/*
+ * MP_PROCESS_OPTIONS as a function.
+ *
+ * size: sizeof(mp_process_options).
+ */
+mp_status mp_process_options_init(mp_process_options *options, size_t size);
 
 /* MP_EXITCODE_UNKNOWN as a function. */
 int mp_exitcode_unknown(void);
@@ -5603,8 +5684,12 @@ typedef struct mp_pool_options {
 #define MP_POOL_OPTIONS { sizeof(mp_pool_options), 0, MP_START_DEFAULT, NULL, NULL, NULL, NULL, 0, \
     0, 0, NULL, false, NULL, NULL, 0, false }
 
-/* MP_POOL_OPTIONS as a function. */
-mp_status mp_pool_options_init(mp_pool_options *options);
+/*
+ * MP_POOL_OPTIONS as a function.
+ *
+ * size: sizeof(mp_pool_options).
+ */
+mp_status mp_pool_options_init(mp_pool_options *options, size_t size);
 
 /*
  * Starts the workers, by the start method of the options. By fork they have the program's
@@ -5786,11 +5871,19 @@ typedef struct mp_apply_options {
     MP_MS(100), NULL }
 #define MP_APPLY_OPTIONS { sizeof(mp_apply_options), MP_FOREVER, 0, MP_FOREVER, MP_MS(100) }
 
-/* MP_MAP_OPTIONS as a function. */
-mp_status mp_map_options_init(mp_map_options *options);
+/*
+ * MP_MAP_OPTIONS as a function.
+ *
+ * size: sizeof(mp_map_options).
+ */
+mp_status mp_map_options_init(mp_map_options *options, size_t size);
 
-/* MP_APPLY_OPTIONS as a function. */
-mp_status mp_apply_options_init(mp_apply_options *options);
+/*
+ * MP_APPLY_OPTIONS as a function.
+ *
+ * size: sizeof(mp_apply_options).
+ */
+mp_status mp_apply_options_init(mp_apply_options *options, size_t size);
 
 /*
  * Runs a function on each of n items that lie side by side, in the workers, and puts the n
@@ -5922,8 +6015,12 @@ typedef struct mp_imap_options {
 /* The defaults: mp_imap_options o = MP_IMAP_OPTIONS; */
 #define MP_IMAP_OPTIONS { sizeof(mp_imap_options), 0, 0, false, 0, MP_FOREVER, MP_MS(100) }
 
-/* MP_IMAP_OPTIONS as a function. */
-mp_status mp_imap_options_init(mp_imap_options *options);
+/*
+ * MP_IMAP_OPTIONS as a function.
+ *
+ * size: sizeof(mp_imap_options).
+ */
+mp_status mp_imap_options_init(mp_imap_options *options, size_t size);
 
 /*
  * Makes an iterator over the results of a function for the items of a source. Nothing is asked
@@ -6205,8 +6302,12 @@ typedef struct mp_async_options {
 /* The defaults: mp_async_options o = MP_ASYNC_OPTIONS; */
 #define MP_ASYNC_OPTIONS { sizeof(mp_async_options), NULL, NULL, NULL, 0 }
 
-/* MP_ASYNC_OPTIONS as a function. */
-mp_status mp_async_options_init(mp_async_options *options);
+/*
+ * MP_ASYNC_OPTIONS as a function.
+ *
+ * size: sizeof(mp_async_options).
+ */
+mp_status mp_async_options_init(mp_async_options *options, size_t size);
 
 /*
  * Has a function called once, in one worker.
@@ -6332,11 +6433,19 @@ typedef struct mp_worker_stats {
 #define MP_POOL_STATS { sizeof(mp_pool_stats), 0, 0, 0, 0, 0, 0, 0, 0, 0 }
 #define MP_WORKER_STATS { sizeof(mp_worker_stats), 0, false, 0, 0 }
 
-/* MP_POOL_STATS as a function. */
-mp_status mp_pool_stats_init(mp_pool_stats *stats);
+/*
+ * MP_POOL_STATS as a function.
+ *
+ * size: sizeof(mp_pool_stats).
+ */
+mp_status mp_pool_stats_init(mp_pool_stats *stats, size_t size);
 
-/* MP_WORKER_STATS as a function. */
-mp_status mp_worker_stats_init(mp_worker_stats *stats);
+/*
+ * MP_WORKER_STATS as a function.
+ *
+ * size: sizeof(mp_worker_stats).
+ */
+mp_status mp_worker_stats_init(mp_worker_stats *stats, size_t size);
 
 /*
  * What a pool has done and does, at any moment. Of what came back it knows what a call has looked
@@ -6607,8 +6716,12 @@ typedef struct mp_stats {
 /* mp_stats s = MP_STATS; */
 #define MP_STATS { sizeof(mp_stats), 0, 0, 0, 0, 0, 0, 0 }
 
-/* MP_STATS as a function. */
-mp_status mp_stats_init(mp_stats *stats);
+/*
+ * MP_STATS as a function.
+ *
+ * size: sizeof(mp_stats).
+ */
+mp_status mp_stats_init(mp_stats *stats, size_t size);
 
 /*
  * Looks the segment over, which takes its time when there are many objects: not for polling.
