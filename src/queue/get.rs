@@ -29,8 +29,8 @@ impl Head {
     #[inline(always)]
     pub(super) fn take(&mut self, grains: u32, bytes: usize, large: bool) {
         self.at = self.at.after(grains, large);
-        self.tally.messages += 1;
-        self.tally.bytes += bytes as u64;
+        self.tally.messages = self.tally.messages.wrapping_add(1);
+        self.tally.bytes = self.tally.bytes.wrapping_add(bytes as u64);
     }
 }
 
