@@ -97,8 +97,8 @@ binding() {
 # The oldest and the newest.
 pythons 3.8 | sort -V | sed -n '1p;$p' | uniq >"$out/pythons"
 while read -r version python; do
-    PYTHONPATH=bindings/python PYTHONDONTWRITEBYTECODE=1 \
-        binding "Python $version" bindings/python/test_libmp.py bindings/python/example.py "$python"
+    binding "Python $version" bindings/python/test_libmp.py bindings/python/example.py \
+        env PYTHONPATH=bindings/python PYTHONDONTWRITEBYTECODE=1 "$python"
 done <"$out/pythons"
 if [ ! -s "$out/pythons" ]; then skip "the binding for Python: no Python 3.8 or later"; fi
 
@@ -106,7 +106,7 @@ if [ ! -s "$out/pythons" ]; then skip "the binding for Python: no Python 3.8 or 
 has() { tests/need.sh "$@" || { skip "the binding that needs $1"; return 1; }; }
 
 if has luajit luajit -v && has lua-luv luajit -e 'require "luv"'; then
-    LUA_PATH="bindings/lua/?.lua;;" binding LuaJIT bindings/lua/test_libmp.lua bindings/lua/example.lua luajit
+    binding LuaJIT bindings/lua/test_libmp.lua bindings/lua/example.lua env LUA_PATH="bindings/lua/?.lua;;" luajit
 fi
 
 mkdir "$out/node"

@@ -20,16 +20,16 @@ function number(i) {
   return data;
 }
 
-// The promise's value, and how often the loop turned meanwhile: it must not have been held up.
-async function turning(promise) {
-  let turns = 0, done = false;
+// What the promise comes to, which waits for what act does. Meanwhile the loop turns.
+async function waits(promise, act) {
+  let done = false;
   const finish = () => (done = true);
   promise.then(finish, finish);
-  while (!done) {
+  for (let turns = 0; turns < 3; turns++) {
     await tick();
-    turns++;
+    assert(!done);
   }
-  assert(turns > 1);
+  act();
   return promise;
 }
 
@@ -89,10 +89,8 @@ const tests = {
     const holder = run("lock", `${prefix}-lock`);
     assert.equal(String((await once(holder.child.stdout, "data"))[0]), "held\n");
     assert(lock.locked && !(await lock.acquire({ timeout: 20 })));
-    const next = turning(lock.run(async (died) => died));
-    holder.child.kill("SIGKILL");
+    assert.equal(await waits(lock.run(async (died) => died), () => holder.child.kill("SIGKILL")), true);
     assert.deepEqual(await holder.end, [null, "SIGKILL"]);
-    assert.equal(await next, true);
     // One after the other, also within this process; an error releases it.
     let inside = 0;
     const alone = async (died) => {
@@ -112,9 +110,8 @@ const tests = {
     const event = new Event({ name: `${prefix}-event` });
     assert(!event.isSet && !(await event.wait({ timeout: 5 })));
     const setter = run("event", `${prefix}-event`);
-    const waiting = turning(Promise.all([event.wait(), event.wait(wait)]));
-    setter.child.stdin.write("\n");
-    assert.deepEqual(await waiting, [true, true]);
+    const both = Promise.all([event.wait(), event.wait(wait)]);
+    assert.deepEqual(await waits(both, () => setter.child.stdin.write("\n")), [true, true]);
     await setter.end;
     assert(event.isSet && (await event.wait()));
     event.clear();
@@ -132,7 +129,7 @@ const tests = {
     await assert.rejects(pool.apply("cube", "7"), { code: "MP_ERR_TASK_FAILED", message: /cube takes 8 bytes/ });
     await assert.rejects(pool.apply("die", ""), { code: "MP_ERR_WORKER_DIED", message: /SIGKILL/ });
     await fails("MP_ERR_UNKNOWN_TARGET", () => pool.apply("unheard of", ""));
-    await fails("MP_ERR_TIMEOUT", () => turning(pool.apply("sleeps", "", { timeout: 10 })));
+    await fails("MP_ERR_TIMEOUT", () => pool.apply("sleeps", "", { timeout: 10 }));
     await assert.rejects(pool.apply("sleeps", "", { signal: AbortSignal.timeout(10) }), { name: "TimeoutError" });
     assert.deepEqual(await pool.apply("cube", number(5)), number(125));
     const busy = pool.apply("sleeps", "");

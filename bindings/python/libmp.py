@@ -290,12 +290,12 @@ class _Handle:
         self._free = weakref.finalize(self, free, c_void_p(self._handle.value))
 
     def close(self):
-        """Frees the handle. Whoever uses the object after that is told MP_ERR_BAD_HANDLE."""
-        for loop, waiting in self._waiting.items():
-            loop.remove_reader(self.fileno())
-            for future in waiting:
-                future.cancel()
-        self._waiting = {}
+        """Frees the handle. Whoever uses the object after that, or waits for it, is told MP_ERR_BAD_HANDLE.
+
+        What coroutines wait for is closed in their event loop's thread.
+        """
+        for loop in list(self._waiting):
+            self._wake(loop, self.fileno())
         self._free()
         self._handle = c_void_p()
 
@@ -316,6 +316,12 @@ class _Handle:
         _check(_mp.mp_descriptor(self._handle, byref(fd)))
         return fd.value
 
+    def _wake(self, loop, fd):
+        loop.remove_reader(fd)
+        for future in self._waiting.pop(loop, ()):
+            if not future.done():
+                future.set_result(None)
+
     async def _ready(self):
         """Waits in the event loop until the object may be ready."""
         loop = asyncio.get_running_loop()
@@ -324,14 +330,8 @@ class _Handle:
         waiting = self._waiting.setdefault(loop, [])
         waiting.append(future)
 
-        def wake():
-            # A loop has one reader for each descriptor, however many wait.
-            loop.remove_reader(fd)
-            for one in self._waiting.pop(loop, ()):
-                if not one.done():
-                    one.set_result(None)
-
-        loop.add_reader(fd, wake)
+        # A loop has one reader for each descriptor, however many wait.
+        loop.add_reader(fd, self._wake, loop, fd)
         try:
             await future
         finally:

@@ -102,7 +102,21 @@ def test_lock():
         await asyncio.wait_for(waits, 30)
         lock.release()
 
+    async def closed():
+        other = libmp.Lock()
+        other.acquire()
+        waits = asyncio.ensure_future(other.acquire_async())
+        await asyncio.sleep(0)
+        other.close()
+        try:
+            await asyncio.wait_for(waits, 30)
+        except libmp.Error as error:
+            assert error.name == "MP_ERR_BAD_HANDLE"
+        else:
+            raise AssertionError("a closed lock was acquired")
+
     asyncio.run(in_turn())
+    asyncio.run(closed())
     lock.close()
     libmp.unlink(f"{prefix}-lock")
 
@@ -169,9 +183,13 @@ def test_ctrl_c():
     """Python's signal handlers run during any wait."""
     event, lock, messages, pool = libmp.Event(), libmp.Lock(), libmp.Queue(), libmp.Pool(peer, workers=1)
     lock.acquire()
-    for call in event.wait, lock.acquire, messages.get, lambda: pool.apply("sleeps", b""):
-        threading.Timer(0.05, os.kill, (os.getpid(), signal.SIGINT)).start()
-        raises(KeyboardInterrupt, call)
+    for wait in event.wait, lock.acquire, messages.get, lambda: pool.apply("sleeps", b""):
+
+        def interrupted():
+            threading.Timer(0.05, os.kill, (os.getpid(), signal.SIGINT)).start()
+            wait()
+
+        raises(KeyboardInterrupt, interrupted)
     pool.close()
 
 

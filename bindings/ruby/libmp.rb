@@ -322,7 +322,11 @@ module Libmp
         return check(status) if !WAITING.include?(status) || left <= 0
 
         # Not for longer: another thread may close the handle.
-        to_io.wait_readable([left, 1].min)
+        begin
+          to_io.wait_readable([left, 1].min)
+        rescue Errno::EBADF
+          # It did just now, which the call finds out.
+        end
       end
     end
 

@@ -116,17 +116,22 @@ def test_event
   reader, = IO.pipe
   turns = 0
   other = Thread.new { loop { turns += 1 and sleep(0.001) } }
-  later = Thread.new { sleep(0.02) and setter.puts }
+  later = Thread.new do
+    sleep(0.001) until turns.positive?
+    setter.puts
+  end
   equal [[event], [], []], IO.select([event, reader], nil, nil, 30)
-  assert event.wait(timeout: 0) && turns.positive?
+  assert event.wait(timeout: 0)
   [other, later].each(&:kill)
   setter.close
   event.clear
   assert !event.set?
   # Timeout and signals end a wait.
   raises(Timeout::Error) { Timeout.timeout(0.02) { event.wait } }
-  Thread.new { sleep(0.02) and Process.kill(:INT, Process.pid) }
-  raises(Interrupt) { event.wait }
+  raises(Interrupt) do
+    Thread.new { sleep(0.02) and Process.kill(:INT, Process.pid) }
+    event.wait
+  end
   event.close
   Libmp.unlink("#{PREFIX}-event")
 end
