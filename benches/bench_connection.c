@@ -3,6 +3,8 @@
  * How to read it: bench.h says what rounds, ratios and marks are, flow.h what is measured. In brackets stand the
  * least and the most of the five rounds. A peer's mark is its row's mark in the design.
  *
+ * "in place" is reserve, commit, peek and release, beside send and receive of the same pipe.
+ *
  * "round trip, rested" has both sides asleep for 100 us before each message; "at once" has one after the other, with
  * each process on a CPU of its own.
  */
@@ -40,6 +42,8 @@ int main(int argc, char **argv)
         size_t size;
         const char *name;
     } rows[] = {{8, "8 B"}, {256, "256 B"}, {4096, "4 KiB"}, {65536, "64 KiB"}, {1 << 20, "1 MiB"}};
+    static const struct flow_subject in_place[] = {{.name = "in place", .peer = &peer_libmp_pipe_lent},
+                                                   {.name = "copied", .peer = &peer_libmp_pipe}};
     char name[64];
     size_t i;
 
@@ -48,6 +52,10 @@ int main(int argc, char **argv)
     for (i = 0; i < sizeof rows / sizeof *rows; i++) {
         snprintf(name, sizeof name, "one way, %s", rows[i].name);
         flow_rate(name, subjects, COUNT(subjects), rows[i].size, 1, 1, ANYWHERE);
+    }
+    for (i = 2; i < sizeof rows / sizeof *rows; i++) {
+        snprintf(name, sizeof name, "in place, %s", rows[i].name);
+        flow_rate(name, in_place, COUNT(in_place), rows[i].size, 1, 1, ANYWHERE);
     }
     trips("round trip, rested", 8, RESTED_NS, ANYWHERE, 1);
     trips("round trip, at once", 8, 0, APART, 0.1);

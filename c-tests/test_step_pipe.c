@@ -295,6 +295,92 @@ static void message_is_polled_for(void)
 
 KILLED(pipe_recv_beside_a_poller, 0, a_short_message, message_is_polled_for, receives_it)
 
+/* ---- in place ---- */
+
+static int send_in_place(mp_connection *c, const void *data, size_t len)
+{
+    void *place;
+    int s = CHECK_CLEAN(mp_connection_reserve(c, len, &place));
+
+    if (s < 0)
+        return s;
+    memcpy(place, data, len);
+    s = CHECK_CLEAN(mp_connection_commit(c, place, len, MP_SEC(20)));
+    if (s < 0)
+        CHECK_OK(mp_connection_cancel(c, place));
+    return s;
+}
+
+static int sends_it_in_place(void)
+{
+    return send_in_place(mine, bytes, length);
+}
+
+KILLED(pipe_commit, 100, a_short_message, receiver_waits, sends_it_in_place)
+/* In a run of pages. */
+KILLED(pipe_commit_long, 100, a_long_message, receiver_waits, sends_it_in_place)
+
+/* Both are there, or the first is gone, with its block kept for the next one or not. */
+static int finds_what_was_lent(mp_child *self, void *user)
+{
+    mp_connection *sends = mp_child_connection(self, 0), *c = mp_child_connection(self, 1);
+    size_t want = (size_t)child_number(self, 4), len;
+    void *data = pattern_new(want, 1);
+    const void *place;
+    bool there = false;
+    int i;
+
+    (void)user;
+    CHECK_OK(send_in_place(sends, data, want));
+    CHECK_OK(send_in_place(sends, "after", 5));
+    flag_set(mp_child_value(self, 3), READY);
+    flag_wait(mp_child_value(self, 2), 1);
+    CHECK_OK(mp_connection_peek(c, &place, &len, MP_FOREVER));
+    if (len == want) {
+        there = true;
+        pattern_same(place, len, 1);
+        CHECK_OK(mp_connection_release(c, place));
+        CHECK_OK(mp_connection_peek(c, &place, &len, MP_FOREVER));
+    }
+    CHECK(len == 5 && memcmp(place, "after", 5) == 0);
+    CHECK_OK(mp_connection_release(c, place));
+    for (i = 0; i < 6; i++) {
+        CHECK_OK(send_in_place(sends, data, want));
+        CHECK_OK(mp_connection_peek(c, &place, &len, MP_FOREVER));
+        CHECK_INT(len, want);
+        pattern_same(place, len, 1);
+        CHECK_OK(mp_connection_release(c, place));
+    }
+    CHECK_OK(mp_connection_free(sends));
+    CHECK_STATUS(mp_connection_peek(c, &place, &len, MP_FOREVER), MP_ERR_EOF);
+    free(data);
+    flag_set(mp_child_value(self, 3), there ? NOT_THERE : THERE);
+    return 0;
+}
+
+static void lent_message_waits(void)
+{
+    is_sent_by(finds_what_was_lent);
+}
+
+static int reads_it_in_place(void)
+{
+    const void *place;
+    size_t len;
+    int s = CHECK_CLEAN(mp_connection_peek(mine, &place, &len, MP_SEC(20)));
+
+    if (s == MP_OK) {
+        /* Each byte would be so many instructions more. */
+        CHECK_INT(len, length);
+        pattern_same(place, 8, 1);
+        CHECK_OK(mp_connection_release(mine, place));
+    }
+    return s;
+}
+
+KILLED(pipe_peek, 100, a_short_message, lent_message_waits, reads_it_in_place)
+KILLED(pipe_peek_long, 100, a_long_message, lent_message_waits, reads_it_in_place)
+
 /* ---- handles ---- */
 
 static void is_the_flag(mp_buffer *b)

@@ -4,6 +4,6 @@
 
 #include "peer.h"
 
-extern const struct peer peer_libmp, peer_libmp_pipe, peer_pipe, peer_stream, peer_seqpacket, peer_mqueue;
+extern const struct peer peer_libmp, peer_libmp_pipe, peer_libmp_pipe_lent, peer_pipe, peer_stream, peer_seqpacket, peer_mqueue;
 
 #endif

@@ -67,6 +67,40 @@ static void libmp_pipe_close(struct peer_channel *channel)
     free(ends);
 }
 
+static void *libmp_pipe_lend(struct peer_channel *channel)
+{
+    return mp_connection_reserve(channel->given, channel->size, &channel->place) == MP_OK ? channel->place : NULL;
+}
+
+static bool libmp_pipe_commit(struct peer_channel *channel)
+{
+    return mp_connection_commit(channel->given, channel->place, channel->size, MP_FOREVER) == MP_OK;
+}
+
+static const void *libmp_pipe_peek(struct peer_channel *channel)
+{
+    const void *message;
+    size_t size;
+
+    if (mp_connection_peek(channel->given, &message, &size, MP_FOREVER) < 0)
+        return NULL;
+    channel->place = (void *)message;
+    return message;
+}
+
+static void libmp_pipe_release(struct peer_channel *channel)
+{
+    mp_connection_release(channel->given, channel->place);
+}
+
+const struct peer peer_libmp_pipe_lent = {.open = libmp_pipe_open,
+                                          .end = libmp_pipe_end,
+                                          .lend = libmp_pipe_lend,
+                                          .commit = libmp_pipe_commit,
+                                          .peek = libmp_pipe_peek,
+                                          .release = libmp_pipe_release,
+                                          .close = libmp_pipe_close};
+
 const struct peer peer_libmp_pipe = {.open = libmp_pipe_open,
                                      .end = libmp_pipe_end,
                                      .put = libmp_pipe_put,

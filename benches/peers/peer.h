@@ -24,6 +24,7 @@ struct peer_channel {
     void *state;                        /* the peer's, as is the next */
     int fd[2];
     void *given;                        /* in a process that was given an end */
+    void *place;                        /* the message that is being written or read in place */
     bool (*stopped)(void);              /* asked by a peer that cannot be killed without leaving something */
 };
 

@@ -41,6 +41,7 @@ pub mod priority_lease;
 pub mod wait;
 pub mod connection;
 pub mod connection_handles;
+pub mod connection_lend;
 pub mod pipe;
 pub mod listener;
 pub mod manager;

@@ -28,6 +28,7 @@ mod redo;
 mod result;
 mod rings;
 mod segment;
+mod spares;
 mod stats;
 mod sweep;
 mod table;
@@ -56,7 +57,7 @@ pub(crate) use objects::{
 };
 pub(crate) use own::{is_one as is_segment, ticket};
 pub(crate) use parcels::{Content, ParcelBlock, pack, packed, parcel};
-pub(crate) use pipe_block::{Edge, PARCELS, PipeBlock, RINGS, WayBlock};
+pub(crate) use pipe_block::{Edge, PARCELS, PipeBlock, RINGS, SPARES, WayBlock};
 pub(crate) use pool_area::{AHEAD, IN_BLOCK, INLINE, OUT_BLOCK, PoolArea, TARGETS, TaskSlot, WorkerSlot};
 pub(crate) use priority_block::{
     CARRIER, FIRST, HEAP_PARTS, LEASE_PARTS, PriorityBlock, SHORT, Slot, part_bytes, short_bytes,
@@ -65,6 +66,7 @@ pub(crate) use queue_block::{LARGE, QueueBlock, RingBlock, Side};
 pub(crate) use result::{leave_result, refuse_result, take_result};
 pub(crate) use rings::{begin_rings, link, memory, pass, ring_data, ring_of, skip_all};
 pub(crate) use segment::{Segment, TREE};
+pub(crate) use spares::{close_room, leave, room};
 pub(crate) use stats::stats;
 pub(crate) use sweep::sweep;
 pub(crate) use table::{

@@ -1,6 +1,6 @@
 //! Parcels: messages that carry handles. A parcel is a block that holds what its handles stand for, as a ledger does,
 //! so that whoever frees the parcel gives that up, too. Its data is its carriers, as many words that say what kind of
-//! handle each was, and the message's bytes.
+//! handle each was, and the message's bytes. One without handles is a message that is lent: see `spares.rs`.
 //!
 //! | step                                    | a process killed right after it                          |
 //! |-----------------------------------------|----------------------------------------------------------|
@@ -41,7 +41,9 @@ pub(crate) struct ParcelBlock {
     pub(crate) head: BlockHead,
     /// How many handles.
     count: AtomicU64,
-    _room: [AtomicU64; 2],
+    /// How many bytes the message has.
+    len: AtomicU64,
+    _room: AtomicU64,
 }
 
 // SAFETY: repr(C), atomics only.
@@ -73,7 +75,13 @@ impl ParcelBlock {
     /// The message.
     pub(crate) fn bytes(&self) -> Option<Data> {
         let (count, data) = self.data()?;
-        Some(data.part(count * WORDS, data.len() - count * WORDS))
+        let len = self.len.load(Relaxed) as usize;
+        (len <= data.len() - count * WORDS).then(|| data.part(count * WORDS, len))
+    }
+
+    /// The message is as long as this.
+    pub(crate) fn set_len(&self, len: usize) {
+        self.len.store(len as u64, Relaxed);
     }
 
     pub(crate) fn count(&self) -> usize {
@@ -97,7 +105,10 @@ pub(crate) fn pack(bytes: &[u8], contents: &[Content]) -> Result<Object> {
     let Some(all) = all else {
         fail!(NoMemory, "{} handles are more than a message can have", contents.len())
     };
-    let make = |block: &ParcelBlock| block.count.store(contents.len() as u64, Relaxed);
+    let make = |block: &ParcelBlock| {
+        block.count.store(contents.len() as u64, Relaxed);
+        block.set_len(bytes.len());
+    };
     let object = create_in::<ParcelBlock>(&TREE, Kind::Parcel, all.max(1), make)?;
     fill(object, bytes, contents).inspect_err(|_| objects::release(object.entry))?;
     Ok(object)

@@ -8,8 +8,11 @@ use std::sync::atomic::{AtomicU32, AtomicU64};
 /// Bytes of a pipe's rings in all: what is handed out at a time, for each way.
 pub(crate) const RINGS: usize = 2 * UNIT;
 
-/// How many messages that carry handles are on one way at a time.
+/// How many messages outside the ring are on one way at a time.
 pub(crate) const PARCELS: usize = 16;
+
+/// How many blocks of messages that were read in place are kept on one way.
+pub(crate) const SPARES: usize = 4;
 
 /// A pipe. Its data is the ring of the only way, or half of it each way's.
 #[repr(C, align(64))]
@@ -18,8 +21,8 @@ pub(crate) struct PipeBlock {
     _line: [AtomicU64; 3],
     /// What the first end sends, and what the second one does.
     pub(crate) ways: [WayBlock; 2],
-    /// For each way the messages that carry handles.
-    pub(crate) carriers: [[AtomicU64; PARCELS]; 2],
+    /// For each way the messages outside the ring, and spare blocks for such.
+    pub(crate) carriers: [[AtomicU64; PARCELS + SPARES]; 2],
 }
 
 /// One way.
@@ -58,4 +61,4 @@ pub(crate) struct Edge {
 // SAFETY: repr(C), atomics only, alignment 64.
 unsafe impl Words for PipeBlock {}
 
-const _: () = assert!(size_of::<Edge>() == 128 && size_of::<PipeBlock>() == 832);
+const _: () = assert!(size_of::<Edge>() == 128 && size_of::<PipeBlock>() == 896);

@@ -2,6 +2,7 @@
 
 use super::carried::{Carried, What};
 use super::handshake::{Handshake, Key};
+use super::lent::Loans;
 use super::pipe::Pipe;
 use super::stream::Stream;
 use crate::error::{Result, fail};
@@ -14,7 +15,7 @@ use crate::time::Deadline;
 use std::os::fd::{BorrowedFd, OwnedFd, RawFd};
 
 /// What a connection stands on.
-enum Transport {
+pub(super) enum Transport {
     Stream(Stream),
     Pipe(Pipe),
 }
@@ -22,7 +23,7 @@ enum Transport {
 /// The same call on whichever it is.
 macro_rules! on {
     ($connection:expr, $end:ident => $call:expr) => {
-        match &$connection.0 {
+        match &$connection.transport {
             Transport::Stream($end) => $call,
             Transport::Pipe($end) => $call,
         }
@@ -30,7 +31,12 @@ macro_rules! on {
 }
 
 /// One end. Any thread may use it; of those who send, and of those who receive, one at a time is at work.
-pub(crate) struct Connection(Transport);
+pub(crate) struct Connection {
+    pub(super) transport: Transport,
+    /// Room for messages that are being written, and messages that are being read.
+    pub(super) reserved: Loans,
+    pub(super) peeked: Loans,
+}
 
 impl Connection {
     pub(super) fn over(fd: Kept) -> Self {
@@ -38,7 +44,11 @@ impl Connection {
     }
 
     pub(super) fn of_pipe(pipe: Pipe) -> Self {
-        Connection(Transport::Pipe(pipe))
+        Self::on(Transport::Pipe(pipe))
+    }
+
+    fn on(transport: Transport) -> Self {
+        Connection { transport, reserved: Loans::default(), peeked: Loans::default() }
     }
 
     /// Takes over a connected socket of the program's.
@@ -64,12 +74,12 @@ impl Connection {
 
     /// In a child: what it was handed.
     pub(super) fn received(fd: Kept, can_receive: bool, can_send: bool) -> Self {
-        Connection(Transport::Stream(Stream::new(fd, can_receive, can_send)))
+        Self::on(Transport::Stream(Stream::new(fd, can_receive, can_send)))
     }
 
     /// Messages have at most so many bytes from now on. A pipe's other end is one of the program's own.
     pub(super) fn limited(mut self, most: usize) -> Self {
-        if let Transport::Stream(stream) = &mut self.0 {
+        if let Transport::Stream(stream) = &mut self.transport {
             stream.limit(most);
         }
         self
@@ -106,7 +116,7 @@ impl Connection {
         deadline: Deadline,
         tell: impl FnMut(usize),
     ) -> Result<(Vec<u8>, Option<Entry>)> {
-        match &self.0 {
+        match &self.transport {
             Transport::Stream(stream) => Ok((stream.receive_vec(most, deadline, tell)?, None)),
             Transport::Pipe(pipe) => pipe.receive_laden(most, deadline, tell),
         }
@@ -114,7 +124,7 @@ impl Connection {
 
     /// Sends a message that carries handles.
     pub(crate) fn send_handles(&self, bytes: &[u8], contents: &[Content], deadline: Deadline) -> Result<()> {
-        match &self.0 {
+        match &self.transport {
             Transport::Stream(_) => fail!(
                 Unsupported,
                 "the other end of a socket may be another program's: pipes and queues carry handles"
@@ -152,7 +162,7 @@ impl Connection {
 
     /// To be polled once: before that has to be looked whether something has come already.
     pub(crate) fn descriptor_once(&self) -> Result<RawFd> {
-        match &self.0 {
+        match &self.transport {
             Transport::Stream(stream) => stream.descriptor(),
             Transport::Pipe(pipe) => pipe.descriptor_once(),
         }
@@ -176,7 +186,7 @@ impl Connection {
 
     /// Does something with the descriptor.
     pub(crate) fn with_fd<R>(&self, what: impl FnOnce(BorrowedFd<'_>) -> R) -> Result<R> {
-        match &self.0 {
+        match &self.transport {
             Transport::Stream(stream) => Ok(what(stream.socket()?.fd())),
             Transport::Pipe(pipe) => pipe.with_fd(what),
         }
@@ -184,7 +194,7 @@ impl Connection {
 
     /// The socket of a client's end, between two messages.
     pub(crate) fn into_socket(self) -> Result<Kept> {
-        match &self.0 {
+        match &self.transport {
             Transport::Stream(stream) => stream.again(),
             Transport::Pipe(_) => fail!(Unsupported, "a pipe is more than a socket"),
         }
@@ -202,7 +212,7 @@ impl Connection {
 
     /// The same end once more, for a child.
     pub(crate) fn carry(&self) -> Result<Carried> {
-        match &self.0 {
+        match &self.transport {
             Transport::Pipe(pipe) => Ok(Carried::of_pipe(pipe.again()?)),
             Transport::Stream(stream) => {
                 let (can_receive, can_send) = (self.can_receive(), self.can_send());

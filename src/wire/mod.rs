@@ -6,6 +6,7 @@
 //! | `connection` | one end, whatever it stands on |
 //! | `stream`, `input`, `output` | one end of a socket, and what of a message has come and gone so far |
 //! | `pipe` | one end of a pipe: rings in shared memory |
+//! | `lent` | messages that are written and read where they lie |
 //! | `receive` | a message, from whatever it comes |
 //! | `frame` | how long a message is, in bytes |
 //! | `turn` | one thread after the other, each until its deadline |
@@ -24,6 +25,7 @@ mod files;
 mod frame;
 mod handshake;
 mod input;
+mod lent;
 mod listener;
 mod output;
 mod pipe;

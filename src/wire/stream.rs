@@ -140,12 +140,18 @@ impl Stream {
         Ok(self.socket()?.fd().as_raw_fd())
     }
 
+    /// Whether a message of so many bytes can be sent.
+    pub(super) fn check_length(&self, len: usize) -> Result<Arc<Socket>> {
+        let socket = self.check_sends()?;
+        if len > self.most {
+            fail!(Invalid, "the message has {len} bytes, and {} are allowed", self.most);
+        }
+        Ok(socket)
+    }
+
     /// Sends a message, or the rest of it.
     pub(super) fn send(&self, message: &[u8], deadline: Deadline) -> Result<()> {
-        let socket = self.check_sends()?;
-        if message.len() > self.most {
-            fail!(Invalid, "the message has {} bytes, and {} are allowed", message.len(), self.most);
-        }
+        let socket = self.check_length(message.len())?;
         let Some(mut output) = self.output.take(deadline, || socket.check())? else {
             fail!(Timeout, "another thread was sending all the time");
         };

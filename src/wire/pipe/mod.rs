@@ -13,11 +13,12 @@ mod way;
 
 pub(super) use line::Rings;
 
+use super::lent::Lent;
 use super::output::Output;
 use super::receive::{into_room, into_vec};
 use super::turn::{Taken, Turn};
 use crate::error::{Result, fail};
-use crate::shm::{self, Content, Edge, Entry};
+use crate::shm::{self, Content, Edge, Entry, Object};
 use crate::sys::kept::{self, Kept};
 use crate::sys::{packets, sockets};
 use crate::time::Deadline;
@@ -26,9 +27,9 @@ use parcels::Laden;
 use receive::{Input, Receiving};
 use send::Sending;
 use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd, RawFd};
-use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, PoisonError};
-use way::lock_side;
+use way::{damaged, lock_side};
 
 /// Which end it is, and of what.
 #[derive(Clone, Copy)]
@@ -145,9 +146,7 @@ impl Pipe {
         how: impl FnOnce(&mut Output, &Sending<'_>) -> Result<()>,
     ) -> Result<()> {
         let line = self.line()?;
-        if !self.can_send() {
-            fail!(State, "this end only receives");
-        }
+        self.check_sends()?;
         let Some(mut output) = self.output.take(deadline, || line.socket.check())? else {
             fail!(Timeout, "another thread was sending all the time");
         };
@@ -169,11 +168,7 @@ impl Pipe {
     /// Sends a message that carries handles.
     pub(super) fn send_handles(&self, bytes: &[u8], contents: &[Content], deadline: Deadline) -> Result<()> {
         let parcel = shm::pack(bytes, contents)?;
-        self.sending(deadline, |output, to| {
-            output.finish_begun(to, deadline)?;
-            to.push_parcel(parcel, deadline)
-        })
-        .inspect_err(|_| shm::release(parcel.entry))
+        self.send_parcel(parcel, deadline).inspect_err(|_| shm::release(parcel.entry))
     }
 
     /// Receives with `how`.
@@ -189,13 +184,22 @@ impl Pipe {
         };
         let side = &line.receives.block.receiver;
         let hold = Hold::take(&line, side, &line.is_receiving, deadline, "receiving")?;
-        let got = how(&mut Receiving::new(&line, &mut input));
+        let mut receiving = Receiving::new(&line, &mut input);
+        let got = how(&mut receiving);
+        receiving.leave_holder();
         hold.end(!input.is_between());
         got
     }
 
     fn take_input(&self, line: &Line, deadline: Deadline) -> Result<Option<Taken<'_, Input>>> {
         self.input.take(deadline, || line.socket.check())
+    }
+
+    fn check_sends(&self) -> Result<()> {
+        if !self.can_send() {
+            fail!(State, "this end only receives");
+        }
+        Ok(())
     }
 
     fn check_receives(&self) -> Result<()> {
@@ -233,8 +237,54 @@ impl Pipe {
         self.receiving(deadline, |from| {
             from.laden = Laden::wanted();
             let message = into_vec(from, most, deadline, tell)?;
-            Ok((message, std::mem::take(&mut from.laden).into_holder()))
+            Ok((message, from.laden.take_holder()))
         })
+    }
+
+    /// Room for a message of at most `len` bytes.
+    pub(super) fn reserve(&self, len: usize) -> Result<Lent> {
+        let line = self.line()?;
+        self.check_sends()?;
+        let (entry, data) = shm::room(line.sends.spares, len)?;
+        Ok(Lent::Shared(entry, data))
+    }
+
+    /// Sends the first `len` bytes of what was reserved; what fails leaves it reserved.
+    pub(super) fn commit(&self, room: Entry, len: usize, deadline: Deadline) -> Result<()> {
+        match shm::close_room(room, len) {
+            Some(parcel) => self.send_parcel(parcel, deadline),
+            None => damaged(),
+        }
+    }
+
+    fn send_parcel(&self, parcel: Object, deadline: Deadline) -> Result<()> {
+        self.sending(deadline, |output, to| {
+            output.finish_begun(to, deadline)?;
+            to.push_parcel(parcel, deadline)
+        })
+    }
+
+    /// Gives up room that was reserved.
+    pub(super) fn cancel(&self, room: Entry) {
+        self.leave(room, |line| line.sends.spares);
+    }
+
+    /// The next message, to be read in place.
+    pub(super) fn peek(&self, deadline: Deadline) -> Result<Lent> {
+        self.receiving(deadline, |from| from.peek(deadline))
+    }
+
+    /// Gives up a message that was read.
+    pub(super) fn release(&self, message: Entry) {
+        self.leave(message, |line| line.receives.spares);
+    }
+
+    fn leave(&self, block: Entry, to: impl FnOnce(&Line) -> &'static [AtomicU64]) {
+        match self.line() {
+            Ok(line) => shm::leave(block, to(&line)),
+            // It was closed, and the other end may be gone.
+            Err(_) => shm::release(block),
+        }
     }
 
     pub(super) fn receive_fd(&self, deadline: Deadline) -> Result<OwnedFd> {

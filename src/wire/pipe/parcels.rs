@@ -1,5 +1,6 @@
-//! Messages that carry handles: each lies outside the ring, in a block that holds what the handles stand for. One of
-//! the way's carriers holds that block for as long as the piece that names the carrier is in the ring: both change
+//! Messages outside the ring: those that carry handles, each in a block that holds what the handles stand for, and those
+//! that were written in place, or are read so, in blocks that the two sides hand to and fro. One of the way's carriers
+//! holds that block for as long as the piece that names the carrier is in the ring: both change
 //! in one transaction of the books, when the message is sent and when it is received. So the handles always have a
 //! holder, and one only, and with the last process that has the pipe go the messages that nobody received.
 //!
@@ -19,15 +20,18 @@ use super::way::{Piece, Way, damaged};
 use crate::error::{Result, fail};
 use crate::shm::{self, Data, Entry, Object};
 use crate::time::Deadline;
-use crate::wire::receive::{self, Came};
+use crate::wire::lent::Lent;
+use crate::wire::receive::{self, Came, Source};
 use std::sync::atomic::Ordering::Relaxed;
 
 /// What a receiving call does about such messages.
 #[derive(Default)]
 pub(super) struct Laden {
+    /// With handles, too.
     is_wanted: bool,
     /// The carrier of the message that is being received, where it is such a one.
     begun: Option<usize>,
+    /// What holds the message that was received.
     holder: Option<Entry>,
 }
 
@@ -37,8 +41,8 @@ impl Laden {
     }
 
     /// What holds the handles of the message that was received, if it carries any.
-    pub(super) fn into_holder(self) -> Option<Entry> {
-        self.holder
+    pub(super) fn take_holder(&mut self) -> Option<Entry> {
+        self.holder.take_if(|holder| shm::parcel(*holder).is_some_and(|parcel| parcel.count() > 0))
     }
 }
 
@@ -80,7 +84,7 @@ impl Receiving<'_> {
     /// The next message is in this carrier. How long it is.
     pub(super) fn begin_parcel(&mut self, carrier: usize) -> Result<usize> {
         let (count, data) = self.parcel(carrier)?;
-        if !self.laden.is_wanted {
+        if count > 0 && !self.laden.is_wanted {
             let only = "only mp_connection_recv_buffer receives it";
             fail!(Unsupported, "the message carries {count} handles: {only}");
         }
@@ -100,6 +104,14 @@ impl Receiving<'_> {
             Some(parcel) => Ok(parcel),
             None => damaged(),
         }
+    }
+
+    /// Copies the bytes to where there is room for all of them.
+    pub(super) fn copy_parcel(&mut self, carrier: usize, room: &mut [u8]) -> Result<Came> {
+        let (_, data) = self.parcel(carrier)?;
+        let len = data.len().min(room.len());
+        data.read(0, &mut room[..len]);
+        Ok(Came::Bytes(len))
     }
 
     /// Copies the bytes behind the body, where nothing is yet.
@@ -123,5 +135,28 @@ impl Receiving<'_> {
         }
         self.passed(to);
         Ok(body)
+    }
+
+    /// Takes the next message, waiting for one, to be read in place.
+    pub(super) fn peek(&mut self, deadline: Deadline) -> Result<Lent> {
+        self.length(deadline)?;
+        let Some(carrier) = self.begun_parcel() else {
+            return Ok(Lent::Own(receive::into_vec(self, usize::MAX, deadline, |_| {})?, 0));
+        };
+        self.take_parcel(carrier)?;
+        match self.laden.holder.and_then(|holder| Some((holder, shm::parcel(holder)?.bytes()?))) {
+            Some((holder, data)) => {
+                self.laden.holder = None;
+                Ok(Lent::Shared(holder, data))
+            }
+            None => damaged(),
+        }
+    }
+
+    /// What the message was in is not needed any more.
+    pub(super) fn leave_holder(&mut self) {
+        if let Some(holder) = self.laden.holder.take() {
+            shm::leave(holder, self.line.receives.spares);
+        }
     }
 }

@@ -155,6 +155,9 @@ impl Source for Receiving<'_> {
     }
 
     fn read(&mut self, room: &mut [u8], deadline: Deadline) -> Result<Came> {
+        if let Some(carrier) = self.begun_parcel() {
+            return self.copy_parcel(carrier, room);
+        }
         match self.part(room.len(), deadline)? {
             Ok(len) => {
                 self.way().read(self.way().head(), &mut room[..len]);

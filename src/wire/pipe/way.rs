@@ -7,7 +7,7 @@
 //! | BEGIN      | the length       | nothing: the message comes in parts                    |
 //! | PART       | the length       | the next part of that message                          |
 //! | DESCRIPTOR | the how manyeth  | nothing: it is in the socket                           |
-//! | PARCEL     | its carrier      | nothing: the message and its handles are outside       |
+//! | PARCEL     | its carrier      | nothing: the message is outside, with handles or lent  |
 //!
 //! Each side has one word that says how far it is, in bytes since the pipe was made, and stores it after what it says
 //! is so. So there is no state in between:
@@ -25,7 +25,7 @@
 
 use crate::error::{Result, fail};
 use crate::park::Held;
-use crate::shm::{self, Data, Edge, In, PARCELS, WayBlock};
+use crate::shm::{self, Data, Edge, In, PARCELS, SPARES, WayBlock};
 use crate::time::Deadline;
 use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
@@ -86,14 +86,22 @@ impl Piece {
 /// One way in this process.
 pub(super) struct Way {
     pub(super) block: &'static WayBlock,
-    pub(super) carriers: &'static [AtomicU64; PARCELS],
+    /// Of messages outside the ring.
+    pub(super) carriers: &'static [AtomicU64],
+    /// Of blocks for such messages.
+    pub(super) spares: &'static [AtomicU64],
     ring: Data,
 }
 
 impl Way {
     /// The ring's length is a power of two.
-    pub(super) fn new(block: &'static WayBlock, carriers: &'static [AtomicU64; PARCELS], ring: Data) -> Self {
-        Way { block, carriers, ring }
+    pub(super) fn new(
+        block: &'static WayBlock,
+        carriers: &'static [AtomicU64; PARCELS + SPARES],
+        ring: Data,
+    ) -> Self {
+        let (carriers, spares) = carriers.split_at(PARCELS);
+        Way { block, carriers, spares, ring }
     }
 
     /// Bytes of the ring.
