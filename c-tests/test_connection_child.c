@@ -333,9 +333,24 @@ TEST(connection, messages_and_descriptors_are_not_taken_for_each_other)
 TEST(connection, a_descriptor_that_there_is_no_room_for)
 {
     mp_connection *a, *b;
-    int fd;
+    int fd, ends[2];
 
+    CHECK(socketpair(AF_UNIX, SOCK_STREAM, 0, ends) == 0);
     CHECK_OK(mp_pipe_new(&a, &b, NULL));
+    CHECK_OK(mp_connection_send_fd(a, 0, MP_FOREVER));
+    fill_descriptors(0);
+    CHECK_SENTENCE(mp_connection_recv_fd(b, &fd, MP_FOREVER), MP_ERR_OS, "no room");
+    CHECK_SENTENCE(mp_connection_recv_fd(b, &fd, MP_FOREVER), MP_ERR_OS, "they wait");
+    release_descriptors();
+    CHECK_OK(mp_connection_recv_fd(b, &fd, MP_FOREVER));
+    close(fd);
+    CHECK_STATUS(mp_connection_recv_fd(b, &fd, MP_NO_WAIT), MP_ERR_TIMEOUT);
+    CHECK_OK(mp_connection_free(a));
+    CHECK_OK(mp_connection_free(b));
+
+    /* Over a socket it is lost. */
+    CHECK_OK(mp_connection_from_fd(&a, ends[0], NULL));
+    CHECK_OK(mp_connection_from_fd(&b, ends[1], NULL));
     CHECK_OK(mp_connection_send_fd(a, 0, MP_FOREVER));
     CHECK_OK(mp_connection_send_fd(a, 0, MP_FOREVER));
     fill_descriptors(0);

@@ -79,7 +79,8 @@ TEST(connection, handles_that_no_connection_carries)
     CHECK_STATUS(SEND(a, NULL, 0, MP_NO_WAIT, v, NULL), MP_ERR_BAD_HANDLE);
     CHECK_STATUS(SEND(a, NULL, 0, MP_NO_WAIT, v, gone_one), MP_ERR_BAD_HANDLE);
     CHECK_STATUS(SEND(a, NULL, 0, MP_NO_WAIT, v, closed), MP_ERR_CLOSED);
-    CHECK_SENTENCE(SEND(a, NULL, 0, MP_NO_WAIT, v, a), MP_ERR_UNSUPPORTED, "handle 1");
+    CHECK_SENTENCE(SEND(a, NULL, 0, MP_NO_WAIT, v, a), MP_ERR_INVALID, "pipe itself");
+    CHECK_SENTENCE(SEND(a, NULL, 0, MP_NO_WAIT, v, b), MP_ERR_INVALID, "pipe itself");
     CHECK_SENTENCE(SEND(h.c, NULL, 0, MP_NO_WAIT, v), MP_ERR_UNSUPPORTED, "pipes and queues");
     CHECK_STATUS(SEND(receives, NULL, 0, MP_NO_WAIT, v), MP_ERR_STATE);
     CHECK_STATUS(mp_connection_poll(b, MP_NO_WAIT), MP_ERR_TIMEOUT);

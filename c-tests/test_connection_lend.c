@@ -279,6 +279,35 @@ TEST(connection, lending_waits_for_who_receives)
     CHECK_OK(mp_connection_free(b));
 }
 
+/* Nor more than a MiB of them, but a longer one by itself. */
+TEST(connection, lending_waits_for_bytes)
+{
+    mp_connection *a, *b;
+    const void *seen;
+    size_t len;
+    void *data;
+
+    CHECK_OK(mp_pipe_new(&a, &b, NULL));
+    send_in_place(a, 700000, 1);
+    CHECK_OK(mp_connection_reserve(a, 400000, &data));
+    CHECK_STATUS(mp_connection_commit(a, data, 400000, MP_MS(1)), MP_ERR_TIMEOUT);
+    send_in_place(a, 300000, 2);
+    recv_pattern(b, 700000, 1);
+    CHECK_OK(mp_connection_commit(a, data, 400000, MP_NO_WAIT));
+    recv_pattern(b, 300000, 2);
+    CHECK_OK(mp_connection_peek(b, &seen, &len, MP_NO_WAIT));
+    CHECK_INT(len, 400000);
+    CHECK_OK(mp_connection_release(b, seen));
+    send_in_place(a, 5 << 20, 3);
+    CHECK_OK(mp_connection_reserve(a, 1, &data));
+    CHECK_STATUS(mp_connection_commit(a, data, 1, MP_MS(1)), MP_ERR_TIMEOUT);
+    recv_pattern(b, 5 << 20, 3);
+    CHECK_OK(mp_connection_commit(a, data, 0, MP_NO_WAIT));
+    recv_pattern(b, 0, 0);
+    CHECK_OK(mp_connection_free(a));
+    CHECK_OK(mp_connection_free(b));
+}
+
 /* The socket takes a part, and the rest with the next call. */
 TEST(connection, lent_over_a_socket_that_is_full)
 {

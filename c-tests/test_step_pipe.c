@@ -2,10 +2,8 @@
  *
  * Kill everywhere: messages through a pipe. A child of the victim's has both ends as well. It finds the victim's message
  * whole or not at all, and then that the pipe works and ends. See step.h; kill.pipe and fail.pipe are in
- * test_step_wire.c. */
-#include "step.h"
-#include "test_connection.h"
-#include "test_util.h"
+ * test_step_wire.c, messages outside the ring in test_step_pipe_more.c. */
+#include "test_step_pipe.h"
 
 #include <poll.h>
 #include <pthread.h>
@@ -13,27 +11,12 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { READY = 1, THERE, NOT_THERE };
+mp_value *go, *found;
+mp_connection *mine;
+void *bytes;
+size_t length;
 
-static mp_value *go, *found;
-static mp_connection *mine;
-static void *bytes;
-static size_t length;
-
-/* What the victim holds ends with it, so there is nothing to be said of a call that fails. */
-#define KILLED(name_, moments_, set_up_, prepare_, act_)                                           \
-    static const operation name_##_operation = {.set_up = set_up_,                                 \
-                                                .prepare = prepare_,                               \
-                                                .act = act_,                                       \
-                                                .check = found_or_not,                             \
-                                                .leaves_children = true,                           \
-                                                .moments = moments_};                              \
-    TEST_DEFINE(kill, name_, 120, true)                                                            \
-    {                                                                                              \
-        kill_everywhere(&name_##_operation);                                                       \
-    }
-
-static void values(size_t len)
+void values(size_t len)
 {
     go = flag_new();
     found = flag_new();
@@ -55,7 +38,7 @@ static void helped_by(mp_process_fn fn, mp_connection *sends, mp_connection *rec
 }
 
 /* What the helper has found, with the victim dead. */
-static void found_or_not(outcome_of how)
+void found_or_not(outcome_of how)
 {
     int64_t what;
 
@@ -69,7 +52,7 @@ static void found_or_not(outcome_of how)
 
 /* ---- send ---- */
 
-static void *sends_after(void *arg)
+void *sends_after(void *arg)
 {
     mp_child *self = arg;
 
@@ -106,18 +89,18 @@ static int finds_what_was_sent(mp_child *self, void *user)
     return 0;
 }
 
-static void a_short_message(void)
+void a_short_message(void)
 {
     values(100);
 }
 
 /* More than the ring holds. */
-static void a_long_message(void)
+void a_long_message(void)
 {
     values(40000);
 }
 
-static void is_received_by(mp_process_fn fn)
+void is_received_by(mp_process_fn fn)
 {
     mp_connection *other;
 
@@ -127,7 +110,7 @@ static void is_received_by(mp_process_fn fn)
     CHECK_OK(mp_connection_free(other));
 }
 
-static void receiver_waits(void)
+void receiver_waits(void)
 {
     is_received_by(finds_what_was_sent);
 }
@@ -227,7 +210,7 @@ static int finds_what_was_left(mp_child *self, void *user)
     return 0;
 }
 
-static void is_sent_by(mp_process_fn fn)
+void is_sent_by(mp_process_fn fn)
 {
     mp_connection *other;
 
@@ -294,189 +277,3 @@ static void message_is_polled_for(void)
 }
 
 KILLED(pipe_recv_beside_a_poller, 0, a_short_message, message_is_polled_for, receives_it)
-
-/* ---- in place ---- */
-
-static int send_in_place(mp_connection *c, const void *data, size_t len)
-{
-    void *place;
-    int s = CHECK_CLEAN(mp_connection_reserve(c, len, &place));
-
-    if (s < 0)
-        return s;
-    memcpy(place, data, len);
-    s = CHECK_CLEAN(mp_connection_commit(c, place, len, MP_SEC(20)));
-    if (s < 0)
-        CHECK_OK(mp_connection_cancel(c, place));
-    return s;
-}
-
-static int sends_it_in_place(void)
-{
-    return send_in_place(mine, bytes, length);
-}
-
-KILLED(pipe_commit, 100, a_short_message, receiver_waits, sends_it_in_place)
-/* In a run of pages. */
-KILLED(pipe_commit_long, 100, a_long_message, receiver_waits, sends_it_in_place)
-
-/* Both are there, or the first is gone, with its block kept for the next one or not. */
-static int finds_what_was_lent(mp_child *self, void *user)
-{
-    mp_connection *sends = mp_child_connection(self, 0), *c = mp_child_connection(self, 1);
-    size_t want = (size_t)child_number(self, 4), len;
-    void *data = pattern_new(want, 1);
-    const void *place;
-    bool there = false;
-    int i;
-
-    (void)user;
-    CHECK_OK(send_in_place(sends, data, want));
-    CHECK_OK(send_in_place(sends, "after", 5));
-    flag_set(mp_child_value(self, 3), READY);
-    flag_wait(mp_child_value(self, 2), 1);
-    CHECK_OK(mp_connection_peek(c, &place, &len, MP_FOREVER));
-    if (len == want) {
-        there = true;
-        pattern_same(place, len, 1);
-        CHECK_OK(mp_connection_release(c, place));
-        CHECK_OK(mp_connection_peek(c, &place, &len, MP_FOREVER));
-    }
-    CHECK(len == 5 && memcmp(place, "after", 5) == 0);
-    CHECK_OK(mp_connection_release(c, place));
-    for (i = 0; i < 6; i++) {
-        CHECK_OK(send_in_place(sends, data, want));
-        CHECK_OK(mp_connection_peek(c, &place, &len, MP_FOREVER));
-        CHECK_INT(len, want);
-        pattern_same(place, len, 1);
-        CHECK_OK(mp_connection_release(c, place));
-    }
-    CHECK_OK(mp_connection_free(sends));
-    CHECK_STATUS(mp_connection_peek(c, &place, &len, MP_FOREVER), MP_ERR_EOF);
-    free(data);
-    flag_set(mp_child_value(self, 3), there ? NOT_THERE : THERE);
-    return 0;
-}
-
-static void lent_message_waits(void)
-{
-    is_sent_by(finds_what_was_lent);
-}
-
-static int reads_it_in_place(void)
-{
-    const void *place;
-    size_t len;
-    int s = CHECK_CLEAN(mp_connection_peek(mine, &place, &len, MP_SEC(20)));
-
-    if (s == MP_OK) {
-        /* Each byte would be so many instructions more. */
-        CHECK_INT(len, length);
-        pattern_same(place, 8, 1);
-        CHECK_OK(mp_connection_release(mine, place));
-    }
-    return s;
-}
-
-KILLED(pipe_peek, 100, a_short_message, lent_message_waits, reads_it_in_place)
-KILLED(pipe_peek_long, 100, a_long_message, lent_message_waits, reads_it_in_place)
-
-/* ---- handles ---- */
-
-static void is_the_flag(mp_buffer *b)
-{
-    mp_value *v = mp_buffer_handle(b, 0);
-
-    CHECK_INT(mp_buffer_handles(b), 1);
-    CHECK(v != NULL);
-    CHECK_INT(flag_get(v), READY);
-    CHECK_OK(mp_value_free(v));
-}
-
-/* Whether a message with the flag comes; one without is the last. */
-static bool comes_with_the_flag(mp_child *self)
-{
-    mp_connection *c = mp_child_connection(self, 1);
-    bool there = false;
-    mp_buffer *b;
-    size_t len;
-
-    for (;;) {
-        CHECK_OK(mp_connection_recv_buffer(c, &b, SIZE_MAX, &len, MP_FOREVER));
-        if (mp_buffer_handles(b) == 0)
-            break;
-        CHECK(!there && len == 100);
-        there = true;
-        is_the_flag(b);
-        CHECK_OK(mp_buffer_free(b));
-    }
-    CHECK(len == 5 && memcmp(mp_buffer_data(b, NULL), "after", 5) == 0);
-    CHECK_OK(mp_buffer_free(b));
-    return there;
-}
-
-static int finds_the_flag_sent(mp_child *self, void *user)
-{
-    pthread_t thread;
-    bool there;
-
-    (void)user;
-    flag_set(mp_child_value(self, 3), READY);
-    CHECK(pthread_create(&thread, NULL, sends_after, self) == 0);
-    there = comes_with_the_flag(self);
-    CHECK(pthread_join(thread, NULL) == 0);
-    flag_set(mp_child_value(self, 3), there ? THERE : NOT_THERE);
-    return 0;
-}
-
-static void receiver_waits_for_the_flag(void)
-{
-    is_received_by(finds_the_flag_sent);
-}
-
-static int send_the_flag(mp_connection *c, const void *data, mp_value *flag)
-{
-    const void *handle = flag;
-
-    return CHECK_CLEAN(mp_connection_send_handles(c, data, 100, &handle, 1, MP_SEC(20)));
-}
-
-static int sends_the_flag(void)
-{
-    return send_the_flag(mine, bytes, found);
-}
-
-KILLED(pipe_send_handles, 100, a_short_message, receiver_waits_for_the_flag, sends_the_flag)
-
-static int finds_the_flag_left(mp_child *self, void *user)
-{
-    mp_connection *sends = mp_child_connection(self, 0);
-    char data[100] = {0};
-
-    (void)user;
-    CHECK_OK(send_the_flag(sends, data, mp_child_value(self, 3)));
-    send_text(sends, "after");
-    flag_set(mp_child_value(self, 3), READY);
-    flag_wait(mp_child_value(self, 2), 1);
-    flag_set(mp_child_value(self, 3), comes_with_the_flag(self) ? NOT_THERE : THERE);
-    return 0;
-}
-
-static void the_flag_waits(void)
-{
-    is_sent_by(finds_the_flag_left);
-}
-
-static int receives_the_flag(void)
-{
-    mp_buffer *b;
-    int s = CHECK_CLEAN(mp_connection_recv_buffer(mine, &b, SIZE_MAX, NULL, MP_SEC(20)));
-
-    if (s == MP_OK) {
-        CHECK_INT(mp_buffer_handles(b), 1);
-        CHECK_OK(mp_buffer_free(b));
-    }
-    return s;
-}
-
-KILLED(pipe_recv_handles, 100, a_short_message, the_flag_waits, receives_the_flag)

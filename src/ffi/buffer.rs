@@ -1,13 +1,18 @@
 //! Bytes that the library hands out and the caller frees, and bytes that the caller lends.
 
+use super::connection::mp_connection;
 use super::guard::{self, guard, guard_or, out};
 use super::handle;
+use super::kind::Kind;
+use super::listener::mp_listener;
 use super::status::mp_status;
-use crate::error::{Error, Result, Status};
+use crate::error::{Error, Result, Status, fail};
 use crate::shm::{self, Entry, ParcelBlock};
+use crate::wire::Load;
 use core::ffi::c_void;
 use std::ops::Deref;
 use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 /// Bytes that belong to their holder until mp_buffer_free. A handle of the process that has it.
 pub struct mp_buffer {
@@ -31,11 +36,17 @@ pub struct mp_bytes {
 pub(super) struct Buffer {
     bytes: OnceLock<Box<[u8]>>,
     parcel: OnceLock<Entry>,
+    /// Of a message that came through a pipe.
+    load: OnceLock<Load>,
 }
 
 impl From<Vec<u8>> for Buffer {
     fn from(bytes: Vec<u8>) -> Self {
-        Buffer { bytes: OnceLock::from(bytes.into_boxed_slice()), parcel: OnceLock::new() }
+        Buffer {
+            bytes: OnceLock::from(bytes.into_boxed_slice()),
+            parcel: OnceLock::new(),
+            load: OnceLock::new(),
+        }
     }
 }
 
@@ -49,10 +60,35 @@ impl Deref for Buffer {
 
 impl Buffer {
     /// A message came, for one that is empty.
-    pub(super) fn receive(&self, message: Vec<u8>, parcel: Option<Entry>) {
+    pub(super) fn receive(&self, message: Vec<u8>, load: Option<Load>) {
         let _ = self.bytes.set(message.into_boxed_slice());
-        if let Some(parcel) = parcel {
-            self.keep(parcel);
+        if let Some(load) = load {
+            self.keep(load.parcel);
+            let _ = self.load.set(load);
+        }
+    }
+
+    /// A new handle for the connection or the listener that came at this place; None where none did.
+    pub(super) fn carried(&self, index: usize) -> Result<Option<*mut c_void>> {
+        let (Some(parcel), Some(load)) = (self.parcel(), self.load.get()) else { return Ok(None) };
+        let kind_at = |what: &AtomicU64| Kind::from_bits(what.load(Relaxed));
+        let is_carried = |what: &AtomicU64| matches!(kind_at(what), Some(Kind::Connection | Kind::Listener));
+        let whats = parcel.whats();
+        let Some(what) = whats.get(index).filter(|what| is_carried(what)) else { return Ok(None) };
+        let nth = whats[..index].iter().filter(|what| is_carried(what)).count();
+        let held = parcel.take(index).transpose()?.map(|(object, ..)| object);
+        let carried = load.carried(nth, held)?;
+        let handle = match kind_at(what) {
+            Some(Kind::Listener) => carried
+                .into_listener()
+                .map(|listener| handle::new_boxed::<mp_listener>(listener?).map(|handle| handle.cast())),
+            _ => carried.into_connection().map(|connection| {
+                handle::new_boxed::<mp_connection>(connection?).map(|handle| handle.cast())
+            }),
+        };
+        match handle {
+            Ok(handle) => handle.map(Some),
+            Err(_) => fail!(State, "the message was overwritten by a stray pointer"),
         }
     }
 

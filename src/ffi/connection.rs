@@ -188,7 +188,9 @@ pub unsafe extern "C" fn mp_connection_recv(
 /// MP_ERR_NO_MEMORY: there is no memory for the message, no handle for the buffer, or no room to
 ///     write down that this process has the message's handles. What has come of it is kept; one
 ///     with handles stays the next one.
-/// MP_ERR_EOF, MP_ERR_CLOSED, MP_ERR_STATE, MP_ERR_OS: as mp_connection_recv.
+/// MP_ERR_EOF, MP_ERR_CLOSED, MP_ERR_STATE: as mp_connection_recv.
+/// MP_ERR_OS: as mp_connection_recv; or connections or listeners come with the message, and this
+///     process has no descriptors for them: it stays the next one.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn mp_connection_recv_buffer(
     connection: *mut mp_connection,
@@ -273,8 +275,8 @@ pub unsafe extern "C" fn mp_connection_send_fd(
 ///     or belongs to another process.
 /// MP_ERR_EOF: the other end is closed.
 /// MP_ERR_CLOSED: this end was closed.
-/// MP_ERR_OS: a descriptor came and was lost, since this process has no room for one more; or as
-///     mp_connection_recv.
+/// MP_ERR_OS: this process has no room for one more: through a pipe the descriptor then stays what
+///     comes next, and over a socket it is lost; or as mp_connection_recv.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn mp_connection_recv_fd(
     connection: *mut mp_connection,

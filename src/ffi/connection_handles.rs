@@ -1,7 +1,7 @@
 //! Handles through a pipe: as in a queue's messages, who receives one has handles of its own to
-//! the same objects.
+//! the same objects; and connections and listeners besides, whose descriptors go along.
 
-use super::cargo::Cargo;
+use super::cargo::{Cargo, Way};
 use super::connection::mp_connection;
 use super::guard::{self, guard};
 use super::handle;
@@ -16,28 +16,35 @@ use core::ffi::c_void;
 /// own at once. Only mp_connection_recv_buffer receives such a message, and mp_buffer_handle takes
 /// the handles out.
 ///
-/// It lies outside the rings, whatever its length: it goes whole, or not at all. At most 16 such
-/// are on the way at a time, each way.
+/// It lies outside the rings, whatever its length: it goes whole, or not at all. At most 16 such,
+/// or such by mp_connection_commit, are on the way at a time, each way, of together at most a MiB,
+/// and a longer one only by itself.
 ///
 /// data: may be NULL where len is 0. len: bytes.
-/// handles: as of mp_queue_put_handles; may be NULL where count is 0, and the message is then as
-///     mp_connection_send sends it. count: how many, at most 65,536.
+/// handles: as of mp_queue_put_handles, and connections and listeners, of which a copy goes, as
+///     into a child: the caller's own stay open until they are freed. May be NULL where count is
+///     0, and the message is then as mp_connection_send sends it.
+/// count: how many, at most 65,536, of which at most 253 may be connections and listeners.
 /// timeout: nanoseconds.
 ///
 /// MP_ERR_UNSUPPORTED: the connection is no pipe: over a socket, the other end may be another
-///     program's; or a handle stands on a descriptor, as those of connections, listeners and
-///     objects with names do, or is for one process only.
+///     program's; or a handle is of an object with a name, or for one process only.
 /// MP_ERR_BAD_HANDLE: one of them is NULL, or was freed.
-/// MP_ERR_INVALID: handles is NULL, or count is more than 65,536.
+/// MP_ERR_INVALID: handles is NULL, count is more than 65,536, or more than 253 of them are
+///     connections and listeners; or one is an end of the pipe itself.
 /// MP_ERR_TIMEOUT: the other end did not take enough of what was sent before.
 /// MP_ERR_EOF: as mp_connection_send.
 /// MP_ERR_CLOSED: this end was closed, or one of the handles.
-/// MP_ERR_STATE: this end only receives, or belongs to another process.
+/// MP_ERR_STATE: this end only receives, or belongs to another process; or a connection among the
+///     handles is in the middle of a message.
 /// MP_ERR_NO_MEMORY: the shared memory is used up.
+/// MP_ERR_OS: no descriptor is free, or the kernel takes no more that are on their way.
 ///
 /// Threads: as mp_connection_send.
 /// Kill: of a process killed in here the message and its handles are in the pipe, or nothing is.
-/// What a message holds is freed once, whoever dies with it.
+/// What a message holds is freed once, whoever dies with it: a connection that nobody receives is
+/// closed with the last process that has the pipe. Two pipes that are in messages of each other
+/// stay for as long as the tree of processes.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn mp_connection_send_handles(
     connection: *mut mp_connection,
@@ -50,11 +57,11 @@ pub unsafe extern "C" fn mp_connection_send_handles(
     guard("mp_connection_send_handles", || {
         let deadline = Deadline::after(timeout);
         // SAFETY: C's promise for its arguments, as the header gives it.
-        let (bytes, cargo) = unsafe { (guard::bytes(data, len)?, Cargo::of(handles, count)?) };
+        let (bytes, cargo) = unsafe { (guard::bytes(data, len)?, Cargo::of(handles, count, Way::Pipe)?) };
         let connection = handle::object(connection)?;
         match cargo.contents() {
             [] => connection.send(bytes, deadline)?,
-            contents => connection.send_handles(bytes, contents, deadline)?,
+            contents => connection.send_handles(bytes, contents, cargo.carried(), deadline)?,
         }
         Ok(Status::Ok)
     })

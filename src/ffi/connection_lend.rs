@@ -1,6 +1,7 @@
 //! Messages through a connection without a copy: written where they will lie, and read where they
 //! are. Others send and receive meanwhile. Through a pipe they go in shared memory; over a socket,
-//! where the same calls work, each is copied once on its way out, and once on its way in.
+//! where the same calls work, each is copied once on its way out, and once on its way in. For
+//! messages of some dozens of KiB and more; smaller ones are faster copied.
 
 use super::connection::mp_connection;
 use super::guard::{guard, out};
@@ -42,8 +43,8 @@ pub unsafe extern "C" fn mp_connection_reserve(
 /// Sends what was written to the room at data, waiting for up to timeout until the connection
 /// takes it. The room is the caller's no more; after a failure it still is.
 ///
-/// Through a pipe it goes whole, or not at all, and at most 16 such, or such with handles, are on
-/// the way at a time, each way.
+/// Through a pipe it goes whole, or not at all. At most 16 such, or such with handles, are on the
+/// way at a time, each way, of together at most a MiB, and a longer one only by itself.
 ///
 /// data: from mp_connection_reserve of the same connection. len: how many of its bytes are the
 ///     message, at most as many as were reserved.

@@ -2,7 +2,7 @@
 //! it is about. Who gets the message has handles of its own to the same objects.
 
 use super::buffer::mp_buffer;
-use super::cargo::Cargo;
+use super::cargo::{Cargo, Way};
 use super::guard::{self, guard, guard_or};
 use super::handle;
 use super::kind::Kind;
@@ -29,7 +29,8 @@ use core::ffi::c_void;
 /// timeout: nanoseconds.
 ///
 /// MP_ERR_UNSUPPORTED: a handle stands on a descriptor, as those of connections, listeners and
-///     objects with names do, or is for one process only; or the queue has a name.
+///     objects with names do, or is for one process only; or the queue has a name. Through a pipe
+///     connections and listeners go: see mp_connection_send_handles.
 /// MP_ERR_BAD_HANDLE: one of them is NULL, or was freed.
 /// MP_ERR_CLOSED: one of them was closed; or as mp_queue_put.
 /// MP_ERR_INVALID: a handle is of the queue itself, handles is NULL, or count is more than 65,536;
@@ -57,7 +58,7 @@ pub unsafe extern "C" fn mp_queue_put_handles(
         // SAFETY: C's promise for its arguments, as the header gives it.
         let bytes = unsafe { guard::bytes(data, len) }?;
         // SAFETY: as above.
-        let cargo = unsafe { Cargo::of(handles, count) }?;
+        let cargo = unsafe { Cargo::of(handles, count, Way::Queue) }?;
         let itself = (&raw const *found.block()).addr();
         if cargo.addresses().any(|address| address == itself) {
             fail!(Invalid, "one of the handles is of the queue itself, which would hold itself for ever");
@@ -93,6 +94,9 @@ pub unsafe extern "C" fn mp_buffer_handle(buffer: *mut mp_buffer, index: usize) 
     guard_or("mp_buffer_handle", std::ptr::null_mut(), || {
         let buffer = handle::object(buffer)?;
         let parcel = buffer.parcel();
+        if let Some(handle) = buffer.carried(index)? {
+            return Ok(handle);
+        }
         let Some(taken) = parcel.and_then(|parcel| parcel.take(index)) else {
             let count = parcel.map_or(0, |parcel| parcel.count());
             fail!(Invalid, "handle {index} is out of range: there are {count}");

@@ -133,7 +133,7 @@ pub(super) fn of(s: &'static Segment, kind: Kind, r: Ref) -> impl Iterator<Item 
         _ => [None, None],
     };
     // As for locks: what was overwritten leads at most from a queue to a part or ring, from there to bytes or a parcel,
-    // from a pipe to a parcel, and from that to what is no ring, no pipe and no parcel.
+    // from a pipe to a parcel, and from that to what is no ring and no parcel.
     let inner: Option<&[Kind]> = match kind {
         Kind::Priority => Some(&[Kind::Part, Kind::Bytes]),
         Kind::Queue => Some(&[Kind::Ring, Kind::Bytes]),
@@ -160,11 +160,11 @@ fn entries(s: &'static Segment, r: Ref) -> &'static [AtomicU64] {
     words.get(CARRIER..).unwrap_or(&[])
 }
 
-/// What hangs on a ring, or waits behind a queue.
+/// What hangs on a ring, or waits behind a queue or a pipe.
 pub(super) fn next_of(s: &'static Segment, kind: Kind, r: Ref) -> Option<Ref> {
     match kind {
         Kind::Ring => carried_ref(&s.at::<RingBlock>(r.offset()).next),
-        Kind::Queue => parcels::next_of(s, r),
+        Kind::Queue | Kind::Pipe => parcels::next_of(s, r),
         _ => None,
     }
 }

@@ -56,7 +56,7 @@ pub(crate) use objects::{
     Data, Object, address, create, create_in, data, hold, hold_for, reference, release, resolve, resolve_in,
 };
 pub(crate) use own::{is_one as is_segment, ticket};
-pub(crate) use parcels::{Content, ParcelBlock, pack, packed, parcel};
+pub(crate) use parcels::{Content, ParcelBlock, pack, pack_with, packed, parcel};
 pub(crate) use pipe_block::{Edge, PARCELS, PipeBlock, RINGS, SPARES, WayBlock};
 pub(crate) use pool_area::{AHEAD, IN_BLOCK, INLINE, OUT_BLOCK, PoolArea, TARGETS, TaskSlot, WorkerSlot};
 pub(crate) use priority_block::{

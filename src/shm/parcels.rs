@@ -1,6 +1,6 @@
 //! Parcels: messages that carry handles. A parcel is a block that holds what its handles stand for, as a ledger does,
 //! so that whoever frees the parcel gives that up, too. Its data is its carriers, as many words that say what kind of
-//! handle each was, and the message's bytes. One without handles is a message that is lent: see `spares.rs`.
+//! handle each was, the message's bytes, and papers: what is to be said of handles that go by descriptors. One without handles is a message that is lent: see `spares.rs`.
 //!
 //! | step                                    | a process killed right after it                          |
 //! |-----------------------------------------|----------------------------------------------------------|
@@ -10,18 +10,21 @@
 //! | a pipe has the block, and lost it       | see `wire/pipe/parcels.rs`                               |
 //! | who got it has it in its ledger         | as the first                                             |
 
+use super::blocks;
 use super::books;
 use super::carriers::carried_ref;
 use super::layout::{BlockHead, Kind, Ref, Words};
 use super::ledger::{self, Entry, Line};
 use super::objects::{self, Data, Object, create_in, hold_by, resolve_in};
+use super::pipe_block::PipeBlock;
+use super::queue_block::QueueBlock;
 use super::segment::{Segment, TREE};
 use super::tree::tree_of;
 use crate::error::{Result, fail};
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 /// What can be in one. Nothing else is looked for there: what was overwritten leads at most to one of these.
-pub(super) const CONTENTS: [Kind; 11] = [
+pub(super) const CONTENTS: [Kind; 12] = [
     Kind::Lock,
     Kind::RLock,
     Kind::Semaphore,
@@ -33,6 +36,7 @@ pub(super) const CONTENTS: [Kind; 11] = [
     Kind::Memory,
     Kind::Queue,
     Kind::Priority,
+    Kind::Pipe,
 ];
 
 /// A parcel.
@@ -43,7 +47,8 @@ pub(crate) struct ParcelBlock {
     count: AtomicU64,
     /// How many bytes the message has.
     len: AtomicU64,
-    _room: AtomicU64,
+    /// Of a message with descriptors the how manyeth such it is on its way; 0: it has none.
+    pub(crate) number: AtomicU64,
 }
 
 // SAFETY: repr(C), atomics only.
@@ -52,8 +57,8 @@ unsafe impl Words for ParcelBlock {}
 /// What a handle stands for.
 #[derive(Clone, Copy)]
 pub(crate) struct Content {
-    pub(crate) kind: Kind,
-    pub(crate) r: Ref,
+    /// None: it is in no segment, and goes with the message by a descriptor alone.
+    pub(crate) object: Option<(Kind, Ref)>,
     /// What the handle is, for who makes one again.
     pub(crate) what: u64,
 }
@@ -79,6 +84,18 @@ impl ParcelBlock {
         (len <= data.len() - count * WORDS).then(|| data.part(count * WORDS, len))
     }
 
+    /// What is behind the message.
+    pub(crate) fn papers(&self) -> Option<Data> {
+        let (count, data) = self.data()?;
+        let from = (self.len.load(Relaxed) as usize).checked_add(count * WORDS)?;
+        Some(data.part(from, data.len().checked_sub(from)?))
+    }
+
+    /// What the handles at these places are.
+    pub(crate) fn whats(&self) -> &'static [AtomicU64] {
+        self.data().map_or(&[], |(count, data)| &data.words()[count..2 * count])
+    }
+
     /// The message is as long as this.
     pub(crate) fn set_len(&self, len: usize) {
         self.len.store(len as u64, Relaxed);
@@ -101,7 +118,13 @@ impl ParcelBlock {
 
 /// Makes one, in this process's ledger. What is in it is the tree's.
 pub(crate) fn pack(bytes: &[u8], contents: &[Content]) -> Result<Object> {
-    let all = contents.len().checked_mul(WORDS).and_then(|words| words.checked_add(bytes.len()));
+    pack_with(bytes, &[], contents)
+}
+
+/// The same with papers.
+pub(crate) fn pack_with(bytes: &[u8], papers: &[u8], contents: &[Content]) -> Result<Object> {
+    let words = contents.len().checked_mul(WORDS);
+    let all = words.and_then(|words| words.checked_add(bytes.len())?.checked_add(papers.len()));
     let Some(all) = all else {
         fail!(NoMemory, "{} handles are more than a message can have", contents.len())
     };
@@ -110,20 +133,23 @@ pub(crate) fn pack(bytes: &[u8], contents: &[Content]) -> Result<Object> {
         block.set_len(bytes.len());
     };
     let object = create_in::<ParcelBlock>(&TREE, Kind::Parcel, all.max(1), make)?;
-    fill(object, bytes, contents).inspect_err(|_| objects::release(object.entry))?;
+    fill(object, bytes, papers, contents).inspect_err(|_| objects::release(object.entry))?;
     Ok(object)
 }
 
-fn fill(object: Object, bytes: &[u8], contents: &[Content]) -> Result<()> {
+fn fill(object: Object, bytes: &[u8], papers: &[u8], contents: &[Content]) -> Result<()> {
     let block = resolve_in::<ParcelBlock>(&TREE, object.r, Kind::Parcel);
     let Some((_, data)) = block.and_then(ParcelBlock::data) else {
         fail!(Panic, "a fresh block is not there")
     };
     data.write(contents.len() * WORDS, bytes);
+    data.write(contents.len() * WORDS + bytes.len(), papers);
     let words = data.words();
     for (at, content) in contents.iter().enumerate() {
         words[contents.len() + at].store(content.what, Relaxed);
-        hold_by(&TREE, content.r, content.kind, &words[at])?;
+        if let Some((kind, r)) = content.object {
+            hold_by(&TREE, r, kind, &words[at])?;
+        }
     }
     Ok(())
 }
@@ -139,17 +165,18 @@ pub(crate) fn parcel(entry: Entry) -> Option<&'static ParcelBlock> {
     packed(entry.word()).filter(|_| !entry.is_named())
 }
 
-/// Where a queue that is about to be freed names the next such.
+/// Where a queue or a pipe that is about to be freed names the next such.
 fn behind(s: &'static Segment, r: Ref) -> Option<&'static AtomicU64> {
-    resolve_in::<super::queue_block::QueueBlock>(s, r, Kind::Queue).map(|queue| &queue.behind)
+    let queue = resolve_in::<QueueBlock>(s, r, Kind::Queue).map(|queue| &queue.behind);
+    queue.or_else(|| resolve_in::<PipeBlock>(s, r, Kind::Pipe).map(|pipe| &pipe.behind))
 }
 
-/// What a parcel that is being freed held, for the last time, and is a queue: it waits for its turn, since there may be
-/// parcels with queues in it, and so on. False where it is nothing of the kind.
+/// What a parcel that is being freed held, for the last time, and is a queue or a pipe: it waits for its turn, since
+/// there may be parcels with such in it, and so on. False where it is nothing of the kind.
 pub(super) fn set_aside(books: &mut books::Books, carrier: &AtomicU64, r: Ref) -> bool {
     let s = books.segment();
     let Some(next) = behind(s, r) else { return false };
-    if resolve_in::<BlockHead>(s, r, Kind::Queue).expect("found just now").holders() > 1 {
+    if blocks::resolve(s, r).is_none_or(|(head, _)| head.holders() > 1) {
         return false;
     }
     let waiting = &s.header().waiting;
@@ -171,7 +198,7 @@ pub(super) fn set_aside(books: &mut books::Books, carrier: &AtomicU64, r: Ref) -
     true
 }
 
-/// The queue that is freed after this one.
+/// The queue or pipe that is freed after this one.
 pub(super) fn next_of(s: &'static Segment, r: Ref) -> Option<Ref> {
     behind(s, r).and_then(carried_ref)
 }

@@ -12,13 +12,15 @@ pub(crate) const RINGS: usize = 2 * UNIT;
 pub(crate) const PARCELS: usize = 16;
 
 /// How many blocks of messages that were read in place are kept on one way.
-pub(crate) const SPARES: usize = 4;
+pub(crate) const SPARES: usize = 12;
 
 /// A pipe. Its data is the ring of the only way, or half of it each way's.
 #[repr(C, align(64))]
 pub(crate) struct PipeBlock {
     pub(crate) head: BlockHead,
-    _line: [AtomicU64; 3],
+    /// While it waits to be freed: the next one that does.
+    pub(super) behind: AtomicU64,
+    _line: [AtomicU64; 2],
     /// What the first end sends, and what the second one does.
     pub(crate) ways: [WayBlock; 2],
     /// For each way the messages outside the ring, and spare blocks for such.
@@ -61,4 +63,4 @@ pub(crate) struct Edge {
 // SAFETY: repr(C), atomics only, alignment 64.
 unsafe impl Words for PipeBlock {}
 
-const _: () = assert!(size_of::<Edge>() == 128 && size_of::<PipeBlock>() == 896);
+const _: () = assert!(size_of::<Edge>() == 128 && size_of::<PipeBlock>() == 1024);

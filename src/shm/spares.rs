@@ -15,9 +15,10 @@ use super::parcels::{self, ParcelBlock};
 use super::segment::TREE;
 use crate::error::{Result, fail};
 use std::sync::atomic::AtomicU64;
+use std::sync::atomic::Ordering::Relaxed;
 
-/// Larger blocks are not kept.
-const LARGEST: usize = 2 << 20;
+/// Bytes of the spares of one way in all.
+const KEPT: usize = 4 << 20;
 
 /// Room for a message of at most `len` bytes, in this process's ledger: one of the spares, or a new one.
 pub(crate) fn room(spares: &[AtomicU64], len: usize) -> Result<(Entry, Data)> {
@@ -68,21 +69,26 @@ fn take(spares: &[AtomicU64], len: usize) -> Result<Option<(Entry, Data)>> {
 
 /// Gives up a message that was read, or room that was not used.
 pub(crate) fn leave(entry: Entry, spares: &[AtomicU64]) {
-    let is_kept = parcels::parcel(entry).and_then(all).is_some_and(|data| data.len() <= LARGEST);
-    if !is_kept || !leave_in(entry, spares) {
+    let size = parcels::parcel(entry).and_then(all).map(|data| data.len());
+    if !size.is_some_and(|size| leave_in(entry, size, spares)) {
         objects::release(entry);
     }
 }
 
-/// False where there is no place.
-fn leave_in(entry: Entry, spares: &[AtomicU64]) -> bool {
+/// False where there is no place for so many bytes more.
+fn leave_in(entry: Entry, size: usize, spares: &[AtomicU64]) -> bool {
     let open = private(&TREE);
     let word = entry.word();
     let mut books = books::open(&TREE);
     let ledger::Line::Held(r) = ledger::read(word) else { return false };
-    let Some(place) = spares.iter().find(|spare| matches!(ledger::read(spare), ledger::Line::Empty)) else {
-        return false;
-    };
+    let (mut place, mut kept) = (None, size);
+    for spare in spares {
+        match parcels::packed(spare).and_then(all) {
+            Some(data) => kept = kept.saturating_add(data.len()),
+            None => place = Some(spare).filter(|spare| spare.load(Relaxed) == 0).or(place),
+        }
+    }
+    let Some(place) = place.filter(|_| kept <= KEPT) else { return false };
     let mut tx = books.begin();
     tx.set(place, ledger::held(r));
     tx.set(word, 0);

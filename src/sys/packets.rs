@@ -2,7 +2,7 @@
 
 use super::fd::above_stdio;
 use super::{last_error, os};
-use crate::error::Result;
+use crate::error::{Result, fail};
 pub(crate) use nix::errno::Errno;
 use nix::sys::socket::{AddressFamily, MsgFlags, SockFlag, SockType, recv, socketpair};
 use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
@@ -106,19 +106,47 @@ pub(crate) struct Message<const N: usize> {
 
 /// Receives one, without waiting; None when there is none yet.
 pub(crate) fn receive<const N: usize>(from: BorrowedFd<'_>) -> Result<Option<Message<N>>> {
+    Ok(receive_with(from, 0)?.map(|(message, _)| message))
+}
+
+/// The same, and it stays: the descriptors are others, of the same files. All of them, or an error.
+pub(crate) fn copy<const N: usize>(from: BorrowedFd<'_>) -> Result<Option<Message<N>>> {
+    match receive_with(from, libc::MSG_PEEK)? {
+        Some((_, true)) => fail!(Os, "descriptors came, and this process has no room for so many: they wait"),
+        copied => Ok(copied.map(|(message, _)| message)),
+    }
+}
+
+/// Drops one, with its descriptors, which takes no room.
+pub(crate) fn discard(from: BorrowedFd<'_>) -> Result<()> {
+    loop {
+        match recv(from.as_raw_fd(), &mut [0], MsgFlags::MSG_DONTWAIT) {
+            Err(Errno::EINTR | Errno::ECONNRESET) => {}
+            Ok(_) | Err(Errno::EAGAIN) => return Ok(()),
+            Err(e) => return Err(os("cannot receive from another process (recv)")(e)),
+        }
+    }
+}
+
+/// True: descriptors came with it for which this process has no room.
+fn receive_with<const N: usize>(
+    from: BorrowedFd<'_>,
+    flags: libc::c_int,
+) -> Result<Option<(Message<N>, bool)>> {
     let mut bytes = [0; N];
     let mut io = libc::iovec { iov_base: bytes.as_mut_ptr().cast(), iov_len: N };
     let mut control = Control([0; CONTROL]);
     let mut message = header(&mut io, &mut control.0);
     message.msg_controllen = CONTROL as _;
-    let flags = libc::MSG_DONTWAIT | libc::MSG_CMSG_CLOEXEC;
+    let flags = libc::MSG_DONTWAIT | libc::MSG_CMSG_CLOEXEC | flags;
     loop {
         // SAFETY: the message's parts are ours to write until the call returns.
         let r = unsafe { libc::recvmsg(from.as_raw_fd(), &raw mut message, flags) };
         match Errno::last() {
             _ if r >= 0 => {
                 let fds = descriptors(&message);
-                return Ok(Some(Message { bytes, len: r as usize, fds }));
+                let is_cut = message.msg_flags & libc::MSG_CTRUNC != 0;
+                return Ok(Some((Message { bytes, len: r as usize, fds }, is_cut)));
             }
             Errno::EINTR => {}
             Errno::EAGAIN => return Ok(None),

@@ -1,4 +1,4 @@
-//! A connection or a listener on its way into a child: a descriptor of its own, which stays until the child has it,
+//! A connection or a listener on its way into another process: a descriptor of its own, which stays until that has it,
 //! and what else the child must know.
 
 use super::connection::Connection;
@@ -71,7 +71,12 @@ impl Carried {
     /// In a fresh image, which has inherited it.
     pub(crate) fn received(fd: RawFd, what: What, held: Option<Object>) -> Result<Self> {
         let mut list = kept::list();
-        Ok(Carried { fd: list.keep(fd::adopt(fd)?), rings: held.and_then(rings), what })
+        Ok(Self::taken(list.keep(fd::adopt(fd)?), what, held))
+    }
+
+    /// One that came with a message.
+    pub(super) fn taken(fd: Kept, what: What, held: Option<Object>) -> Self {
+        Carried { fd, rings: held.and_then(rings), what }
     }
 
     /// The same once more.

@@ -3,10 +3,11 @@
 use super::carried::{Carried, What};
 use super::handshake::{Handshake, Key};
 use super::lent::Loans;
+use super::load::{self, Load};
 use super::pipe::Pipe;
 use super::stream::Stream;
 use crate::error::{Result, fail};
-use crate::shm::{Content, Entry};
+use crate::shm::Content;
 use crate::sys::fd;
 use crate::sys::kept::{self, Kept};
 use crate::sys::lifeline;
@@ -109,13 +110,13 @@ impl Connection {
         on!(self, end => end.receive_vec(most, deadline, tell))
     }
 
-    /// The same, with what holds the message's handles, if it carries any.
+    /// The same, with the handles that it carries, if any.
     pub(crate) fn receive_laden(
         &self,
         most: usize,
         deadline: Deadline,
         tell: impl FnMut(usize),
-    ) -> Result<(Vec<u8>, Option<Entry>)> {
+    ) -> Result<(Vec<u8>, Option<Load>)> {
         match &self.transport {
             Transport::Stream(stream) => Ok((stream.receive_vec(most, deadline, tell)?, None)),
             Transport::Pipe(pipe) => pipe.receive_laden(most, deadline, tell),
@@ -123,13 +124,22 @@ impl Connection {
     }
 
     /// Sends a message that carries handles.
-    pub(crate) fn send_handles(&self, bytes: &[u8], contents: &[Content], deadline: Deadline) -> Result<()> {
+    pub(crate) fn send_handles(
+        &self,
+        bytes: &[u8],
+        contents: &[Content],
+        carried: &[Carried],
+        deadline: Deadline,
+    ) -> Result<()> {
         match &self.transport {
             Transport::Stream(_) => fail!(
                 Unsupported,
                 "the other end of a socket may be another program's: pipes and queues carry handles"
             ),
-            Transport::Pipe(pipe) => pipe.send_handles(bytes, contents, deadline),
+            Transport::Pipe(pipe) => {
+                let (papers, fds) = load::pack(carried)?;
+                pipe.send_handles(bytes, contents, &papers, &fds, deadline)
+            }
         }
     }
 

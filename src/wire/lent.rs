@@ -174,9 +174,7 @@ impl Connection {
         let (at, len) = self.peeked.lend(|| {
             let message = match &self.transport {
                 Transport::Pipe(pipe) => pipe.peek(deadline)?,
-                Transport::Stream(stream) => {
-                    Lent::Own(stream.receive_vec(usize::MAX, deadline, |_| {})?, 0)
-                }
+                Transport::Stream(stream) => Lent::Own(stream.receive_vec(usize::MAX, deadline, |_| {})?, 0),
             };
             let len = match &message {
                 Lent::Shared(_, data) => data.len(),

@@ -13,7 +13,7 @@
 //! | `address` | addresses as text |
 //! | `auth`, `handshake` | the codes, and the conversation in which both ends send theirs |
 //! | `listener`, `waiting`, `files`, `client` | who listens, who is not let in yet, what lies in the file system, who connects |
-//! | `carried` | a connection or a listener on its way into a child |
+//! | `carried`, `load` | a connection or a listener on its way into a child, or with a message |
 #![forbid(unsafe_code)]
 
 mod address;
@@ -27,6 +27,7 @@ mod handshake;
 mod input;
 mod lent;
 mod listener;
+mod load;
 mod output;
 mod pipe;
 mod receive;
@@ -42,4 +43,5 @@ pub(crate) use connection::Connection;
 pub(crate) use files::remove_all;
 pub(crate) use handshake::Key;
 pub(crate) use listener::{Listener, Rules};
+pub(crate) use load::Load;
 pub(crate) use turn::Turn;

@@ -106,7 +106,7 @@ impl Outlet for Socket {
     /// With one byte, as CPython does it.
     fn push_fd(&self, fd: RawFd, deadline: Deadline) -> Result<()> {
         loop {
-            match sockets::send_along(self.fd(), &[1], fd)? {
+            match sockets::send_along(self.fd(), &[1], &[fd])? {
                 Moved::Bytes(_) => return Ok(()),
                 Moved::NotNow => self.wait(For::Writing, deadline)?,
                 Moved::End | Moved::Reset => return Err(gone_away()),

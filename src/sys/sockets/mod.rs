@@ -147,12 +147,12 @@ pub(crate) fn receive_along(from: BorrowedFd<'_>, room: &mut [u8], along: &mut A
 }
 
 /// Sends a few bytes with one descriptor: both or nothing.
-pub(crate) fn send_along(to: BorrowedFd<'_>, bytes: &[u8], fd: RawFd) -> Result<Moved> {
-    if identity(fd).is_none() {
+pub(crate) fn send_along(to: BorrowedFd<'_>, bytes: &[u8], fds: &[RawFd]) -> Result<Moved> {
+    if fds.iter().any(|&fd| identity(fd).is_none()) {
         return Err(Error::os(libc::EBADF, "there is no such descriptor"));
     }
     loop {
-        match super::packets::send_with(to, bytes, &[fd], libc::MSG_DONTWAIT) {
+        match super::packets::send_with(to, bytes, fds, libc::MSG_DONTWAIT) {
             Ok(()) => return Ok(Moved::Bytes(bytes.len())),
             Err(e) => match failed(e) {
                 Some(moved) => return Ok(moved),

@@ -74,20 +74,19 @@ fn drop_forgotten(way: &Way, socket: BorrowedFd<'_>, tree: &In) -> bool {
     forgotten
 }
 
-/// With the receiver's lock: takes out the descriptor of this number, and what is before it: a killed sender's, or
-/// `bells`, of which there may have been some also where this fails.
-fn find(number: u64, socket: BorrowedFd<'_>, bells: &mut bool) -> Result<Option<OwnedFd>> {
+/// With the receiver's lock: finds the descriptors of this number, which stay, and takes out what is before them: a
+/// killed process's, or `bells`, of which there may have been some also where this fails.
+fn find(number: u64, socket: BorrowedFd<'_>, bells: &mut bool) -> Result<Option<Vec<OwnedFd>>> {
     loop {
         match packets::peek::<NUMBER>(socket)? {
             Some((_, BELL)) => *bells = true,
             Some((bytes, NUMBER)) if u64::from_ne_bytes(bytes) < number => {}
             Some((bytes, NUMBER)) if u64::from_ne_bytes(bytes) == number => {
-                let message = packets::receive::<NUMBER>(socket)?;
-                return Ok(message.and_then(|message| message.fds.into_iter().next()));
+                return Ok(packets::copy::<NUMBER>(socket)?.map(|message| message.fds));
             }
             _ => return Ok(None),
         }
-        packets::receive::<NUMBER>(socket)?;
+        packets::discard(socket)?;
     }
 }
 
@@ -165,8 +164,14 @@ impl Bell {
         }
     }
 
-    /// With the receiver's lock: takes the descriptor of this number out of the socket; None where it is lost.
-    pub(super) fn take(&self, number: u64, way: &Way, socket: BorrowedFd<'_>) -> Result<Option<OwnedFd>> {
+    /// With the receiver's lock: finds the descriptors of this number in the socket, where they stay until
+    /// [`Bell::drop_next`]; None where they are lost.
+    pub(super) fn find(
+        &self,
+        number: u64,
+        way: &Way,
+        socket: BorrowedFd<'_>,
+    ) -> Result<Option<Vec<OwnedFd>>> {
         let mut bells = false;
         let found = find(number, socket, &mut bells);
         if bells {
@@ -176,5 +181,11 @@ impl Bell {
             }
         }
         found
+    }
+
+    /// After the position that says so: what was found is received. What stays, since a process was killed before this,
+    /// or the kernel has no memory, goes when the next one is looked for.
+    pub(super) fn drop_next(socket: BorrowedFd<'_>) {
+        let _ = packets::discard(socket);
     }
 }

@@ -183,7 +183,10 @@ impl Line {
             return self.socket.check();
         }
         let calm = deadline.or_before(CALM);
-        for (bytes, deadline) in [(need.max(way.size() / 2), calm), (need, deadline)] {
+        // Half of the ring; where that is free, and it is something else that runs short, half of what is in it.
+        let room = way.room(tail);
+        let half = if room < way.size() / 2 { way.size() / 2 } else { room + (way.size() - room) / 2 };
+        for (bytes, deadline) in [(need.max(half), calm), (need, deadline)] {
             sender.wanted.store((tail + bytes).saturating_sub(way.size()), Relaxed);
             let look = || has(bytes).then_some(());
             let tick = || if self.is_hung_up() { Err(gone_away()) } else { Ok(()) };

@@ -14,11 +14,12 @@ mod way;
 pub(super) use line::Rings;
 
 use super::lent::Lent;
+use super::load::Load;
 use super::output::Output;
 use super::receive::{into_room, into_vec};
 use super::turn::{Taken, Turn};
 use crate::error::{Result, fail};
-use crate::shm::{self, Content, Edge, Entry, Object};
+use crate::shm::{self, Content, Edge, Entry, Kind, Object};
 use crate::sys::kept::{self, Kept};
 use crate::sys::{packets, sockets};
 use crate::time::Deadline;
@@ -165,10 +166,21 @@ impl Pipe {
         self.sending(deadline, |output, to| output.send_fd(to, fd, deadline))
     }
 
-    /// Sends a message that carries handles.
-    pub(super) fn send_handles(&self, bytes: &[u8], contents: &[Content], deadline: Deadline) -> Result<()> {
-        let parcel = shm::pack(bytes, contents)?;
-        self.send_parcel(parcel, deadline).inspect_err(|_| shm::release(parcel.entry))
+    /// Sends a message that carries handles; of some there are papers and descriptors.
+    pub(super) fn send_handles(
+        &self,
+        bytes: &[u8],
+        contents: &[Content],
+        papers: &[u8],
+        fds: &[RawFd],
+        deadline: Deadline,
+    ) -> Result<()> {
+        let itself = self.line()?.rings().reference();
+        if contents.iter().any(|content| content.object == Some((Kind::Pipe, itself))) {
+            fail!(Invalid, "one of the handles is of the pipe itself, which would hold itself for ever");
+        }
+        let parcel = shm::pack_with(bytes, papers, contents)?;
+        self.send_parcel(parcel, fds, deadline).inspect_err(|_| shm::release(parcel.entry))
     }
 
     /// Receives with `how`.
@@ -227,17 +239,17 @@ impl Pipe {
         self.receiving(deadline, |from| into_vec(from, most, deadline, tell))
     }
 
-    /// The same, with what holds the message's handles, if it carries any.
+    /// The same, with the handles that it carries, if any.
     pub(super) fn receive_laden(
         &self,
         most: usize,
         deadline: Deadline,
         tell: impl FnMut(usize),
-    ) -> Result<(Vec<u8>, Option<Entry>)> {
+    ) -> Result<(Vec<u8>, Option<Load>)> {
         self.receiving(deadline, |from| {
             from.laden = Laden::wanted();
             let message = into_vec(from, most, deadline, tell)?;
-            Ok((message, from.laden.take_holder()))
+            Ok((message, from.laden.take()))
         })
     }
 
@@ -252,15 +264,15 @@ impl Pipe {
     /// Sends the first `len` bytes of what was reserved; what fails leaves it reserved.
     pub(super) fn commit(&self, room: Entry, len: usize, deadline: Deadline) -> Result<()> {
         match shm::close_room(room, len) {
-            Some(parcel) => self.send_parcel(parcel, deadline),
+            Some(parcel) => self.send_parcel(parcel, &[], deadline),
             None => damaged(),
         }
     }
 
-    fn send_parcel(&self, parcel: Object, deadline: Deadline) -> Result<()> {
+    fn send_parcel(&self, parcel: Object, fds: &[RawFd], deadline: Deadline) -> Result<()> {
         self.sending(deadline, |output, to| {
             output.finish_begun(to, deadline)?;
-            to.push_parcel(parcel, deadline)
+            to.push_parcel(parcel, fds, deadline)
         })
     }
 

@@ -12,8 +12,12 @@
 //! | receive: the bytes were copied out                       | the next receiver finds the message              |
 //! | receive: carrier emptied, position stored and block in the receiver's ledger, one transaction | the message is gone, and the sweep of its slot frees the block |
 //!
+//! Descriptors that go with such a message are in the socket, under a number that the block has: sent before the piece,
+//! and taken out after it, as for a piece that tells of one descriptor.
+//!
 //! What is entered of a transaction and not stored yet is stored by who takes over the lock, or asks for the end.
 
+use super::bell::Bell;
 use super::receive::Receiving;
 use super::send::Sending;
 use super::way::{Piece, Way, damaged};
@@ -21,8 +25,15 @@ use crate::error::{Result, fail};
 use crate::shm::{self, Data, Entry, Object};
 use crate::time::Deadline;
 use crate::wire::lent::Lent;
+use crate::wire::load::Load;
 use crate::wire::receive::{self, Came, Source};
+use std::os::fd::{OwnedFd, RawFd};
+use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering::Relaxed;
+
+/// Bytes of such messages that are on one way together: more would lie in no cache when they are read. A longer message
+/// goes by itself.
+const TOGETHER: usize = 1 << 20;
 
 /// What a receiving call does about such messages.
 #[derive(Default)]
@@ -33,6 +44,8 @@ pub(super) struct Laden {
     begun: Option<usize>,
     /// What holds the message that was received.
     holder: Option<Entry>,
+    /// What came with it.
+    fds: Vec<OwnedFd>,
 }
 
 impl Laden {
@@ -41,23 +54,27 @@ impl Laden {
     }
 
     /// What holds the handles of the message that was received, if it carries any.
-    pub(super) fn take_holder(&mut self) -> Option<Entry> {
-        self.holder.take_if(|holder| shm::parcel(*holder).is_some_and(|parcel| parcel.count() > 0))
+    pub(super) fn take(&mut self) -> Option<Load> {
+        let is_laden = |holder: &mut Entry| shm::parcel(*holder).is_some_and(|parcel| parcel.count() > 0);
+        Some(Load::new(self.holder.take_if(is_laden)?, std::mem::take(&mut self.fds)))
     }
 }
 
 impl Sending<'_> {
-    pub(super) fn push_parcel(&self, parcel: Object, deadline: Deadline) -> Result<()> {
+    /// `fds` go along, if any.
+    pub(super) fn push_parcel(&self, parcel: Object, fds: &[RawFd], deadline: Deadline) -> Result<()> {
         let line = self.0;
         let way = &line.sends;
         line.check_other()?;
         let tail = way.tail();
+        let Some(block) = shm::parcel(parcel.entry) else { return damaged() };
+        let len = block.bytes().map_or(0, |data| data.len());
         let size = Piece::Parcel(0).size();
         line.await_room(tail, size, deadline)?;
         let carrier = loop {
             // Before the carriers are looked at: what is received after this ends the wait below.
             let room = way.room_now(tail);
-            if let Some(carrier) = empty_carrier(way) {
+            if let Some(carrier) = empty_carrier(way, len) {
                 break carrier;
             }
             if room >= way.size() {
@@ -65,6 +82,10 @@ impl Sending<'_> {
             }
             line.await_room(tail, room + size, deadline)?;
         };
+        if !fds.is_empty() {
+            // Before the piece that tells of it: who finds the piece finds the descriptors.
+            block.number.store(self.send_fds(fds, deadline)?, Relaxed);
+        }
         let to = way.write(tail, Piece::Parcel(carrier), &[]);
         if !shm::carry_and_store(parcel, &way.carriers[carrier], &way.block.sender.position, to) {
             fail!(Panic, "a fresh message is not there");
@@ -74,10 +95,13 @@ impl Sending<'_> {
     }
 }
 
-/// With the sender's lock, under which they are filled. Relaxed: a position that says so was acquired before, and the
-/// books see to the rest.
-fn empty_carrier(way: &Way) -> Option<usize> {
-    way.carriers.iter().position(|carrier| carrier.load(Relaxed) == 0)
+/// With the sender's lock, under which they are filled: one for a message of `len` bytes. Relaxed: a position that says
+/// so was acquired before, and the books see to the rest.
+fn empty_carrier(way: &Way, len: usize) -> Option<usize> {
+    let on_the_way = |carrier: &AtomicU64| shm::packed(carrier)?.bytes().map(|data| data.len());
+    let bytes = way.carriers.iter().filter_map(on_the_way).fold(len, usize::saturating_add);
+    let empty = way.carriers.iter().position(|carrier| carrier.load(Relaxed) == 0)?;
+    (bytes <= TOGETHER || way.carriers.iter().all(|carrier| carrier.load(Relaxed) == 0)).then_some(empty)
 }
 
 impl Receiving<'_> {
@@ -127,11 +151,17 @@ impl Receiving<'_> {
     pub(super) fn take_parcel(&mut self, carrier: usize) -> Result<Vec<u8>> {
         // Where this fails the message stays, whole.
         let body = std::mem::take(&mut self.input.body);
-        let way = &self.line.receives;
+        let (way, socket) = (&self.line.receives, self.line.socket.fd());
         let to = way.head() + Piece::Parcel(carrier).size();
+        let number = shm::packed(&way.carriers[carrier]).map_or(0, |block| block.number.load(Relaxed));
+        let fds = if number == 0 { None } else { self.line.bell.find(number, way, socket)? };
         match shm::take_carried(&way.carriers[carrier], &way.block.receiver.position, to)? {
             Some(holder) => self.laden.holder = Some(holder),
             None => return damaged(),
+        }
+        if let Some(fds) = fds {
+            Bell::drop_next(socket);
+            self.laden.fds = fds;
         }
         self.passed(to);
         Ok(body)

@@ -1,5 +1,6 @@
 //! Receiving from a pipe.
 
+use super::bell::Bell;
 use super::line::Line;
 use super::parcels::Laden;
 use super::way::{Piece, Way, damaged};
@@ -128,11 +129,16 @@ impl<'a> Receiving<'a> {
             }
             Piece::Parcel(_) => fail!(State, "what comes next is a message, not a descriptor"),
         };
-        let found = self.line.bell.take(number, self.way(), self.line.socket.fd())?;
-        self.pass(piece);
-        match found {
+        let socket = self.line.socket.fd();
+        let found = self.line.bell.find(number, self.way(), socket)?;
+        self.way().received(self.way().head() + piece.size());
+        if found.is_some() {
+            Bell::drop_next(socket);
+        }
+        self.passed(self.way().head());
+        match found.and_then(|fds| fds.into_iter().next()) {
             Some(fd) => Ok(fd),
-            None => fail!(Os, "a descriptor came and was lost: this process has no room for one more"),
+            None => fail!(Os, "a descriptor came and was lost"),
         }
     }
 }

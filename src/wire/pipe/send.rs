@@ -16,6 +16,22 @@ const BEGUN: usize = 1;
 pub(super) struct Sending<'a>(pub(super) &'a Line);
 
 impl Sending<'_> {
+    /// Sends descriptors, of which a piece shall tell by the number that they get: never 0.
+    pub(super) fn send_fds(&self, fds: &[RawFd], deadline: Deadline) -> Result<u64> {
+        let line = self.0;
+        let counter = &line.sends.block.sender.descriptors;
+        let number = counter.load(Relaxed) % (u64::MAX >> 8) + 1;
+        // First: whoever sends the next one, should this process be killed, takes another number.
+        counter.store(number, Relaxed);
+        loop {
+            match sockets::send_along(line.socket.fd(), &number.to_ne_bytes(), fds)? {
+                Moved::Bytes(_) => return Ok(number),
+                Moved::NotNow => line.socket.wait(For::Writing, deadline)?,
+                Moved::End | Moved::Reset => return Err(gone_away()),
+            }
+        }
+    }
+
     fn publish(&self, to: u64) {
         self.0.sends.sent(to);
         self.0.wake_receiver();
@@ -57,20 +73,9 @@ impl Outlet for Sending<'_> {
         let way = &line.sends;
         line.check_other()?;
         let tail = way.tail();
-        let counter = &way.block.sender.descriptors;
-        let number = counter.load(Relaxed).wrapping_add(1) & (u64::MAX >> 8);
-        let piece = Piece::Descriptor(number);
-        line.await_room(tail, piece.size(), deadline)?;
-        // First: whoever sends the next one, should this process be killed, takes another number.
-        counter.store(number, Relaxed);
-        loop {
-            match sockets::send_along(line.socket.fd(), &number.to_ne_bytes(), fd)? {
-                Moved::Bytes(_) => break,
-                Moved::NotNow => line.socket.wait(For::Writing, deadline)?,
-                Moved::End | Moved::Reset => return Err(gone_away()),
-            }
-        }
-        self.publish(way.write(tail, piece, &[]));
+        line.await_room(tail, Piece::Descriptor(0).size(), deadline)?;
+        let number = self.send_fds(&[fd], deadline)?;
+        self.publish(way.write(tail, Piece::Descriptor(number), &[]));
         Ok(())
     }
 }
