@@ -23,10 +23,14 @@
 #include <mp/base.hpp>
 #include <mp/callable.hpp>
 #include <mp/codec.hpp>
+#include <mp/connection.hpp>
+#include <mp/item.hpp>
 #include <mp/library.hpp>
+#include <mp/manager.hpp>
 #include <mp/pool.hpp>
 #include <mp/process.hpp>
 #include <mp/queue.hpp>
+#include <mp/shared.hpp>
 #include <mp/sync.hpp>
 
 #endif

@@ -79,6 +79,21 @@ for source in examples-cpp/*.cc; do
     example=$(basename "$source" .cc)
     equal "$example" "$(cat "examples-cpp/expected/$example.txt")" "$(timeout 60 "build/examples-cpp/$example" 2>&1)"
 done
+# Nothing of mp.h is out of reach; what is listed is out of reach, and there.
+sed -e '/^#/d' -e 's/   *[^ ].*//' -e 's/  .*//' cpp-tests/unreached.txt | tr ' ' '\n' >"$out/patterns"
+declared >"$out/declared"
+: >"$out/used"
+while read -r pattern; do
+    expression="^$(printf '%s' "$pattern" | sed 's/\*/.*/')\$"
+    try "$pattern is something of mp.h's" grep -q "$expression" "$out/declared"
+    echo "$expression" >>"$out/expressions"
+done <"$out/patterns"
+grep -v -f "$out/expressions" "$out/declared" >"$out/wanted"
+grep -o 'mp_[a-z0-9_]*' include/mp.hpp include/mp/*.hpp -h | LC_ALL=C sort -u >"$out/reached"
+equal "functions that mp.hpp does not reach" "" "$(LC_ALL=C comm -23 "$out/wanted" "$out/reached")"
+equal "functions that are listed and reached" "" \
+    "$(grep -f "$out/expressions" "$out/declared" | LC_ALL=C comm -12 - "$out/reached")"
+
 equal "README's program" "$(sed 1d examples-cpp/pool_square.cc)" \
     "$(awk '/^```c\+\+$/ { inside = 1; next } /^```$/ { if (inside) exit } inside' README.md)"
 finish
