@@ -222,8 +222,7 @@ fuzz: ## libFuzzer over what a peer may send, for FUZZ_SECONDS each; needs a nig
 	fuzz/run.sh
 
 install: $(LIBRARY) build/lib/libmp.a build/rust/libs-private ## into DESTDIR/PREFIX
-	install -d $(DESTDIR)$(LIBDIR)/pkgconfig $(DESTDIR)$(INCLUDEDIR)
-	install -d $(DESTDIR)$(INCLUDEDIR)/mp
+	install -d $(DESTDIR)$(LIBDIR)/pkgconfig $(DESTDIR)$(LIBDIR)/cmake/mp $(DESTDIR)$(INCLUDEDIR)/mp
 	install -m 644 include/mp.h include/mp.hpp $(DESTDIR)$(INCLUDEDIR)
 	install -m 644 $(wildcard include/mp/*.hpp) $(DESTDIR)$(INCLUDEDIR)/mp
 	install -m 644 build/lib/libmp.a $(DESTDIR)$(LIBDIR)/libmp.a
@@ -236,6 +235,13 @@ install: $(LIBRARY) build/lib/libmp.a build/rust/libs-private ## into DESTDIR/PR
 	    -e "s|@LIBS_PRIVATE@|$$(cat build/rust/libs-private)|" \
 	    pkgconfig/libmp.pc.in >build/libmp.pc
 	install -m 644 build/libmp.pc $(DESTDIR)$(LIBDIR)/pkgconfig/libmp.pc
+	@set -e; for file in mp-config mp-config-version; do \
+	    sed -e 's|@VERSION@|$(VERSION)|' -e 's|@SONAME@|$(SONAME)|' \
+	        -e "s|@INCLUDE_FROM_LIB@|$$(realpath -ms --relative-to='$(LIBDIR)' '$(INCLUDEDIR)')|" \
+	        -e "s|@LIBS_PRIVATE@|$$(tr -s ' ' ';' <build/rust/libs-private | sed 's/^;//;s/;$$//')|" \
+	        cmake/$$file.cmake.in >build/$$file.cmake; \
+	    install -m 644 build/$$file.cmake $(DESTDIR)$(LIBDIR)/cmake/mp; \
+	done
 	@# Outside a staged tree the loader's cache has to learn the new name.
 	@test -n "$(DESTDIR)" || PATH="$$PATH:/sbin:/usr/sbin" ldconfig 2>/dev/null || true
 
@@ -254,7 +260,8 @@ install-strip: install ## the same, without debugging information
 uninstall: ## remove what install put there
 	rm -f $(DESTDIR)$(INCLUDEDIR)/mp.h $(DESTDIR)$(INCLUDEDIR)/mp.hpp $(DESTDIR)$(LIBDIR)/pkgconfig/libmp.pc
 	rm -f $(patsubst include/%,$(DESTDIR)$(INCLUDEDIR)/%,$(wildcard include/mp/*.hpp))
-	rmdir $(DESTDIR)$(INCLUDEDIR)/mp 2>/dev/null || true
+	rm -f $(DESTDIR)$(LIBDIR)/cmake/mp/mp-config.cmake $(DESTDIR)$(LIBDIR)/cmake/mp/mp-config-version.cmake
+	rmdir $(DESTDIR)$(INCLUDEDIR)/mp $(DESTDIR)$(LIBDIR)/cmake/mp $(DESTDIR)$(LIBDIR)/cmake 2>/dev/null || true
 	rm -f $(DESTDIR)$(LIBDIR)/libmp.a $(DESTDIR)$(LIBDIR)/libmp.so
 	rm -f $(DESTDIR)$(LIBDIR)/$(SONAME) $(DESTDIR)$(LIBDIR)/libmp.so.$(VERSION)
 

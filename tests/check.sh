@@ -92,5 +92,6 @@ step selftest env CFLAGS="$C_TEST_FLAGS" c-tests/selftest.sh || true
 step examples examples-c/check.sh || true
 step docs tests/docs.sh || true
 step install tests/install.sh || true
+step consumers tests/consumers.sh || true
 step reproducible tests/reproducible.sh || true
 close
