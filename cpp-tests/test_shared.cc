@@ -10,7 +10,7 @@
 
 namespace {
 
-struct point {
+struct sample {
     double x;
     int n;
 };
@@ -88,9 +88,9 @@ TEST(cpp_value, numbers_of_all_types)
 TEST(cpp_value, counts_between_processes)
 {
     mp::value<int> atomic;
-    mp::value<point> guarded(point{0, 0});
+    mp::value<sample> guarded(sample{0, 0});
     {
-        const auto count = [](mp::value<int> &atomic, mp::value<point> &guarded) {
+        const auto count = [](mp::value<int> &atomic, mp::value<sample> &guarded) {
             for (int i = 0; i < 500; ++i) {
                 ++atomic;
                 std::scoped_lock hold(guarded);
@@ -149,8 +149,8 @@ TEST(cpp_array, ranges)
     text.text("hello");
     CHECK(text.text() == "hello");
     CHECK_THROWS(text.text("far too long a text"), MP_ERR_INVALID, "mp_array_set_string");
-    mp::array<point> points(std::vector<point>{{1, 2}, {3, 4}});
-    CHECK(points[1].x == 3 && points.size() == 2);
+    mp::array<sample> samples(std::vector<sample>{{1, 2}, {3, 4}});
+    CHECK(samples[1].x == 3 && samples.size() == 2);
     CHECK_INT(mp::array<int>::make(std::nothrow, SIZE_MAX).status(), MP_ERR_NO_MEMORY);
 
     /* One that was moved from is empty. */

@@ -17,7 +17,7 @@ for cxx in g++ clang++; do
     if command -v $cxx >/dev/null; then compilers="$compilers $cxx"; else skip "no $cxx"; fi
 done
 
-# Every header alone, and all tests in one, in each C++. Two at a time.
+# Every header alone, and all tests in one, in each C++.
 for source in cpp-tests/*.cc; do echo "#include \"$PWD/$source\""; done >"$out/all.cc"
 for header in include/mp.hpp include/mp/*.hpp; do echo "#include <${header#include/}>"; done >"$out/headers"
 n=0
