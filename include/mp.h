@@ -38,10 +38,10 @@
  * Sections    status, library, time, start, context, buffer, name, lock, rlock, semaphore,
  *             condition, event, barrier, value, value_number, array, array_number, shared_memory,
  *             shareable_list, queue, queue_handles, queue_lend, queue_many, queue_state,
- *             priority_queue, priority_lease, wait, connection, connection_handles, pipe,
- *             listener, manager, item, proxy, proxy_items, object_type, object_call, process,
- *             control, family, child, pool, pool_map, imap, result, pool_async, pool_stats, task,
- *             log, log_queue, stats
+ *             priority_queue, priority_lease, wait, connection, connection_handles,
+ *             connection_lend, pipe, listener, manager, item, proxy, proxy_items, object_type,
+ *             object_call, process, control, family, child, pool, pool_map, imap, result,
+ *             pool_async, pool_stats, task, log, log_queue, stats
  *
  * This file is generated from src/ffi by `make header`. Do not edit it.
  */
@@ -2853,7 +2853,8 @@ mp_status mp_queue_get_buffer(mp_queue *queue, mp_buffer **buffer, mp_timeout ti
  * timeout: nanoseconds.
  *
  * MP_ERR_UNSUPPORTED: a handle stands on a descriptor, as those of connections, listeners and
- *     objects with names do, or is for one process only; or the queue has a name.
+ *     objects with names do, or is for one process only; or the queue has a name. Through a pipe
+ *     connections and listeners go: see mp_connection_send_handles.
  * MP_ERR_BAD_HANDLE: one of them is NULL, or was freed.
  * MP_ERR_CLOSED: one of them was closed; or as mp_queue_put.
  * MP_ERR_INVALID: a handle is of the queue itself, handles is NULL, or count is more than 65,536;
@@ -3752,7 +3753,9 @@ mp_status mp_connection_recv(mp_connection *connection,
  * MP_ERR_NO_MEMORY: there is no memory for the message, no handle for the buffer, or no room to
  *     write down that this process has the message's handles. What has come of it is kept; one
  *     with handles stays the next one.
- * MP_ERR_EOF, MP_ERR_CLOSED, MP_ERR_STATE, MP_ERR_OS: as mp_connection_recv.
+ * MP_ERR_EOF, MP_ERR_CLOSED, MP_ERR_STATE: as mp_connection_recv.
+ * MP_ERR_OS: as mp_connection_recv; or connections or listeners come with the message, and this
+ *     process has no descriptors for them: it stays the next one.
  */
 mp_status mp_connection_recv_buffer(mp_connection *connection,
                                     mp_buffer **buffer,
@@ -3801,8 +3804,8 @@ mp_status mp_connection_send_fd(mp_connection *connection, int fd, mp_timeout ti
  *     or belongs to another process.
  * MP_ERR_EOF: the other end is closed.
  * MP_ERR_CLOSED: this end was closed.
- * MP_ERR_OS: a descriptor came and was lost, since this process has no room for one more; or as
- *     mp_connection_recv.
+ * MP_ERR_OS: this process has no room for one more: through a pipe the descriptor then stays what
+ *     comes next, and over a socket it is lost; or as mp_connection_recv.
  */
 mp_status mp_connection_recv_fd(mp_connection *connection, int *fd, mp_timeout timeout);
 
@@ -3928,7 +3931,7 @@ mp_status mp_connection_free(mp_connection *connection);
 /* ---- connection_handles -------------------------------------------------------------------------
  *
  * Handles through a pipe: as in a queue's messages, who receives one has handles of its own to
- * the same objects.
+ * the same objects; and connections and listeners besides, whose descriptors go along.
  */
 
 /*
@@ -3937,28 +3940,35 @@ mp_status mp_connection_free(mp_connection *connection);
  * own at once. Only mp_connection_recv_buffer receives such a message, and mp_buffer_handle takes
  * the handles out.
  *
- * It lies outside the rings, whatever its length: it goes whole, or not at all. At most 16 such
- * are on the way at a time, each way.
+ * It lies outside the rings, whatever its length: it goes whole, or not at all. At most 16 such,
+ * or such by mp_connection_commit, are on the way at a time, each way, of together at most a MiB,
+ * and a longer one only by itself.
  *
  * data: may be NULL where len is 0. len: bytes.
- * handles: as of mp_queue_put_handles; may be NULL where count is 0, and the message is then as
- *     mp_connection_send sends it. count: how many, at most 65,536.
+ * handles: as of mp_queue_put_handles, and connections and listeners, of which a copy goes, as
+ *     into a child: the caller's own stay open until they are freed. May be NULL where count is
+ *     0, and the message is then as mp_connection_send sends it.
+ * count: how many, at most 65,536, of which at most 253 may be connections and listeners.
  * timeout: nanoseconds.
  *
  * MP_ERR_UNSUPPORTED: the connection is no pipe: over a socket, the other end may be another
- *     program's; or a handle stands on a descriptor, as those of connections, listeners and
- *     objects with names do, or is for one process only.
+ *     program's; or a handle is of an object with a name, or for one process only.
  * MP_ERR_BAD_HANDLE: one of them is NULL, or was freed.
- * MP_ERR_INVALID: handles is NULL, or count is more than 65,536.
+ * MP_ERR_INVALID: handles is NULL, count is more than 65,536, or more than 253 of them are
+ *     connections and listeners; or one is an end of the pipe itself.
  * MP_ERR_TIMEOUT: the other end did not take enough of what was sent before.
  * MP_ERR_EOF: as mp_connection_send.
  * MP_ERR_CLOSED: this end was closed, or one of the handles.
- * MP_ERR_STATE: this end only receives, or belongs to another process.
+ * MP_ERR_STATE: this end only receives, or belongs to another process; or a connection among the
+ *     handles is in the middle of a message.
  * MP_ERR_NO_MEMORY: the shared memory is used up.
+ * MP_ERR_OS: no descriptor is free, or the kernel takes no more that are on their way.
  *
  * Threads: as mp_connection_send.
  * Kill: of a process killed in here the message and its handles are in the pipe, or nothing is.
- * What a message holds is freed once, whoever dies with it.
+ * What a message holds is freed once, whoever dies with it: a connection that nobody receives is
+ * closed with the last process that has the pipe. Two pipes that are in messages of each other
+ * stay for as long as the tree of processes.
  */
 mp_status mp_connection_send_handles(mp_connection *connection,
                                      const void *data,
@@ -3966,6 +3976,100 @@ mp_status mp_connection_send_handles(mp_connection *connection,
                                      const void *const *handles,
                                      size_t count,
                                      mp_timeout timeout);
+
+/* ---- connection_lend ----------------------------------------------------------------------------
+ *
+ * Messages through a connection without a copy: written where they will lie, and read where they
+ * are. Others send and receive meanwhile. Through a pipe they go in shared memory; over a socket,
+ * where the same calls work, each is copied once on its way out, and once on its way in. For
+ * messages of some dozens of KiB and more; smaller ones are faster copied.
+ */
+
+/*
+ * Makes room for a message of at most len bytes, which the caller then writes there, and sends by
+ * mp_connection_commit or gives up by mp_connection_cancel. It is in no order with others before
+ * the commit.
+ *
+ * len: bytes. data: where the room's address goes, at a multiple of 64. The bytes are undefined.
+ *
+ * MP_ERR_INVALID: data is NULL, or len is more than max_message, as of mp_connection_send.
+ * MP_ERR_CLOSED: this end was closed.
+ * MP_ERR_STATE: this end only receives, or belongs to another process.
+ * MP_ERR_NO_MEMORY: there is no memory for so much.
+ *
+ * Threads: any thread of this process may commit or cancel it, one of them.
+ * Fork: a child has no part in what its parent reserved.
+ * Kill: what a killed process had reserved is freed.
+ */
+mp_status mp_connection_reserve(mp_connection *connection, size_t len, void **data);
+
+/*
+ * Sends what was written to the room at data, waiting for up to timeout until the connection
+ * takes it. The room is the caller's no more; after a failure it still is.
+ *
+ * Through a pipe it goes whole, or not at all. At most 16 such, or such with handles, are on the
+ * way at a time, each way, of together at most a MiB, and a longer one only by itself.
+ *
+ * data: from mp_connection_reserve of the same connection. len: how many of its bytes are the
+ *     message, at most as many as were reserved.
+ * timeout: nanoseconds.
+ *
+ * MP_ERR_INVALID: nothing is reserved there, or less than len.
+ * MP_ERR_TIMEOUT, MP_ERR_EOF, MP_ERR_CLOSED, MP_ERR_STATE, MP_ERR_NO_MEMORY, MP_ERR_OS: as
+ *     mp_connection_send.
+ *
+ * Kill: a process killed in here has sent the whole message through a pipe, or nothing; over a
+ * socket, as mp_connection_send.
+ */
+mp_status mp_connection_commit(mp_connection *connection,
+                               void *data,
+                               size_t len,
+                               mp_timeout timeout);
+
+/*
+ * Gives up the room at data, also of an end that was closed.
+ *
+ * data: from mp_connection_reserve of the same connection.
+ *
+ * MP_ERR_INVALID: nothing is reserved there.
+ * MP_ERR_STATE: this end belongs to another process.
+ */
+mp_status mp_connection_cancel(mp_connection *connection, void *data);
+
+/*
+ * Receives the next message to be read where it is, waiting for one for up to timeout. One that
+ * was not sent by mp_connection_commit, or came over a socket, is copied, once.
+ *
+ * data: where the message's address goes, aligned for any type: until mp_connection_release, or
+ *     mp_connection_free, it stays there. An empty message's address is not to be followed.
+ * len: how many bytes it has goes here.
+ * timeout: nanoseconds.
+ *
+ * MP_ERR_INVALID: data or len is NULL.
+ * MP_ERR_TIMEOUT, MP_ERR_EOF, MP_ERR_CLOSED, MP_ERR_UNSUPPORTED, MP_ERR_STATE, MP_ERR_OS: as
+ *     mp_connection_recv.
+ * MP_ERR_NO_MEMORY: there is no memory to write down that this process has the message, or for
+ *     its copy. What has come of it is kept.
+ *
+ * Threads: any thread of this process may release it, one of them.
+ * Fork: a child has no part in what its parent peeked.
+ * Kill: as with mp_connection_recv a message is received once: what a killed process had peeked
+ * goes with it. A queue hands such out again.
+ */
+mp_status mp_connection_peek(mp_connection *connection,
+                             const void **data,
+                             size_t *len,
+                             mp_timeout timeout);
+
+/*
+ * Ends the reading of a peeked message, also of an end that was closed. The message is then gone.
+ *
+ * data: from mp_connection_peek of the same connection.
+ *
+ * MP_ERR_INVALID: nothing was peeked there.
+ * MP_ERR_STATE: this end belongs to another process.
+ */
+mp_status mp_connection_release(mp_connection *connection, const void *data);
 
 /* ---- pipe ---------------------------------------------------------------------------------------
  *
