@@ -14,6 +14,7 @@ use super::item;
 use super::listener;
 use super::process::{self, mp_child};
 use super::proxy;
+use super::scope;
 use super::shareable_list::mp_item;
 use super::start::mp_function;
 use super::status::mp_status;
@@ -116,6 +117,12 @@ fn time_or(given: mp_timeout, default: mp_timeout, name: &str) -> Result<mp_time
     }
 }
 
+fn start(manager: &Manager) -> Result<()> {
+    let address = serve as *const () as usize;
+    let body: Body = Arc::new(move |child| process::run_target(Some(address), 0, child));
+    manager.start(body, address)
+}
+
 /// A server's body, under every start method.
 unsafe extern "C-unwind" fn serve(child: *mut mp_child, _user: *mut c_void) -> c_int {
     let run =
@@ -187,10 +194,7 @@ pub unsafe extern "C" fn mp_manager_new(
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn mp_manager_start(manager: *mut mp_manager) -> mp_status {
     guard("mp_manager_start", || {
-        let manager = handle::object(manager)?;
-        let address = serve as *const () as usize;
-        let body: Body = Arc::new(move |child| process::run_target(Some(address), 0, child));
-        manager.start(body, address)?;
+        start(&*handle::object(manager)?)?;
         Ok(Status::Ok)
     })
 }
@@ -276,9 +280,9 @@ pub unsafe extern "C" fn mp_manager_pid(manager: *const mp_manager, pid: *mut c_
 
 /// Makes an object, which lives as long as some process has a proxy of it, or another object holds
 /// it. The types are "dict", "list", "set", "Namespace", "Value", "Array", "Queue",
-/// "JoinableQueue", "Lock", "RLock", "Semaphore", "BoundedSemaphore", "Condition", "Barrier" and
-/// "Event"; docs/manager-protocol.md has what each is made of, and its methods. There are also those
-/// that mp_manager_register has named.
+/// "JoinableQueue", "Lock", "RLock", "Semaphore", "BoundedSemaphore", "Condition", "Barrier",
+/// "Event" and "Pool"; docs/manager-protocol.md has what each is made of, and its methods. There are
+/// also those that mp_manager_register has named.
 ///
 /// proxy: where the handle goes.
 /// type: its name.
@@ -292,6 +296,8 @@ pub unsafe extern "C" fn mp_manager_pid(manager: *const mp_manager, pid: *mut c_
 ///     process.
 /// MP_ERR_CLOSED, MP_ERR_BAD_HANDLE: an item is a proxy of an object that is gone, or no proxy.
 /// MP_ERR_EOF, MP_ERR_TIMEOUT, MP_ERR_TOO_SMALL, MP_ERR_AUTH, MP_ERR_OS: as mp_proxy_call.
+/// MP_ERR_UNKNOWN_TARGET: the server's program has registered no function under the name of the
+///     barrier's action.
 /// Others: what a registered type's create failed with.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn mp_manager_create(
@@ -381,6 +387,39 @@ pub unsafe extern "C" fn mp_manager_join(manager: *mut mp_manager, timeout: mp_t
         handle::object(manager)?.join(Deadline::after(timeout))?;
         Ok(Status::Ok)
     })
+}
+
+// mp.h:
+// #ifdef MP_SCOPE_
+// /* MP_WITH_MANAGER(manager) { ... } starts the manager, where it was not started yet, and shuts it
+//  * down and frees it on every way out of the braces, see MP_WITH_LOCK. Its objects go with it. One
+//  * that cannot be started is passed over, and is still there. */
+// #define MP_WITH_MANAGER(manager) MP_SCOPE_(mp_manager, manager)
+// #endif
+
+/// The begin of MP_WITH_MANAGER. Answers the handle, or NULL with mp_last_error() where
+/// mp_manager_start fails, or the manager was shut down.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn mp_manager_enter(manager: *mut mp_manager) -> *mut mp_manager {
+    scope::enter(manager, |wanted| {
+        guard("mp_manager_enter", || {
+            let manager = handle::object(wanted)?;
+            if manager.is_fresh() {
+                start(&manager)?;
+            }
+            manager.link()?;
+            Ok(Status::Ok)
+        })
+    })
+}
+
+/// The end of MP_WITH_MANAGER: shuts down and frees the manager, and sets the pointer to NULL.
+///
+/// manager: points to the handle; nothing happens where either is NULL.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn mp_manager_leave(manager: *mut *mut mp_manager) {
+    // SAFETY: C's promise for its argument, as the header gives it; any number may be passed as a handle.
+    unsafe { scope::leave(manager, |held| mp_manager_free(held)) }
 }
 
 /// Shuts a server of its own down, and frees the handle. Proxies stay, and can be used as long as

@@ -7,6 +7,7 @@ mod guard; // not in the header
 mod guarded; // not in the header
 mod handle; // not in the header
 mod kind; // not in the header
+mod managed_pool; // not in the header
 mod scope; // not in the header
 mod slots; // not in the header
 mod strings; // not in the header

@@ -186,8 +186,11 @@ fn with_call(function: usize, call: &Arc<Call>, object: usize) -> Result<usize> 
 
 /// For the server.
 pub(super) const HOOKS: Hooks = Hooks {
+    kinds: super::managed_pool::kinds,
     create: |function, call| with_call(function, call, 0),
     method: |function, call, object| with_call(function, call, object).map(|_| ()),
     // SAFETY: as above, with what the program made the object of.
     destroy: |function, object| unsafe { catch::call(function, object, 0) }.map(|_| ()),
+    // SAFETY: the function was registered under the name that the barrier was made with, and takes nothing.
+    action: |function| unsafe { catch::call(function, 0, 0) }.map(|_| ()),
 };

@@ -91,7 +91,7 @@ pub struct mp_pool_options {
 // #define MP_POOL_OPTIONS { sizeof(mp_pool_options), 0, MP_START_DEFAULT, NULL, NULL, NULL, NULL, 0, \
 //     0, 0, NULL, false, NULL, NULL, 0, false }
 
-const DEFAULTS: mp_pool_options = mp_pool_options {
+pub(super) const DEFAULTS: mp_pool_options = mp_pool_options {
     size: size_of::<mp_pool_options>(),
     workers: 0,
     start_method: 0,

@@ -13,6 +13,8 @@ use super::status::mp_status;
 use super::time::mp_timeout;
 use crate::error::{Result, Status, fail};
 use crate::manager::{Reply, Value};
+use crate::time::Deadline;
+use core::ffi::c_void;
 
 /// Calls a method with these items.
 ///
@@ -254,6 +256,40 @@ pub unsafe extern "C" fn mp_proxy_next(
             *position = next;
             Ok(status)
         }
+    })
+}
+
+/// Whether what a caller of mp_proxy_wait_for waits for is there. Asked while the condition's lock
+/// is held. An exception must not leave it.
+pub type mp_proxy_fn =
+    Option<unsafe extern "C-unwind" fn(condition: *const mp_proxy, user: *mut c_void) -> bool>;
+
+/// Waits at a managed condition until a predicate holds: asks it at once, and then whenever
+/// notified.
+///
+/// predicate: called in this process with the condition; it may use other proxies, and must leave
+///     the condition's lock held. user: handed to predicate.
+/// timeout: nanoseconds, for all waits together.
+///
+/// MP_OK: the predicate held, and the caller has the lock.
+/// MP_OWNER_DIED: the same, and meanwhile a holder of the lock died with it.
+/// MP_ERR_TIMEOUT: the predicate did not hold, not even when the time was over; the caller has the
+///     lock.
+/// MP_ERR_INVALID: predicate is NULL.
+/// MP_ERR_NOT_OWNER: the predicate did not hold, and the caller does not hold the lock.
+/// Others: as mp_proxy_call.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn mp_proxy_wait_for(
+    proxy: *const mp_proxy,
+    predicate: mp_proxy_fn,
+    user: *mut c_void,
+    timeout: mp_timeout,
+) -> mp_status {
+    guard("mp_proxy_wait_for", || {
+        let Some(predicate) = predicate else { fail!(Invalid, "predicate is NULL") };
+        let found = handle::object(proxy)?;
+        // SAFETY: called with what its type promises.
+        found.wait_for(Deadline::after(timeout), || unsafe { predicate(proxy, user) })
     })
 }
 

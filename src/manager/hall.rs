@@ -16,8 +16,6 @@ use std::sync::Arc;
 pub(super) struct Hall {
     pub(super) store: Store,
     pub(super) limits: Limits,
-    /// The program's own types.
-    pub(super) house: Arc<House>,
     /// This server and no other.
     name: Ticket,
     pub(super) waiting: Waiting,
@@ -28,8 +26,7 @@ pub(super) struct Hall {
 impl Hall {
     pub(super) fn new(limits: Limits, house: Arc<House>) -> Result<Self> {
         Ok(Hall {
-            house,
-            store: Store::new(limits.total),
+            store: Store::new(limits.total, house),
             limits,
             name: random::bytes()?,
             waiting: Waiting::default(),
@@ -95,13 +92,15 @@ impl Hall {
         let answer = match request.what {
             What::Hello => Err(Error::new(Status::Invalid, "the session is known already")),
             What::Call => return self.call_for(client, number, made(request.object, request.name), values),
-            What::Create => match self.house.kind(request.name).map(|kind| Custom::new(&self.house, kind)) {
-                Some(fresh) => match self.store.add(request.name.to_owned().into(), Box::new(fresh)) {
-                    Ok(id) => return self.call_for(client, number, made(id, CREATE), values),
-                    Err(e) => Err(e),
-                },
-                None => self.create(request.name, caller, &mut values),
-            },
+            What::Create => {
+                match self.store.house.kind(request.name).map(|kind| Custom::new(&self.store.house, kind)) {
+                    Some(fresh) => match self.store.add(request.name.to_owned().into(), Box::new(fresh)) {
+                        Ok(id) => return self.call_for(client, number, made(id, CREATE), values),
+                        Err(e) => Err(e),
+                    },
+                    None => self.create(request.name, caller, &mut values),
+                }
+            }
             What::Hold => self.hold(request.object, &values),
             What::Release => {
                 for value in &values {
@@ -194,7 +193,8 @@ impl Hall {
             }
             let made = Attempt { object, method: &method, caller, timeout: 0 };
             let failed = |e: Error| Error::new(e.status, format!("call {calls} of the batch: {e}"));
-            let found = match self.attempt(&made, &mut args, &mut 0) {
+            let mut note = 0;
+            let found = match self.attempt(&made, &mut args, &mut note) {
                 Done::Answered(Ok((came, found)), undo) => {
                     given.undo.extend(undo);
                     // Of one lock or another.
@@ -205,6 +205,7 @@ impl Hall {
                 }
                 Done::Answered(Err(e), _) => return Err(failed(e)),
                 Done::Parked(..) | Done::Running => {
+                    self.withdraw(object, caller, note);
                     fail!(Timeout, "call {calls} of the batch would have to wait")
                 }
             };

@@ -93,6 +93,21 @@ impl Proxy {
         self.ask(What::Call, method, args, timeout)
     }
 
+    /// Waits at a condition until the predicate holds.
+    pub(crate) fn wait_for(&self, deadline: Deadline, mut predicate: impl FnMut() -> bool) -> Result<Status> {
+        let mut status = Status::Ok;
+        while !predicate() {
+            let left = i64::try_from(deadline.remaining().as_nanos()).unwrap_or(i64::MAX);
+            match self.call("wait", &[], left) {
+                Ok(reply) if reply.status == Status::Ok => {}
+                Ok(reply) => status = reply.status,
+                Err(e) if e.status == Status::Timeout && predicate() => break,
+                Err(e) => return Err(e),
+            }
+        }
+        Ok(status)
+    }
+
     /// Several calls as one.
     pub(crate) fn batch(&self, values: &[Value]) -> Result<Reply> {
         self.ask(What::Batch, "", values, 0)

@@ -37,9 +37,13 @@ impl<F> Kind<F> {
 /// How functions of the program are called. An error is what left the function instead of its answer.
 #[derive(Clone, Copy)]
 pub(crate) struct Hooks {
+    /// Types that every server has.
+    pub(crate) kinds: fn() -> Vec<Kind<usize>>,
     pub(crate) create: fn(function: usize, call: &Arc<Call>) -> Result<usize>,
     pub(crate) method: fn(function: usize, call: &Arc<Call>, object: usize) -> Result<()>,
     pub(crate) destroy: fn(function: usize, object: usize) -> Result<()>,
+    /// Of a barrier.
+    pub(crate) action: fn(function: usize) -> Result<()>,
 }
 
 /// What the server's loop is to look at.
@@ -80,7 +84,7 @@ const PATIENCE: i64 = 30_000_000_000;
 impl House {
     pub(super) fn new(kinds: Vec<Kind<usize>>, hooks: Hooks, way: Way) -> Result<Arc<Self>> {
         Ok(Arc::new(House {
-            kinds: kinds.into_iter().map(Arc::new).collect(),
+            kinds: (hooks.kinds)().into_iter().chain(kinds).map(Arc::new).collect(),
             hooks,
             crew: Arc::default(),
             bell: Bell { flag: Flag::new()?, rung: Mutex::default() },
@@ -92,7 +96,13 @@ impl House {
     /// A server's that nobody reaches.
     #[cfg(test)]
     pub(super) fn without_types() -> Result<Arc<Self>> {
-        let hooks = Hooks { create: |_, _| Ok(0), method: |_, _, _| Ok(()), destroy: |_, _| Ok(()) };
+        let hooks = Hooks {
+            kinds: Vec::new,
+            create: |_, _| Ok(0),
+            method: |_, _, _| Ok(()),
+            destroy: |_, _| Ok(()),
+            action: |_| Ok(()),
+        };
         House::new(Vec::new(), hooks, Way { address: String::new(), key: Vec::new(), any_user: false })
     }
 

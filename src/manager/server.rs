@@ -153,7 +153,7 @@ impl Server {
             patience: Patience::default(),
         };
         server.listener.with_fd(|fd| server.watch.add(fd, LISTENER, Interest::Reading))??;
-        server.watch.add(server.hall.house.bell(), BELL, Interest::Reading)?;
+        server.watch.add(server.hall.store.house.bell(), BELL, Interest::Reading)?;
         Ok(server)
     }
 
@@ -190,14 +190,14 @@ impl Server {
 
     /// Ends all objects. The functions of the program that still run are waited for until the deadline.
     pub(super) fn end(self, deadline: Deadline) {
-        let house = Arc::clone(&self.hall.house);
+        let house = Arc::clone(&self.hall.store.house);
         drop(self);
         house.crew.finish(deadline);
     }
 
     /// What threads of this process want.
     fn answer_bell(&mut self) {
-        let rung = self.hall.house.answer();
+        let rung = self.hall.store.house.answer();
         self.hall.store.changed.extend(rung.objects);
         // One that cannot be watched is closed, of which its other end learns.
         rung.clients.into_iter().for_each(|one| drop(self.add(one)));

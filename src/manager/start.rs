@@ -125,6 +125,11 @@ impl Manager {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Neither started nor connected.
+    pub(crate) fn is_fresh(&self) -> bool {
+        matches!(*self.state(), State::Fresh)
+    }
+
     fn must_be_fresh(state: &State) -> Result<()> {
         match state {
             State::Fresh => Ok(()),

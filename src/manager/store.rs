@@ -9,12 +9,14 @@
 //! | a ticket        | somebody takes a lease by it, or its session has been over for [`GRACE`] |
 
 use super::codec::{Room, Value};
+use super::registry::House;
 use super::types::Object;
 use crate::error::{Error, Result, Status, fail};
 use crate::sys::random;
 use crate::time::Instant;
 use std::borrow::Cow;
 use std::collections::{HashMap, HashSet, VecDeque};
+use std::sync::Arc;
 use std::time::Duration;
 
 /// How long a ticket is good after the end of the session that made it.
@@ -44,6 +46,8 @@ pub(super) struct Session {
 }
 
 pub(super) struct Store {
+    /// For functions of the program.
+    pub(super) house: Arc<House>,
     entries: HashMap<u64, Entry>,
     pub(super) sessions: HashMap<Ticket, Session>,
     /// The object, and the session that made the ticket.
@@ -63,8 +67,9 @@ pub(super) struct Store {
 }
 
 impl Store {
-    pub(super) fn new(most: usize) -> Self {
+    pub(super) fn new(most: usize, house: Arc<House>) -> Self {
         Store {
+            house,
             entries: HashMap::new(),
             sessions: HashMap::new(),
             tickets: HashMap::new(),

@@ -169,7 +169,7 @@ impl Hall {
     }
 
     /// Tells the object that somebody does not wait any more.
-    fn withdraw(&mut self, object: u64, caller: Caller, mut note: u64) {
+    pub(super) fn withdraw(&mut self, object: u64, caller: Caller, mut note: u64) {
         // One that is gone need not be told.
         let _ = self.with_object(object, caller, &mut note, |object, cx| object.gave_up(cx));
     }

@@ -1,9 +1,50 @@
 //! A barrier. Each who waits has a number, `cycle * parties + index + 1`, in its note.
+//!
+//! | a cycle is | until                                                                       |
+//! |------------|-----------------------------------------------------------------------------|
+//! | open       | the last has come, or it breaks                                             |
+//! | acting     | the action, on a thread of the crew, is over; or it breaks, for all the same |
+//! | over       | the next one                                                                |
 
 use super::{Context, DONE, Object, Outcome, length, one, truth, unknown};
 use crate::error::{Error, Result, Status, fail};
 use crate::manager::codec::Value;
+use crate::manager::crew::Row;
+use crate::manager::registry::House;
+use crate::process::Target;
 use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// What is done between two cycles.
+struct Action {
+    function: usize,
+    house: Arc<House>,
+    row: Arc<Row>,
+    /// In which cycle it was over last, and whether it returned.
+    done: Arc<Mutex<Option<(u64, bool)>>>,
+}
+
+impl Action {
+    fn new(name: &str, house: &Arc<House>) -> Result<Self> {
+        let function = Target::Name(name.as_bytes().to_vec()).address()?;
+        Ok(Action { function, house: Arc::clone(house), row: Row::new(&house.crew), done: Arc::default() })
+    }
+
+    fn begin(&self, cycle: u64, barrier: u64) -> Result<()> {
+        let (function, house, done) = (self.function, Arc::clone(&self.house), Arc::clone(&self.done));
+        self.row.push(cycle, move || {
+            let returned = (house.hooks.action)(function).is_ok();
+            *done.lock().unwrap_or_else(PoisonError::into_inner) = Some((cycle, returned));
+            house.ring(barrier);
+        })
+    }
+
+    /// Whether it returned in this cycle, once it is over.
+    fn is_over(&self, cycle: u64) -> Option<bool> {
+        let done = *self.done.lock().unwrap_or_else(PoisonError::into_inner);
+        done.filter(|&(of, _)| of == cycle).map(|(_, returned)| returned)
+    }
+}
 
 struct Ended {
     passed: bool,
@@ -17,19 +58,27 @@ struct Barrier {
     /// In this cycle.
     arrived: u64,
     broken: bool,
+    action: Option<Action>,
     /// Cycles of whose end not everybody has been told.
     ended: HashMap<u64, Ended>,
 }
 
-pub(super) fn make(args: &mut [Value], _cx: &mut Context<'_>) -> Result<Box<dyn Object>> {
-    let &[Value::Int(parties @ 1..=32767)] = &*args else {
-        fail!(Invalid, "a Barrier is made of a number of parties, 1 to 32767");
+pub(super) fn make(args: &mut [Value], cx: &mut Context<'_>) -> Result<Box<dyn Object>> {
+    let (parties, action) = match &*args {
+        &[Value::Int(parties @ 1..=32767)] => (parties, None),
+        [Value::Int(parties @ 1..=32767), Value::Text(name)] => {
+            (*parties, Some(Action::new(name, &cx.store.house)?))
+        }
+        _ => {
+            fail!(Invalid, "a Barrier is made of a number of parties, 1 to 32767, and the name of an action")
+        }
     };
     Ok(Box::new(Barrier {
         parties: parties as u64,
         cycle: 0,
         arrived: 0,
         broken: false,
+        action,
         ended: HashMap::new(),
     }))
 }
@@ -71,6 +120,12 @@ impl Barrier {
     fn wait(&mut self, cx: &mut Context<'_>) -> Result<Outcome> {
         if *cx.note != 0 {
             let cycle = self.cycle_of(*cx.note);
+            let is_over = || self.action.as_ref().filter(|_| cycle == self.cycle)?.is_over(cycle);
+            match is_over() {
+                Some(true) => self.end_cycle(true, cx),
+                Some(false) => self.break_now(cx),
+                None => {}
+            }
             return match cycle == self.cycle {
                 true => Ok(Outcome::Park(0)),
                 false if self.tell(cycle) => Ok(length(((*cx.note - 1) % self.parties) as usize)),
@@ -82,6 +137,15 @@ impl Barrier {
         }
         let index = self.arrived;
         if index + 1 == self.parties {
+            if let Some(action) = &self.action {
+                if let Err(e) = action.begin(self.cycle, cx.own) {
+                    self.break_now(cx);
+                    return Err(e);
+                }
+                self.arrived += 1;
+                *cx.note = self.cycle * self.parties + index + 1;
+                return Ok(Outcome::Run);
+            }
             self.end_cycle(true, cx);
             return Ok(length(index as usize));
         }

@@ -266,8 +266,11 @@ const TYPES: &[(&str, Make)] = &[
     ("set", set::make),
 ];
 
+/// Made of C's functions, like those of programs, but in every server.
+const OTHERS: [&str; 2] = ["Pool", "AsyncResult"];
+
 pub(super) fn is_known(name: &str) -> bool {
-    TYPES.iter().any(|(known, _)| *known == name)
+    OTHERS.contains(&name) || TYPES.iter().any(|(known, _)| *known == name)
 }
 
 /// A new object, and its type's name.
