@@ -33,6 +33,7 @@ while read -r version python; do
         for address in @libmp-python-$$ "$sockets/manager" 127.0.0.1:0; do
             printed=$(timeout 60 "$out/manager" "$address" "$python tests/languages/manager.py" 2>&1 </dev/null) || true
             equal "a manager at $address and Python $version" "n -1
+0.5
 -25: the key is not there
 {'n': -1, 'python': 0.5, None: b'\\xff', 'list': <list 2>}" "$printed"
         done

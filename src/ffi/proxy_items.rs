@@ -32,11 +32,26 @@ pub(super) unsafe fn call(
     proxy.call(method, &values, timeout)
 }
 
+fn number(integer: i64) -> mp_item {
+    mp_item { kind: 1, integer, ..item::NONE }
+}
+
+/// The position or version that comes before the items.
+fn leading_number(reply: &mut Reply) -> Result<i64> {
+    match reply.values.first() {
+        Some(&Value::Int(number)) => {
+            reply.values.remove(0);
+            Ok(number)
+        }
+        _ => fail!(Remote, "the server answers without a position"),
+    }
+}
+
 /// The same for one that answers with a truth value or a number.
 ///
 /// # Safety
 /// As above.
-unsafe fn number(proxy: *const mp_proxy, method: &str, items: &[mp_item]) -> Result<i64> {
+unsafe fn answered(proxy: *const mp_proxy, method: &str, items: &[mp_item]) -> Result<i64> {
     // SAFETY: the caller's promise.
     match unsafe { call(proxy, method, items, 0) }?.values.first() {
         Some(Value::Int(i)) => Ok(*i),
@@ -85,7 +100,7 @@ pub unsafe extern "C" fn mp_proxy_get_int(
 ) -> mp_status {
     guard("mp_proxy_get_int", || {
         // SAFETY: C's promise for its arguments, as the header gives it.
-        unsafe { out(integer, "integer")?.write(number(proxy, "get", &[key])?) };
+        unsafe { out(integer, "integer")?.write(answered(proxy, "get", &[key])?) };
         Ok(Status::Ok)
     })
 }
@@ -137,7 +152,7 @@ pub unsafe extern "C" fn mp_proxy_contains(
 ) -> mp_status {
     guard("mp_proxy_contains", || {
         // SAFETY: C's promise for its arguments, as the header gives it.
-        unsafe { out(found, "found")?.write(number(proxy, "contains", &[item])? != 0) };
+        unsafe { out(found, "found")?.write(answered(proxy, "contains", &[item])? != 0) };
         Ok(Status::Ok)
     })
 }
@@ -151,7 +166,7 @@ pub unsafe extern "C" fn mp_proxy_contains(
 pub unsafe extern "C" fn mp_proxy_len(proxy: *const mp_proxy, length: *mut usize) -> mp_status {
     guard("mp_proxy_len", || {
         // SAFETY: C's promise for its arguments, as the header gives it.
-        unsafe { out(length, "length")?.write(number(proxy, "len", &[])? as usize) };
+        unsafe { out(length, "length")?.write(answered(proxy, "len", &[])? as usize) };
         Ok(Status::Ok)
     })
 }
@@ -191,7 +206,7 @@ pub unsafe extern "C" fn mp_proxy_fetch_add(
     guard("mp_proxy_fetch_add", || {
         let more = mp_item { kind: 1, integer: more, ..item::NONE };
         // SAFETY: C's promise for its arguments, as the header gives it.
-        unsafe { write_to(sum, number(proxy, "add", &[key, more])?) };
+        unsafe { write_to(sum, answered(proxy, "add", &[key, more])?) };
         Ok(Status::Ok)
     })
 }
@@ -214,7 +229,7 @@ pub unsafe extern "C" fn mp_proxy_compare_and_set(
 ) -> mp_status {
     guard("mp_proxy_compare_and_set", || {
         // SAFETY: C's promise for its arguments, as the header gives it.
-        unsafe { write_to(done, number(proxy, "compare_and_set", &[key, expected, item])? != 0) };
+        unsafe { write_to(done, answered(proxy, "compare_and_set", &[key, expected, item])? != 0) };
         Ok(Status::Ok)
     })
 }
@@ -240,20 +255,50 @@ pub unsafe extern "C" fn mp_proxy_next(
     guard("mp_proxy_next", || {
         // SAFETY: C's promise for its arguments, as the header gives it.
         let position = unsafe { inout(position, "position") }?;
-        let number = |integer| mp_item { kind: 1, integer, ..item::NONE };
         let most = i64::try_from(most).unwrap_or(i64::MAX);
         // SAFETY: as above.
         unsafe {
             out(answer, "answer")?;
             let mut reply = call(proxy, "next", &[number(*position), number(most)], 0)?;
-            if reply.values.is_empty() {
-                fail!(Remote, "the server answers without a position");
-            }
-            let Value::Int(next) = reply.values.remove(0) else {
-                fail!(Remote, "the server answers without a position")
-            };
+            let next = leading_number(&mut reply)?;
             let status = finish(answer, reply)?;
             *position = next;
+            Ok(status)
+        }
+    })
+}
+
+/// Waits until a dict's key has changed: until it was written, also with the same item, or removed.
+///
+/// key: of the dict.
+/// version: of the key, as the last call has left it here; 0 at first, then it returns at once. The
+///     new one goes here. No change is missed between two calls, but several count as one. Of a
+///     key that is not there it changes also where another one is removed.
+/// answer: where the handle of the answer goes: the key's item, or none where it is not there.
+/// timeout: nanoseconds.
+///
+/// MP_ERR_TIMEOUT: it has not changed in time; or as mp_proxy_call.
+/// MP_ERR_INVALID: a proxy cannot be a key; or as mp_proxy_call.
+/// MP_ERR_UNSUPPORTED: the object is no dict.
+/// Others: as mp_proxy_call.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn mp_proxy_watch(
+    proxy: *const mp_proxy,
+    key: mp_item,
+    version: *mut i64,
+    answer: *mut *mut mp_answer,
+    timeout: mp_timeout,
+) -> mp_status {
+    guard("mp_proxy_watch", || {
+        // SAFETY: C's promise for its arguments, as the header gives it.
+        let version = unsafe { inout(version, "version") }?;
+        // SAFETY: as above.
+        unsafe {
+            out(answer, "answer")?;
+            let mut reply = call(proxy, "watch", &[key, number(*version)], timeout)?;
+            let next = leading_number(&mut reply)?;
+            let status = finish(answer, reply)?;
+            *version = next;
             Ok(status)
         }
     })

@@ -5,7 +5,7 @@ use super::hall::Hall;
 use super::message::Answer;
 use super::server::{Client, Clients, Given, Read, Undo};
 use super::store::Store;
-use super::types::{Caller, Context, Gift, Object, Outcome};
+use super::types::{Caller, Context, EACH, Gift, Object, Outcome};
 use crate::error::{Error, Result, Status};
 use crate::time::{Deadline, Instant};
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
@@ -72,6 +72,11 @@ impl Waiting {
 
     fn first(&self, object: u64, lane: u8) -> Option<u64> {
         self.lanes.get(&object)?.get(&lane)?.front().copied()
+    }
+
+    fn all(&self, object: u64, lane: u8) -> Vec<u64> {
+        let row = self.lanes.get(&object).and_then(|lanes| lanes.get(&lane));
+        row.map(|row| row.iter().copied().collect()).unwrap_or_default()
     }
 
     fn leave_lane(&mut self, number: u64, object: u64, lane: u8) {
@@ -196,7 +201,12 @@ impl Hall {
             let Some(object) = self.store.changed.pop_front() else { return };
             let Some(lanes) = self.waiting.lanes.get(&object) else { continue };
             for lane in lanes.keys().copied().collect::<Vec<_>>() {
-                while self.wake_first(clients, object, lane) {}
+                if lane >= EACH {
+                    for number in self.waiting.all(object, lane) {
+                        self.wake_one(clients, number);
+                    }
+                }
+                while lane < EACH && self.wake_first(clients, object, lane) {}
             }
         }
     }

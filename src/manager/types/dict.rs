@@ -1,19 +1,33 @@
 //! A dict: keys of every kind but objects, in the order in which they came.
 
-use super::{Context, DONE, Object, Outcome, built, length, number, one, truth, unknown};
+use super::{Context, DONE, EACH, Object, Outcome, built, length, number, one, truth, unknown};
 use crate::error::{Error, Result, Status, fail};
 use crate::manager::codec::Value;
 use std::collections::{BTreeMap, HashMap};
 use std::mem::take;
 use std::sync::Arc;
 
+/// Those who wait for a key to change.
+const WATCHERS: u8 = EACH;
+
+struct Place {
+    /// Where the key is in the order.
+    at: u64,
+    /// The number of its last change.
+    version: u64,
+    value: Value,
+}
+
 #[derive(Default)]
 struct Dict {
-    /// Where the key is in the order, and its value.
-    values: HashMap<Arc<Value>, (u64, Value)>,
+    values: HashMap<Arc<Value>, Place>,
     /// The order, which a cursor follows: a number is never used again.
     keys: BTreeMap<u64, Arc<Value>>,
     last: u64,
+    /// How often anything changed, and the last time that anything was removed: the version of every key that is not
+    /// there.
+    changes: u64,
+    removed: u64,
 }
 
 pub(super) fn make(args: &mut [Value], cx: &mut Context<'_>) -> Result<Box<dyn Object>> {
@@ -32,7 +46,7 @@ fn check_key(key: &Value) -> Result<()> {
 impl Dict {
     fn find(&self, key: &Value) -> Result<&Value> {
         match self.values.get(key) {
-            Some((_, value)) => Ok(value),
+            Some(place) => Ok(&place.value),
             None => fail!(NotFound, "the key is not there"),
         }
     }
@@ -40,9 +54,12 @@ impl Dict {
     fn set(&mut self, key: &mut Value, value: Value, cx: &mut Context<'_>) -> Result<()> {
         check_key(key)?;
         cx.keep(&value)?;
-        if let Some((_, place)) = self.values.get_mut(key) {
-            let old = std::mem::replace(place, value);
+        let version = self.changes + 1;
+        if let Some(place) = self.values.get_mut(key) {
+            let old = std::mem::replace(&mut place.value, value);
+            place.version = version;
             cx.give_up(&old);
+            self.changed(cx);
             return Ok(());
         }
         let no_memory = || Error::new(Status::NoMemory, "no memory for a larger dict");
@@ -53,15 +70,38 @@ impl Dict {
         let key = Arc::new(take(key));
         self.last += 1;
         self.keys.insert(self.last, Arc::clone(&key));
-        self.values.insert(key, (self.last, value));
+        self.values.insert(key, Place { at: self.last, version, value });
+        self.changed(cx);
         Ok(())
     }
 
+    fn changed(&mut self, cx: &mut Context<'_>) {
+        self.changes += 1;
+        cx.changed();
+    }
+
+    /// The key's version and its value, once that is another one. Versions begin with 1.
+    fn watch(&self, key: &Value, version: i64, cx: &Context<'_>) -> Result<Outcome> {
+        check_key(key)?;
+        let place = self.values.get(key);
+        let now = Value::Int(place.map_or(self.removed + 1, |place| place.version + 1) as i64);
+        if now != Value::Int(version) {
+            let value = place.map(|place| place.value.clone());
+            return Ok(Outcome::Done([Some(now), value].into_iter().flatten().collect()));
+        }
+        if !cx.patient {
+            fail!(Timeout, "the key has not changed");
+        }
+        Ok(Outcome::Park(WATCHERS))
+    }
+
     fn remove(&mut self, key: &Value, cx: &mut Context<'_>) -> Option<(Value, Value)> {
-        let (key, (at, value)) = self.values.remove_entry(key)?;
+        let (key, Place { at, value, .. }) = self.values.remove_entry(key)?;
         self.keys.remove(&at);
         cx.give_up(&key);
         cx.give_up(&value);
+        self.changed(cx);
+        self.removed = self.changes;
         Some((Arc::unwrap_or_clone(key), value))
     }
 
@@ -79,7 +119,7 @@ impl Dict {
 
     /// Pairs in their order.
     fn pairs(&self) -> impl Iterator<Item = (&Value, &Value)> {
-        self.keys.values().filter_map(|key| Some((&**key, &self.values.get(key)?.1)))
+        self.keys.values().filter_map(|key| Some((&**key, &self.values.get(key)?.value)))
     }
 
     /// Where the last one is, and some pairs; the position itself where there are none.
@@ -93,8 +133,8 @@ impl Dict {
         let mut found = cx.gather();
         found.add(&[&Value::Int(position)])?;
         for (at, key) in keys.take(usize::try_from(most).unwrap_or(0)) {
-            if let Some((_, value)) = self.values.get(key) {
-                if !found.add_behind(&[key, value])? {
+            if let Some(place) = self.values.get(key) {
+                if !found.add_behind(&[key, &place.value])? {
                     break;
                 }
                 found.values[0] = Value::Int(*at as i64);
@@ -108,7 +148,9 @@ impl Object for Dict {
     fn call(&mut self, method: &str, args: &mut [Value], cx: &mut Context<'_>) -> Result<Outcome> {
         Ok(match (method, args) {
             ("get", [key]) => one(self.find(key)?.clone()),
-            ("get", [key, other]) => one(self.values.get(key).map_or_else(|| take(other), |v| v.1.clone())),
+            ("get", [key, other]) => {
+                one(self.values.get(key).map_or_else(|| take(other), |v| v.value.clone()))
+            }
             ("set", [key, value]) => {
                 self.set(key, take(value), cx)?;
                 DONE
@@ -132,8 +174,8 @@ impl Object for Dict {
                 Outcome::Done(pair.map(|(key, value)| vec![key, value]).unwrap_or_default())
             }
             ("setdefault", [key, value]) => {
-                if let Some((_, value)) = self.values.get(key) {
-                    return Ok(one(value.clone()));
+                if let Some(place) = self.values.get(key) {
+                    return Ok(one(place.value.clone()));
                 }
                 self.set(key, value.clone(), cx)?;
                 one(take(value))
@@ -144,6 +186,8 @@ impl Object for Dict {
             }
             ("clear", []) => {
                 self.empty(&mut |value| cx.give_up(&value));
+                self.changed(cx);
+                self.removed = self.changes;
                 DONE
             }
             ("keys", []) => cx.all(self.pairs().map(|(key, _)| key))?,
@@ -151,7 +195,7 @@ impl Object for Dict {
             ("items", []) => cx.all(self.pairs().flat_map(|(key, value)| [key, value]))?,
             ("add", [key, more]) => {
                 let sum = match self.values.get(key) {
-                    Some((_, old)) => number::sum(old, more)?,
+                    Some(old) => number::sum(&old.value, more)?,
                     None => number::sum(&Value::Int(0), more)?,
                 };
                 self.set(key, sum.clone(), cx)?;
@@ -174,6 +218,7 @@ impl Object for Dict {
                 let to = u64::try_from(*position).ok().filter(|&to| to > 0).unwrap_or(u64::MAX);
                 self.some(*position, self.keys.range(..to).rev(), *most, cx)?
             }
+            ("watch", [key, Value::Int(version)]) => self.watch(key, *version, cx)?,
             (method, args) => return Err(unknown("dict", method, args)),
         })
     }
@@ -184,7 +229,7 @@ impl Object for Dict {
             to.push_str(if at > 0 { ", " } else { "" });
             cx.write(to, key);
             to.push_str(": ");
-            cx.write(to, self.values.get(key).map_or(&Value::None, |v| &v.1));
+            cx.write(to, self.values.get(key).map_or(&Value::None, |v| &v.value));
         }
         to.push('}');
     }
@@ -195,7 +240,7 @@ impl Object for Dict {
 
     fn empty(&mut self, each: &mut dyn FnMut(Value)) {
         self.keys.clear();
-        for (key, (_, value)) in self.values.drain() {
+        for (key, Place { value, .. }) in self.values.drain() {
             each(Arc::unwrap_or_clone(key));
             each(value);
         }

@@ -6,7 +6,8 @@
 //!
 //! A method that has to wait answers [`Outcome::Park`] with the number of a lane, and nothing has changed then. The
 //! server calls it again, with the same arguments, when the object has changed (`cx.changed()` says so), and in the
-//! order in which those in the lane came: where the first of a lane still has to wait, so have those behind it. What
+//! order in which those in the lane came: where the first of a lane still has to wait, so have those behind it, but in
+//! lanes from [`EACH`] on everybody is asked. What
 //! the caller has to remember from its first attempt (the epoch of an event, the generation of a barrier) is in
 //! `cx.note`, which is 0 then. When its time runs out, `late` is asked; when
 //! it does not wait any more, or its client goes, `gave_up` is told.
@@ -68,6 +69,9 @@ pub(super) enum Gift {
     Item(Value),
 }
 
+/// In this lane and those above it one who still has to wait is no sign for those behind.
+pub(super) const EACH: u8 = 128;
+
 /// Without a value.
 pub(super) const DONE: Outcome = Outcome::Done(Vec::new());
 
@@ -119,7 +123,10 @@ impl Context<'_> {
 
     /// Those who wait may go on.
     pub(super) fn changed(&mut self) {
-        self.store.changed.push_back(self.own);
+        // Of many changes by one request those who wait see the last.
+        if self.store.changed.back() != Some(&self.own) {
+            self.store.changed.push_back(self.own);
+        }
     }
 
     pub(super) fn claim(&mut self) {
