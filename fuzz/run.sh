@@ -14,7 +14,7 @@ done
 mkdir -p "$out"
 RUSTFLAGS=$flags "${CARGO:-cargo}" "+$toolchain" build --release --locked --quiet \
     --manifest-path fuzz/Cargo.toml --target "$target" --target-dir "$out/target"
-for name in frames handshake; do
+for name in frames handshake requests; do
     mkdir -p "$out/$name"
     # The memory that is mapped once and for all is not leaked.
     ASAN_OPTIONS=detect_leaks=0 "$out/target/$target/release/$name" "$out/$name" "tests/corpus/$name" \

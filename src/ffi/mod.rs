@@ -3,6 +3,8 @@
 #![allow(clippy::missing_safety_doc, reason = "the comments are the header's; its preamble has the rules")]
 
 mod cargo; // not in the header
+#[cfg(fuzzing)]
+pub mod fuzz;
 mod guard; // not in the header
 mod guarded; // not in the header
 mod handle; // not in the header

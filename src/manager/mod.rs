@@ -8,12 +8,15 @@
 //! | `codec`, `message`, `text` | values, requests and answers as bytes; values as text |
 //! | `channel` | messages on a socket |
 //! | `link`, `proxy` | the client: its connections, and what stands for an object |
+//! | `fuzz` | requests that no client of ours would make, for tests |
 //! | `start` | a server in a process of its own, or in this one |
 #![forbid(unsafe_code)]
 
 mod call;
 mod channel;
 mod codec;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzz;
 mod crew;
 mod hall;
 mod link;

@@ -161,31 +161,36 @@ impl Server {
     pub(crate) fn run(&mut self, control: BorrowedFd<'_>) -> Result<()> {
         self.watch.add(control, CONTROL, Interest::Reading)?;
         let mut happened: Vec<Happened> = Vec::new();
-        loop {
-            let limit = self.limit();
-            let mut found = Ok(());
-            let is_there = self.patience.spin(|| {
-                found = self.watch.wait(&mut happened, Duration::ZERO);
-                found.is_err() || !happened.is_empty()
-            });
-            found?;
-            if !is_there {
-                self.watch.wait(&mut happened, limit)?;
-            }
-            for event in &happened {
-                match event.number {
-                    CONTROL => return Ok(()),
-                    LISTENER => self.let_in(),
-                    BELL => self.answer_bell(),
-                    number => self.serve(number, event.over),
-                }
-            }
-            if self.is_looking() && self.look <= Instant::now() {
-                self.let_in();
-            }
-            self.hall.expire(&mut self.clients);
-            self.settle();
+        while self.turn(&mut happened)? {}
+        Ok(())
+    }
+
+    /// Waits until something happens, and sees to it. False: it was the end.
+    pub(super) fn turn(&mut self, happened: &mut Vec<Happened>) -> Result<bool> {
+        let limit = self.limit();
+        let mut found = Ok(());
+        let is_there = self.patience.spin(|| {
+            found = self.watch.wait(happened, Duration::ZERO);
+            found.is_err() || !happened.is_empty()
+        });
+        found?;
+        if !is_there {
+            self.watch.wait(happened, limit)?;
         }
+        for event in &*happened {
+            match event.number {
+                CONTROL => return Ok(false),
+                LISTENER => self.let_in(),
+                BELL => self.answer_bell(),
+                number => self.serve(number, event.over),
+            }
+        }
+        if self.is_looking() && self.look <= Instant::now() {
+            self.let_in();
+        }
+        self.hall.expire(&mut self.clients);
+        self.settle();
+        Ok(true)
     }
 
     /// Ends all objects. The functions of the program that still run are waited for until the deadline.
@@ -247,7 +252,7 @@ impl Server {
         let _ = self.listener.with_fd(|fd| self.watch.change(fd, LISTENER, interest));
     }
 
-    fn add(&mut self, connection: Connection) -> Result<()> {
+    pub(super) fn add(&mut self, connection: Connection) -> Result<()> {
         let client = Client {
             channel: Channel::new(connection.into_socket()?),
             session: None,

@@ -33,7 +33,7 @@ mod pipe;
 mod receive;
 mod stream;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 mod turn;
 mod waiting;
 

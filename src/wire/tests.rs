@@ -20,7 +20,7 @@ fn number(name: &str, default: u64) -> u64 {
 }
 
 /// Numbers that a seed gives (splitmix64).
-struct Chance(u64);
+pub(crate) struct Chance(u64);
 
 impl Chance {
     fn next(&mut self) -> u64 {
@@ -62,7 +62,7 @@ fn damage(bytes: &mut Vec<u8>, others: &[Vec<u8>], chance: &mut Chance) {
 }
 
 /// Runs `check` with each file of a directory and with damaged forms of it.
-fn for_each(directory: &str, check: impl Fn(&[u8], &mut Chance)) {
+pub(crate) fn for_each(directory: &str, check: impl Fn(&[u8], &mut Chance)) {
     let path = format!("{}/tests/corpus/{directory}", env!("CARGO_MANIFEST_DIR"));
     let files = std::fs::read_dir(path).unwrap().map(|file| file.unwrap().path());
     let mut files: Vec<_> = files.map(|path| (std::fs::read(&path).unwrap(), path)).collect();
