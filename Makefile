@@ -51,7 +51,7 @@ export HARNESS CC CXX LD AR OBJCOPY READELF STRIP CARGO CFLAGS LDFLAGS C_TEST_FL
 
 .DELETE_ON_ERROR:
 .PRECIOUS: build/benches/%.o
-.PHONY: all header docs pictures demo check models hammer rounds pools messages checked fuzz bench bench-peers examples examples-cpp c-tests cpp-tests install installcheck install-strip uninstall clean help
+.PHONY: all header docs pictures demo check models hammer rounds pools messages crowd checked fuzz bench bench-peers examples examples-cpp c-tests cpp-tests install installcheck install-strip uninstall clean help
 
 all: $(LIBRARY) build/lib/libmp.a ## the library, in build/lib
 
@@ -214,6 +214,9 @@ pools: build/c-tests/run ## 10,000,000 tasks through a pool, and two minutes of 
 
 messages: build/c-tests/run ## 1,000,000 messages both ways at once through each kind of connection: some two minutes
 	MP_MESSAGES=1000000 build/c-tests/run --filter connection_long. --jobs 1 --timeout-scale 30 -v
+
+crowd: build/c-tests/run ## 10,000 idle clients of a manager's, or as many as RLIMIT_NOFILE allows
+	MP_IDLE=10000 build/c-tests/run --filter manager.idle_clients --jobs 1 --timeout-scale 10 -v
 
 checked: ## the C suite, with a library that checks its arithmetic and its assertions: some four minutes
 	tests/checked.sh

@@ -3,8 +3,10 @@
  * What a manager's server does with those who do not keep to its protocol. */
 #include "test_manager.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 static const char key[] = "a key";
@@ -221,24 +223,49 @@ TEST(manager, wrong_key)
     CHECK_OK(mp_manager_free(m));
 }
 
-/* Clients that are let in and then say nothing hold up nobody, be there more than the server has
- * descriptors for. */
-TEST_T(manager, idle_clients, 120)
+/* As many as are wanted and as the system allows; gives how many, and the status of the next one. */
+static size_t connect_many(mp_manager *m, mp_connection **clients, size_t wanted, int *status)
 {
-    enum { MOST = 3000 };
-    static mp_connection *clients[MOST];
-    mp_manager *m = with_key(0, 0);
-    mp_proxy *d = object_new(m, "dict");
-    char address[128];
     mp_client_options o = MP_CLIENT_OPTIONS;
-    size_t i, count;
+    char address[128];
+    size_t count = 0;
 
     o.key = key;
     o.key_size = strlen(key);
     CHECK_OK(mp_manager_address(m, address, sizeof address, NULL));
-    for (count = 0; count < MOST; count++)
-        if (mp_client_connect(&clients[count], address, &o, MP_SEC(1)) < 0)
+    for (*status = MP_OK; count < wanted; count++)
+        if ((*status = mp_client_connect(&clients[count], address, &o, MP_SEC(1))) < 0)
             break;
+    return count;
+}
+
+static void allow_descriptors(void)
+{
+    struct rlimit limit;
+
+    CHECK(getrlimit(RLIMIT_NOFILE, &limit) == 0);
+    limit.rlim_cur = limit.rlim_max;
+    CHECK(setrlimit(RLIMIT_NOFILE, &limit) == 0);
+}
+
+/* Clients that are let in and then say nothing hold up nobody: 2,000, or as many as MP_IDLE says and
+ * the system allows. */
+TEST_T(manager, idle_clients, 120)
+{
+    enum { MOST = 100000 };
+    static mp_connection *clients[MOST];
+    const char *asked = getenv("MP_IDLE");
+    size_t wanted = asked == NULL ? 2000 : strtoul(asked, NULL, 10), count, i;
+    mp_manager *m;
+    mp_proxy *d;
+    int status;
+
+    CHECK(wanted > 0 && wanted <= MOST);
+    allow_descriptors();
+    m = with_key(0, 0);
+    d = object_new(m, "dict");
+    count = connect_many(m, clients, wanted, &status);
+    printf("# %zu idle clients\n", count);
     CHECK(count >= 100);
     CHECK_OK(mp_proxy_set(d, INT(1), INT(1)));
     for (i = 0; i < count; i++)
@@ -246,5 +273,43 @@ TEST_T(manager, idle_clients, 120)
     CHECK_CALL0(d, "1", "len");
     CHECK_OK(mp_proxy_free(d));
     CHECK_INT(objects(m), 0);
+    CHECK_OK(mp_manager_free(m));
+}
+
+static bool lets_in(void *m)
+{
+    mp_connection *client;
+    int status;
+
+    if (connect_many(m, &client, 1, &status) == 0)
+        return false;
+    CHECK_OK(mp_connection_free(client));
+    return true;
+}
+
+/* A server that has no descriptor for more clients serves those that it has, and lets others in when
+ * there is one again. */
+TEST(manager, server_without_descriptors)
+{
+    enum { MOST = 64 };
+    static const int turned_away[] = {MP_ERR_TIMEOUT, MP_ERR_EOF};
+    const struct rlimit limit = {MOST, MOST};
+    mp_connection *clients[MOST];
+    mp_manager *m = with_key(0, 0);
+    mp_proxy *d = object_new(m, "dict");
+    size_t count, i;
+    int pid, status;
+
+    CHECK_OK(mp_manager_pid(m, &pid));
+    CHECK(prlimit(pid, RLIMIT_NOFILE, &limit, NULL) == 0);
+    count = connect_many(m, clients, MOST, &status);
+    CHECK(count > 10 && count < MOST);
+    check_one_of(status, turned_away, COUNT(turned_away));
+    CHECK_OK(mp_proxy_set(d, INT(1), INT(1)));
+    for (i = 0; i < count; i++)
+        CHECK_OK(mp_connection_free(clients[i]));
+    CHECK(wait_until(lets_in, m));
+    CHECK_CALL0(d, "1", "len");
+    CHECK_OK(mp_proxy_free(d));
     CHECK_OK(mp_manager_free(m));
 }

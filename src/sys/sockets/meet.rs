@@ -171,6 +171,9 @@ fn prepare(fd: BorrowedFd<'_>, at: &Address) {
         let _ = setsockopt(&fd, sockopt::TcpKeepIdle, &60);
         let _ = setsockopt(&fd, sockopt::TcpKeepInterval, &15);
         let _ = setsockopt(&fd, sockopt::TcpKeepCount, &4);
+        // As long also where something is on its way to him: then nobody asks, and it would be sent again and again
+        // for a quarter of an hour. Milliseconds.
+        let _ = setsockopt(&fd, sockopt::TcpUserTimeout, &120_000);
     }
 }
 
