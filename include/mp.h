@@ -4512,9 +4512,9 @@ mp_status mp_manager_pid(const mp_manager *manager, int *pid);
 /*
  * Makes an object, which lives as long as some process has a proxy of it, or another object holds
  * it. The types are "dict", "list", "set", "Namespace", "Value", "Array", "Queue",
- * "JoinableQueue", "Lock", "RLock", "Semaphore", "BoundedSemaphore", "Condition", "Barrier" and
- * "Event"; docs/manager-protocol.md has what each is made of, and its methods. There are also those
- * that mp_manager_register has named.
+ * "JoinableQueue", "Lock", "RLock", "Semaphore", "BoundedSemaphore", "Condition", "Barrier",
+ * "Event" and "Pool"; docs/manager-protocol.md has what each is made of, and its methods. There are
+ * also those that mp_manager_register has named.
  *
  * proxy: where the handle goes.
  * type: its name.
@@ -4528,6 +4528,8 @@ mp_status mp_manager_pid(const mp_manager *manager, int *pid);
  *     process.
  * MP_ERR_CLOSED, MP_ERR_BAD_HANDLE: an item is a proxy of an object that is gone, or no proxy.
  * MP_ERR_EOF, MP_ERR_TIMEOUT, MP_ERR_TOO_SMALL, MP_ERR_AUTH, MP_ERR_OS: as mp_proxy_call.
+ * MP_ERR_UNKNOWN_TARGET: the server's program has registered no function under the name of the
+ *     barrier's action.
  * Others: what a registered type's create failed with.
  */
 mp_status mp_manager_create(mp_manager *manager,
@@ -4574,6 +4576,26 @@ mp_status mp_manager_shutdown(mp_manager *manager);
  * MP_ERR_STATE: the manager has no server process, or belongs to another process.
  */
 mp_status mp_manager_join(mp_manager *manager, mp_timeout timeout);
+
+#ifdef MP_SCOPE_
+/* MP_WITH_MANAGER(manager) { ... } starts the manager, where it was not started yet, and shuts it
+ * down and frees it on every way out of the braces, see MP_WITH_LOCK. Its objects go with it. One
+ * that cannot be started is passed over, and is still there. */
+#define MP_WITH_MANAGER(manager) MP_SCOPE_(mp_manager, manager)
+#endif
+
+/*
+ * The begin of MP_WITH_MANAGER. Answers the handle, or NULL with mp_last_error() where
+ * mp_manager_start fails, or the manager was shut down.
+ */
+mp_manager *mp_manager_enter(mp_manager *manager);
+
+/*
+ * The end of MP_WITH_MANAGER: shuts down and frees the manager, and sets the pointer to NULL.
+ *
+ * manager: points to the handle; nothing happens where either is NULL.
+ */
+void mp_manager_leave(mp_manager **manager);
 
 /*
  * Shuts a server of its own down, and frees the handle. Proxies stay, and can be used as long as
@@ -4921,6 +4943,54 @@ mp_status mp_proxy_compare_and_set(const mp_proxy *proxy,
  * Others: as mp_proxy_call.
  */
 mp_status mp_proxy_next(const mp_proxy *proxy, int64_t *position, size_t most, mp_answer **answer);
+
+/*
+ * Waits until a dict's key has changed: until it was written, also with the same item, or removed.
+ *
+ * key: of the dict.
+ * version: of the key, as the last call has left it here; 0 at first, then it returns at once. The
+ *     new one goes here. No change is missed between two calls, but several count as one. Of a
+ *     key that is not there it changes also where another one is removed.
+ * answer: where the handle of the answer goes: the key's item, or none where it is not there.
+ * timeout: nanoseconds.
+ *
+ * MP_ERR_TIMEOUT: it has not changed in time; or as mp_proxy_call.
+ * MP_ERR_INVALID: a proxy cannot be a key; or as mp_proxy_call.
+ * MP_ERR_UNSUPPORTED: the object is no dict.
+ * Others: as mp_proxy_call.
+ */
+mp_status mp_proxy_watch(const mp_proxy *proxy,
+                         mp_item key,
+                         int64_t *version,
+                         mp_answer **answer,
+                         mp_timeout timeout);
+
+/*
+ * Whether what a caller of mp_proxy_wait_for waits for is there. Asked while the condition's lock
+ * is held. An exception must not leave it.
+ */
+typedef bool (*mp_proxy_fn)(const mp_proxy *condition, void *user);
+
+/*
+ * Waits at a managed condition until a predicate holds: asks it at once, and then whenever
+ * notified.
+ *
+ * predicate: called in this process with the condition; it may use other proxies, and must leave
+ *     the condition's lock held. user: handed to predicate.
+ * timeout: nanoseconds, for all waits together.
+ *
+ * MP_OK: the predicate held, and the caller has the lock.
+ * MP_OWNER_DIED: the same, and meanwhile a holder of the lock died with it.
+ * MP_ERR_TIMEOUT: the predicate did not hold, not even when the time was over; the caller has the
+ *     lock.
+ * MP_ERR_INVALID: predicate is NULL.
+ * MP_ERR_NOT_OWNER: the predicate did not hold, and the caller does not hold the lock.
+ * Others: as mp_proxy_call.
+ */
+mp_status mp_proxy_wait_for(const mp_proxy *proxy,
+                            mp_proxy_fn predicate,
+                            void *user,
+                            mp_timeout timeout);
 
 /*
  * Takes a managed lock, which belongs to this process then; or an RLock, which belongs to this
