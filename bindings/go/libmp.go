@@ -12,6 +12,7 @@ package libmp
 /*
 #cgo LDFLAGS: -lmp
 #include <mp.h>
+#include <poll.h>
 #include <stdlib.h>
 */
 import "C"
@@ -140,6 +141,11 @@ func (h *handle) use(f func(unsafe.Pointer) C.mp_status) error {
 	return call(func() C.mp_status { return f(h.p) })
 }
 
+func readable(fd int) bool {
+	p := C.struct_pollfd{fd: C.int(fd), events: C.POLLIN}
+	return C.poll(&p, 1, 0) > 0
+}
+
 // eventually makes a call that does not wait, whenever the object may be ready, until it has something to say.
 func (h *handle) eventually(ctx context.Context, try func(unsafe.Pointer) C.mp_status) error {
 	tried := func() (bool, error) {
@@ -164,11 +170,10 @@ func (h *handle) eventually(ctx context.Context, try func(unsafe.Pointer) C.mp_s
 		}
 		return s
 	})
-	if err == nil {
-		err = failed
-	}
 	if err != nil {
 		return err
+	} else if failed != nil {
+		return failed
 	}
 	file := os.NewFile(uintptr(dup), "libmp")
 	defer file.Close()
@@ -189,7 +194,9 @@ func (h *handle) eventually(ctx context.Context, try func(unsafe.Pointer) C.mp_s
 	}
 	var said error
 	err = raw.Read(func(uintptr) (done bool) {
-		done, said = tried()
+		// The netpoller hears of changes alone. What stayed readable is tried again: what made it so came after the try.
+		for done, said = tried(); !done && readable(dup); done, said = tried() {
+		}
 		return done
 	})
 	if err == nil {

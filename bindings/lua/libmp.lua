@@ -22,9 +22,9 @@ typedef struct mp_queue mp_queue;
 typedef struct mp_pool mp_pool;
 typedef struct mp_task mp_task;
 typedef struct mp_result mp_result;
+typedef struct mp_map_options mp_map_options;
 typedef struct mp_async_options mp_async_options;
 typedef void (*mp_task_fn)(mp_task *task, void *user);
-typedef int (*mp_progress_fn)(size_t done, size_t total, void *user);
 /* from mp.h */
 const char *mp_status_name(int status);
 const char *mp_last_error(void);
@@ -106,34 +106,12 @@ typedef struct mp_pool_options {
 mp_status mp_pool_options_init(mp_pool_options *options, size_t size);
 mp_status mp_pool_new(mp_pool **pool, const mp_pool_options *options);
 mp_status mp_pool_free(mp_pool *pool);
-typedef struct mp_map_options {
-    size_t size;
-    size_t chunk;
-    mp_timeout timeout;
-    bool run_all;
-    mp_progress_fn progress;
-    void *progress_user;
-    unsigned int retries;
-    mp_timeout time_limit;
-    mp_timeout grace;
-    mp_status *statuses;
-} mp_map_options;
-mp_status mp_map_options_init(mp_map_options *options, size_t size);
-mp_status mp_result_get_each(const mp_result *result,
-                             mp_timeout timeout,
-                             mp_buffer **out,
-                             size_t n);
+mp_status mp_result_get_each(const mp_result *result, mp_timeout timeout, mp_buffer **out, size_t n);
 mp_status mp_result_wait(const mp_result *result, mp_timeout timeout);
 mp_status mp_result_cancel(mp_result *result, mp_timeout grace);
 mp_status mp_result_free(mp_result *result);
-mp_status mp_pool_map_async(mp_pool *pool,
-                            mp_task_fn function,
-                            void *user,
-                            const mp_bytes *in,
-                            size_t n,
-                            const mp_map_options *map,
-                            const mp_async_options *options,
-                            mp_result **result);
+mp_status mp_pool_map_async(mp_pool *pool, mp_task_fn function, void *user, const mp_bytes *in, size_t n,
+                            const mp_map_options *map, const mp_async_options *options, mp_result **result);
 /* end */
 ]]
 local C = ffi.load(os.getenv "LIBMP" or "libmp.so.0")

@@ -116,21 +116,12 @@ typedef struct mp_map_options {
     mp_status *statuses;
 } mp_map_options;
 mp_status mp_map_options_init(mp_map_options *options, size_t size);
-mp_status mp_result_get_each(const mp_result *result,
-                             mp_timeout timeout,
-                             mp_buffer **out,
-                             size_t n);
+mp_status mp_result_get_each(const mp_result *result, mp_timeout timeout, mp_buffer **out, size_t n);
 mp_status mp_result_wait(const mp_result *result, mp_timeout timeout);
 mp_status mp_result_cancel(mp_result *result, mp_timeout grace);
 mp_status mp_result_free(mp_result *result);
-mp_status mp_pool_map_async(mp_pool *pool,
-                            mp_task_fn function,
-                            void *user,
-                            const mp_bytes *in,
-                            size_t n,
-                            const mp_map_options *map,
-                            const mp_async_options *options,
-                            mp_result **result);
+mp_status mp_pool_map_async(mp_pool *pool, mp_task_fn function, void *user, const mp_bytes *in, size_t n,
+                            const mp_map_options *map, const mp_async_options *options, mp_result **result);
 /* end */
 """
 _TYPES = {"void": None, "bool": c_bool, "int": c_int, "unsigned int": ctypes.c_uint, "size_t": c_size_t,

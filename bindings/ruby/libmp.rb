@@ -96,34 +96,12 @@ module Libmp
     mp_status mp_pool_options_init(mp_pool_options *options, size_t size);
     mp_status mp_pool_new(mp_pool **pool, const mp_pool_options *options);
     mp_status mp_pool_free(mp_pool *pool);
-    typedef struct mp_map_options {
-        size_t size;
-        size_t chunk;
-        mp_timeout timeout;
-        bool run_all;
-        mp_progress_fn progress;
-        void *progress_user;
-        unsigned int retries;
-        mp_timeout time_limit;
-        mp_timeout grace;
-        mp_status *statuses;
-    } mp_map_options;
-    mp_status mp_map_options_init(mp_map_options *options, size_t size);
-    mp_status mp_result_get_each(const mp_result *result,
-                                 mp_timeout timeout,
-                                 mp_buffer **out,
-                                 size_t n);
+    mp_status mp_result_get_each(const mp_result *result, mp_timeout timeout, mp_buffer **out, size_t n);
     mp_status mp_result_wait(const mp_result *result, mp_timeout timeout);
     mp_status mp_result_cancel(mp_result *result, mp_timeout grace);
     mp_status mp_result_free(mp_result *result);
-    mp_status mp_pool_map_async(mp_pool *pool,
-                                mp_task_fn function,
-                                void *user,
-                                const mp_bytes *in,
-                                size_t n,
-                                const mp_map_options *map,
-                                const mp_async_options *options,
-                                mp_result **result);
+    mp_status mp_pool_map_async(mp_pool *pool, mp_task_fn function, void *user, const mp_bytes *in, size_t n,
+                                const mp_map_options *map, const mp_async_options *options, mp_result **result);
     /* end */
   C
   SCALARS = {
