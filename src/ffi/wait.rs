@@ -304,6 +304,9 @@ pub unsafe extern "C" fn mp_wait(
 /// process that takes, or finds that there is nothing to take, has the descriptor right before it
 /// returns.
 ///
+/// Edge-triggered loops (EPOLLET) hear of changes alone. What comes while a call finds nothing
+/// leaves the descriptor readable as it was: poll it once more after such a call.
+///
 /// handle: a queue, priority queue, event, semaphore, lock, rlock, process, connection, listener
 ///     or result.
 /// descriptor: where it goes.
