@@ -62,7 +62,8 @@ pub struct mp_manager_options {
     /// nanoseconds; 0 for 30 seconds.
     pub start_timeout: mp_timeout,
     /// How long mp_manager_shutdown waits for the server's end before it sends SIGTERM, and then
-    /// before it sends SIGKILL, in nanoseconds; 0 for one second.
+    /// before it sends SIGKILL, in nanoseconds; 0 for one second. mp_manager_serve_forever waits so
+    /// long for methods of registered types that still run.
     pub shutdown_timeout: mp_timeout,
     /// How long a call waits for the server's answer, in nanoseconds, beside the timeout that it
     /// has itself; 0 for 30 seconds.
