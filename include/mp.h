@@ -3605,6 +3605,9 @@ mp_status mp_wait(mp_wait_item *items, size_t count, size_t *ready, mp_timeout t
  * process that takes, or finds that there is nothing to take, has the descriptor right before it
  * returns.
  *
+ * Edge-triggered loops (EPOLLET) hear of changes alone. What comes while a call finds nothing
+ * leaves the descriptor readable as it was: poll it once more after such a call.
+ *
  * handle: a queue, priority queue, event, semaphore, lock, rlock, process, connection, listener
  *     or result.
  * descriptor: where it goes.
