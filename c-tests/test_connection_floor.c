@@ -118,6 +118,7 @@ TEST(floor, connection_options)
 
     CHECK_OK(mp_connection_options_init(&c2, sizeof c2));
     CHECK(c2.size == c.size && c2.readable == c.readable && c2.writable == c.writable);
+    CHECK_INT(c2.max_message, c.max_message);
     CHECK_OK(mp_pipe_options_init(&p2, sizeof p2));
     CHECK(p2.size == p.size && p2.duplex == p.duplex);
     CHECK_OK(mp_listener_options_init(&l2, sizeof l2));

@@ -162,6 +162,25 @@ TEST(listener, a_clients_limit)
     CHECK_OK(mp_listener_free(l));
 }
 
+/* One that is made of a descriptor has what it is given. */
+TEST(connection, a_descriptors_limit)
+{
+    mp_connection_options o = MP_CONNECTION_OPTIONS;
+    mp_connection *c;
+    int ends[2];
+
+    o.max_message = 3;
+    CHECK(socketpair(AF_UNIX, SOCK_STREAM, 0, ends) == 0);
+    CHECK_OK(mp_connection_from_fd(&c, ends[0], &o));
+    CHECK_STATUS(mp_connection_send(c, "four", 4, MP_FOREVER), MP_ERR_INVALID);
+    raw_frame(ends[1], "two", 3);
+    recv_text(c, "two");
+    raw_frame(ends[1], "four", 4);
+    is_refused(c, ends[1], "a length of 4 bytes, and 3 are allowed");
+    CHECK_OK(mp_connection_free(c));
+    close(ends[1]);
+}
+
 /* It is known at once, and nothing was sent. */
 TEST(listener, a_send_beyond_the_limit)
 {

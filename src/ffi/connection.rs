@@ -37,14 +37,21 @@ pub struct mp_connection_options {
     pub readable: bool,
     /// It can send.
     pub writable: bool,
+    /// The most bytes of a message, either way: what announces a longer one is not received, and
+    /// no memory is taken for it. 0 for any number.
+    pub max_message: usize,
 }
 
 // mp.h:
 // /* The defaults: mp_connection_options o = MP_CONNECTION_OPTIONS; */
-// #define MP_CONNECTION_OPTIONS { sizeof(mp_connection_options), true, true }
+// #define MP_CONNECTION_OPTIONS { sizeof(mp_connection_options), true, true, 0 }
 
-const DEFAULTS: mp_connection_options =
-    mp_connection_options { size: size_of::<mp_connection_options>(), readable: true, writable: true };
+const DEFAULTS: mp_connection_options = mp_connection_options {
+    size: size_of::<mp_connection_options>(),
+    readable: true,
+    writable: true,
+    max_message: 0,
+};
 
 /// MP_CONNECTION_OPTIONS as a function.
 ///
@@ -85,7 +92,8 @@ pub unsafe extern "C" fn mp_connection_from_fd(
             fail!(Invalid, "an end that can neither receive nor send is none");
         }
         joined()?;
-        place.write(new_handle(Connection::from_fd(fd, options.readable, options.writable)?)?);
+        let most = if options.max_message == 0 { usize::MAX } else { options.max_message };
+        place.write(new_handle(Connection::from_fd(fd, options.readable, options.writable, most)?)?);
         Ok(Status::Ok)
     })
 }
@@ -93,7 +101,7 @@ pub unsafe extern "C" fn mp_connection_from_fd(
 /// Sends a message.
 ///
 /// data: may be NULL where len is 0. len: bytes, of any number, or up to max_message of the
-///     options of the listener or the client that the connection is from.
+///     options of what the connection is from: a listener, a client or a descriptor.
 /// timeout: nanoseconds.
 ///
 /// MP_ERR_TIMEOUT: the other end did not take it in time. Nothing of it was sent, or a part,

@@ -53,11 +53,11 @@ impl Connection {
     }
 
     /// Takes over a connected socket of the program's.
-    pub(crate) fn from_fd(raw: RawFd, can_receive: bool, can_send: bool) -> Result<Self> {
+    pub(crate) fn from_fd(raw: RawFd, can_receive: bool, can_send: bool, most: usize) -> Result<Self> {
         sockets::check_stream(raw)?;
         let mut list = kept::list();
         let kept = list.keep(fd::adopt(raw)?);
-        Ok(Self::received(kept, can_receive, can_send))
+        Ok(Self::received(kept, can_receive, can_send).limited(most))
     }
 
     /// Two ends in shared memory. If not duplex the first only receives and the second only sends.

@@ -103,7 +103,7 @@ fn expected(mut bytes: &[u8]) -> (Vec<Vec<u8>>, Status) {
 
 fn connected() -> (Connection, UnixStream) {
     let (mine, other) = UnixStream::pair().unwrap();
-    (Connection::from_fd(mine.into_raw_fd(), true, true).unwrap(), other)
+    (Connection::from_fd(mine.into_raw_fd(), true, true, usize::MAX).unwrap(), other)
 }
 
 /// One message, in one of the two ways, and with buffers that are too small first.
@@ -193,7 +193,7 @@ fn handshakes() {
 fn both_sides() {
     for (theirs, is_in) in [(&b"the key"[..], true), (b"another", false)] {
         let (mine, other) = connected();
-        let other = Connection::from_fd(other.into_raw_fd(), true, true).unwrap();
+        let other = Connection::from_fd(other.into_raw_fd(), true, true, usize::MAX).unwrap();
         let key = |bytes: &[u8]| Key { bytes: bytes.into(), allow_md5: false };
         let mut sides = [
             (Handshake::of_listener(key(b"the key")), mine, None),
