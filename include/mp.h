@@ -4397,7 +4397,8 @@ typedef struct mp_manager_options {
     mp_timeout start_timeout;
     /*
      * How long mp_manager_shutdown waits for the server's end before it sends SIGTERM, and then
-     * before it sends SIGKILL, in nanoseconds; 0 for one second.
+     * before it sends SIGKILL, in nanoseconds; 0 for one second. mp_manager_serve_forever waits so
+     * long for methods of registered types that still run.
      */
     mp_timeout shutdown_timeout;
     /*
