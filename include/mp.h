@@ -3651,10 +3651,15 @@ typedef struct mp_connection_options {
     bool readable;
     /* It can send. */
     bool writable;
+    /*
+     * The most bytes of a message, either way: what announces a longer one is not received, and
+     * no memory is taken for it. 0 for any number.
+     */
+    size_t max_message;
 } mp_connection_options;
 
 /* The defaults: mp_connection_options o = MP_CONNECTION_OPTIONS; */
-#define MP_CONNECTION_OPTIONS { sizeof(mp_connection_options), true, true }
+#define MP_CONNECTION_OPTIONS { sizeof(mp_connection_options), true, true, 0 }
 
 /*
  * MP_CONNECTION_OPTIONS as a function.
@@ -3680,7 +3685,7 @@ mp_status mp_connection_from_fd(mp_connection **connection,
  * Sends a message.
  *
  * data: may be NULL where len is 0. len: bytes, of any number, or up to max_message of the
- *     options of the listener or the client that the connection is from.
+ *     options of what the connection is from: a listener, a client or a descriptor.
  * timeout: nanoseconds.
  *
  * MP_ERR_TIMEOUT: the other end did not take it in time. Nothing of it was sent, or a part,
