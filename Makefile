@@ -197,7 +197,7 @@ cpp-tests: build/cpp-tests/run ## the tests of mp.hpp; run them by build/cpp-tes
 check: ## everything that has to hold before a change goes in
 	@tests/check.sh
 
-models: ## the models of src/park and src/queue in more ways than make check has time for
+models: ## the models of src/park, src/queue and the bells of pipes in more ways than make check has time for
 	MP_MODELS=long $(CARGO) test --locked -p libmp-models -- --nocapture
 
 hammer: build/c-tests/run ## 10,000 kills at each primitive, 4,000 at queues of each kind: some fifteen minutes

@@ -1,5 +1,5 @@
 //! Copies src/park once for each mutant, with one thing wrong in each copy. Copies src/queue, which is longer, twice: as
-//! it is, and with all that is wrong with one mutant or another, each where `mutants::is` says so.
+//! it is, and with all that is wrong with one mutant or another, each where `mutants::is` says so; so the bells of pipes.
 
 #[path = "src/list.rs"]
 mod list;
@@ -46,24 +46,30 @@ fn main() {
     for from in SHM.map(|name| library.join("shm").join(name)) {
         println!("cargo::rerun-if-changed={}", from.display());
     }
-    for from in ["src/list.rs", "src/list_flow.rs", "src/shm", "build.rs"] {
+    println!("cargo::rerun-if-changed={}", library.join("wire/pipe/bell.rs").display());
+    for from in ["src/list.rs", "src/list_flow.rs", "src/list_polled.rs", "src/shm", "build.rs"] {
         println!("cargo::rerun-if-changed={}", here.join(from).display());
     }
 
-    let as_it_is = flow(here, &out.join("flow"), "crate::flow", &[]);
-    let flow_itself = format!(
-        "#[allow(clippy::module_inception, dead_code, unused_imports)]\npub(crate) mod flow {{ {as_it_is} }}\n"
-    );
-    fs::write(out.join("flow.rs"), flow_itself).expect("a file can be written");
+    let itself = |name, has: String| {
+        format!(
+            "#[allow(clippy::module_inception, dead_code, unused_imports)]\npub(crate) mod {name} {{ {has} }}\n"
+        )
+    };
+    let queues = itself("flow", flow(here, &out.join("flow"), "crate::flow", &[]));
+    let pipes = itself("polled", polled(here, &out.join("polled"), &[]));
+    fs::write(out.join("rooms.rs"), queues + &pipes).expect("a file can be written");
 
-    let (mut modules, mut arms, mut of_queue) = (String::new(), String::new(), Vec::new());
+    let (mut modules, mut arms, mut of_queue, mut of_pipe) =
+        (String::new(), String::new(), Vec::new(), Vec::new());
     for mutant in list::all() {
         let name = mutant.name;
         // Only what is needed of the models: there are many mutants.
         let models = mutant.model.split('_').next().expect("a model's name begins with its file's");
-        let module = if models == "flow" {
-            of_queue.extend(mutant.edits.iter().map(|edit| at_will(mutant, edit)));
-            "flow"
+        let module = if models == "flow" || models == "polled" {
+            let all = if models == "flow" { &mut of_queue } else { &mut of_pipe };
+            all.extend(mutant.edits.iter().map(|edit| at_will(mutant, edit)));
+            models
         } else {
             let edits: Vec<_> =
                 mutant.edits.iter().map(|&(from, to)| (mutant.file, from, to.into())).collect();
@@ -74,6 +80,7 @@ fn main() {
     }
     let with_mutants = flow(here, &out.join("flow_mutants"), "crate::mutants::flow", &of_queue);
     add_module(&mut modules, "flow", &with_mutants, "flow");
+    add_module(&mut modules, "polled", &polled(here, &out.join("polled_mutants"), &of_pipe), "polled");
     let check = format!(
         "/// Runs a model with that mutant.\npub fn check(mutant: &'static str, model: &str) {{\n\
          WRONG.set(mutant);\nmatch mutant {{\n{arms}_ => panic!(\"there is no mutant {{mutant}}\"),\n}}\n}}\n"
@@ -131,6 +138,33 @@ fn flow(here: &Path, copy: &Path, path: &str, edits: &[Edit]) -> String {
         + &module("queue", &copy.join("queue/mod.rs"))
         + &module("explore", &here.join("src/models/explore.rs"))
         + &module("flow", &here.join("src/models/flow.rs"))
+}
+
+/// A copy of the bells of pipes, and their models. What else they need lies beside the models.
+fn polled(here: &Path, copy: &Path, edits: &[Edit]) -> String {
+    let _ = fs::remove_dir_all(copy);
+    fs::create_dir_all(copy).expect("a directory can be made");
+    let moved = |text: String| {
+        let others = ["sys::flag", "sys::kept", "sys::packets", "sys::sockets"];
+        let text = text.replace("std::os::fd::", "super::way::fd::").replace("crate::shm::", "super::way::");
+        // The checker lets an exchange that comes after a store see what was there before it, and come last all the
+        // same. Of exchanges it knows the order.
+        let text = text
+            .replace("rung.store(0, SeqCst)", "rung.fetch_and(0, SeqCst)")
+            .replace("rung.store(RINGING, SeqCst)", "rung.swap(RINGING, SeqCst)");
+        others.iter().fold(text, |text, from| {
+            text.replace(&format!("crate::{from}"), &from.replace("sys::", "super::way::"))
+        })
+    };
+    copy_source(&here.join("../../src/wire/pipe/bell.rs"), &copy.join("bell.rs"), &moved);
+    for edit in edits {
+        change(copy, edit);
+    }
+    "use crate::park; pub(crate) use polled::MODELS; ".to_owned()
+        + &module("way", &here.join("src/pipe/way.rs"))
+        + &module("bell", &copy.join("bell.rs"))
+        + &module("explore", &here.join("src/models/explore.rs"))
+        + &module("polled", &here.join("src/models/polled.rs"))
 }
 
 fn module(name: &str, file: &Path) -> String {

@@ -14,6 +14,9 @@
 //! killed between its piece and its byte leaves the poller asleep until the next piece, or the end: with the sender's
 //! lock RINGING is what a dead one has left, and the byte is put there again. What nothing in the ring belongs to, a
 //! byte or a dead one's descriptor, is taken by whoever finds the ring empty.
+//!
+//! Where several processes receive, one that finds the ring empty may take the byte of a piece that comes meanwhile. If
+//! it does not receive that piece itself, another one that polls sleeps until the next piece, or the end.
 
 use super::way::{Way, lock_side};
 use crate::error::Result;

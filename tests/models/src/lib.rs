@@ -1,5 +1,5 @@
-//! The algorithms of src/park and src/queue, where every order of the steps of a few processes is tried, and where a
-//! process may be killed after any of its steps.
+//! The algorithms of src/park and src/queue, and of the bells of pipes, where every order of the steps of a few
+//! processes is tried, and where a process may be killed after any of its steps.
 //!
 //! `sys` and `time` are what these rooms take from those below them, made of the model checker's parts, and the copies'
 //! `shm` is what src/queue takes from src/shm: its queue's blocks, rings, loans and redo record as they are, over as
@@ -25,7 +25,7 @@ mod error;
 
 pub mod models;
 
-include!(concat!(env!("OUT_DIR"), "/flow.rs"));
+include!(concat!(env!("OUT_DIR"), "/rooms.rs"));
 
 /// src/park again and again, each time with one thing wrong, and src/queue with what is asked for.
 #[allow(warnings, clippy::all)]

@@ -4,7 +4,7 @@
 #[allow(dead_code)] // The build script needs some of it, the test the rest.
 pub struct Mutant {
     pub name: &'static str,
-    /// Below src/park; for the models of queues, below src.
+    /// Below src/park; for the models of queues, below src; for those of pipes, below src/wire/pipe.
     pub file: &'static str,
     /// What stands there once, and what stands there instead.
     pub edits: &'static [(&'static str, &'static str)],
@@ -16,12 +16,14 @@ pub struct Mutant {
 
 #[path = "list_flow.rs"]
 mod flow;
+#[path = "list_polled.rs"]
+mod polled;
 
 const LOST: &str = "a wake was lost";
 const RACE: &str = "Causality violation";
 
 pub fn all() -> impl Iterator<Item = &'static Mutant> {
-    PARK.iter().chain(flow::MUTANTS)
+    PARK.iter().chain(flow::MUTANTS).chain(polled::MUTANTS)
 }
 
 const PARK: &[Mutant] = &[

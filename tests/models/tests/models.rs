@@ -31,4 +31,4 @@ macro_rules! nouns {
     };
 }
 
-nouns! { spot lock rlock semaphore event condition barrier bells flow }
+nouns! { spot lock rlock semaphore event condition barrier bells flow polled }

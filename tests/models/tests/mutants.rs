@@ -5,6 +5,7 @@ mod list;
 
 use libmp_models::mutants;
 use std::panic::catch_unwind;
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
 /// What is wrong with the model, if anything.
 fn missed(mutant: &'static list::Mutant) -> Option<String> {
@@ -19,7 +20,14 @@ fn missed(mutant: &'static list::Mutant) -> Option<String> {
 
 #[test]
 fn each_is_found() {
-    let missed: Vec<_> = list::all().filter_map(missed).collect();
+    let (next, all) = (AtomicUsize::new(0), list::all().collect::<Vec<_>>());
+    let some = || -> Vec<String> {
+        std::iter::from_fn(|| all.get(next.fetch_add(1, Relaxed)).copied()).filter_map(missed).collect()
+    };
+    let missed: Vec<String> = std::thread::scope(|scope| {
+        let threads = [scope.spawn(some), scope.spawn(some)];
+        threads.into_iter().flat_map(|thread| thread.join().expect("its panics are caught")).collect()
+    });
     assert!(missed.is_empty(), "{}", missed.join("\n"));
     println!("{} mutants were found", list::all().count());
 }

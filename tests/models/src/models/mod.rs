@@ -25,6 +25,7 @@ pub fn all() -> Vec<(&'static str, fn())> {
         barrier::MODELS,
         bells::MODELS,
         crate::flow::MODELS,
+        crate::polled::MODELS,
     ]
     .concat()
 }
