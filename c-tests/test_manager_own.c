@@ -14,6 +14,7 @@
 
 /* In the server: how many Counters there are, and the last call's handle. */
 static atomic_int counters, inside;
+static atomic_bool released;
 static mp_call *last_call;
 
 /* Counter(start): incr([more]) answers the sum. */
@@ -153,8 +154,8 @@ static void tools_hang(mp_call *call, void *object)
 {
     (void)call;
     (void)object;
-    for (;;)
-        pause();
+    while (!released)
+        sleep_ms(1);
 }
 
 static void tools_crash(mp_call *call, void *object)
@@ -637,6 +638,37 @@ TEST(manager_own, serves_here)
     CHECK_INT(counters, 0);
     CHECK_OK(mp_answer_free(a));
     CHECK_OK(mp_proxy_free(c));
+    CHECK_OK(mp_proxy_free(tools));
+    CHECK_OK(mp_manager_free(m));
+}
+
+static bool is_closed(void *before)
+{
+    return open_descriptors() <= *(int *)before;
+}
+
+/* Nor does serving in this process wait for a method that never ends. */
+TEST(manager_own, serves_here_no_longer)
+{
+    mp_manager_options o = MP_MANAGER_OPTIONS;
+    mp_manager *m;
+    mp_proxy *tools;
+    pthread_t server, client;
+    int before = open_descriptors();
+
+    o.shutdown_timeout = MP_MS(100);
+    m = with_types(&o);
+    CHECK(pthread_create(&server, NULL, serves, m) == 0);
+    CHECK(wait_until(serves_now, m));
+    tools = object_new(m, "Tools");
+    CHECK(pthread_create(&client, NULL, hangs, tools) == 0);
+    wait_for_waiting(m, 1);
+    CHECK_OK(mp_manager_shutdown(m));
+    CHECK(pthread_join(server, NULL) == 0);
+    CHECK(pthread_join(client, NULL) == 0);
+    /* What it has is closed when the method ends all the same. */
+    released = true;
+    CHECK(wait_until(is_closed, &before));
     CHECK_OK(mp_proxy_free(tools));
     CHECK_OK(mp_manager_free(m));
 }
