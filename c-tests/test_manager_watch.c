@@ -97,8 +97,17 @@ struct watcher {
 static void *watches(void *user)
 {
     struct watcher *w = user;
+    int64_t version = 0;
+    int i;
 
-    watch(w->dict, INT(w->key), watch(w->dict, INT(w->key), 0, "0"), "1");
+    for (i = 0; i < 2; i++) {
+        mp_answer *a;
+
+        CHECK_OK(mp_proxy_watch(w->dict, INT(w->key), &version, &a, MP_FOREVER));
+        CHECK_INT(mp_answer_count(a), 1);
+        CHECK_INT(mp_answer_int(a, 0), i);
+        CHECK_OK(mp_answer_free(a));
+    }
     return NULL;
 }
 
