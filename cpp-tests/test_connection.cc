@@ -36,6 +36,17 @@ TEST(cpp_connection, values_through_a_pipe)
     CHECK(theirs.closed());
     CHECK_THROWS(mine.recv<int>(), MP_ERR_EOF, "mp_connection_recv");
 
+    auto [left, right] = mp::pipe();
+    {
+        auto room = left.reserve(1000);
+        std::memcpy(room.data(), "in place", 8);
+        room.commit(8);
+        const auto given_up = left.reserve(1000);
+        const auto seen = right.peek();
+        CHECK(seen.bytes().str() == "in place");
+    }
+    CHECK_INT(right.peek(std::nothrow, mp::no_wait).status(), MP_ERR_TIMEOUT);
+
     mp::pipe_options one_way;
     one_way.duplex = false;
     auto [from, to] = mp::pipe(one_way);

@@ -75,6 +75,31 @@ public:
             },
             [&](mp_buffer **buffer) { return mp_connection_recv_buffer(native(), buffer, SIZE_MAX, nullptr, limit); });
     }
+    /* Messages of a pipe that are written and read in place. */
+    using reservation = basic_reservation<mp_connection, mp_connection_commit, mp_connection_cancel>;
+    using peeked = basic_peeked<mp_connection, mp_connection_release>;
+    reservation reserve(std::size_t size) { return reserve(std::nothrow, size).value(); }
+    result<reservation> reserve(std::nothrow_t, std::size_t size)
+    {
+        void *data = nullptr;
+        const int status = mp_connection_reserve(native(), size, &data);
+
+        if (status < 0)
+            return error(status);
+        return reservation(native(), data, size);
+    }
+    peeked peek(timeout limit = forever) { return peek(std::nothrow, limit).value(); }
+    result<peeked> peek(std::nothrow_t, timeout limit = forever)
+    {
+        const void *data = nullptr;
+        std::size_t size = 0;
+        const int status = mp_connection_peek(native(), &data, &size, limit);
+
+        if (status < 0)
+            return error(status);
+        return peeked(native(), {data, size}, false);
+    }
+
     /* A message that carries nouns, through a pipe. */
     template <class T, class... Noun>
     void send_with(const T &value, const Noun &...nouns)

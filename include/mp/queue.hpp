@@ -116,28 +116,30 @@ private:
     detail::buffer carrier_;
 };
 
-/* Room for a message in a queue, which is written there and then committed; else it is given up. */
-class reservation {
+/* Room for a message, which is written there and then committed; else it is given up. */
+template <class Native, mp_status (*Commit)(Native *, void *, std::size_t, mp_timeout),
+          mp_status (*Cancel)(Native *, void *)>
+class basic_reservation {
 public:
-    reservation(mp_queue *queue, void *data, std::size_t size) noexcept : queue_(queue), data_(data), size_(size) {}
-    reservation(reservation &&other) noexcept
-        : queue_(other.queue_), data_(std::exchange(other.data_, nullptr)), size_(other.size_)
+    basic_reservation(Native *in, void *data, std::size_t size) noexcept : in_(in), data_(data), size_(size) {}
+    basic_reservation(basic_reservation &&other) noexcept
+        : in_(other.in_), data_(std::exchange(other.data_, nullptr)), size_(other.size_)
     {
     }
-    reservation &operator=(reservation &&) = delete;
-    ~reservation()
+    basic_reservation &operator=(basic_reservation &&) = delete;
+    ~basic_reservation()
     {
         if (data_ != nullptr)
-            mp_queue_cancel(queue_, data_);
+            Cancel(in_, data_);
     }
 
     void *data() const noexcept { return data_; }
     std::size_t size() const noexcept { return size_; }
-    /* Puts the first bytes of it. */
+    /* Puts or sends the first bytes of it. */
     void commit(std::size_t size, timeout limit = forever) { commit(std::nothrow, size, limit).value(); }
     result<void> commit(std::nothrow_t, std::size_t size, timeout limit = forever)
     {
-        const int status = mp_queue_commit(queue_, data_, size, limit);
+        const int status = Commit(in_, data_, size, limit);
 
         if (status >= 0)
             data_ = nullptr;
@@ -145,31 +147,33 @@ public:
     }
 
 private:
-    mp_queue *queue_;
+    Native *in_;
     void *data_;
     std::size_t size_;
 };
 
 /* A message that is read where it lies, and goes when this does. */
-class peeked {
+template <class Native, mp_status (*Release)(Native *, const void *)>
+class basic_peeked {
 public:
-    peeked(mp_queue *queue, bytes_view message, bool none) noexcept : queue_(queue), message_(message), none_(none) {}
-    peeked(peeked &&other) noexcept
-        : queue_(std::exchange(other.queue_, nullptr)), message_(other.message_), none_(other.none_)
+    basic_peeked(Native *in, bytes_view message, bool none) noexcept : in_(in), message_(message), none_(none) {}
+    basic_peeked(basic_peeked &&other) noexcept
+        : in_(std::exchange(other.in_, nullptr)), message_(other.message_), none_(other.none_)
     {
     }
-    peeked &operator=(peeked &&) = delete;
-    ~peeked()
+    basic_peeked &operator=(basic_peeked &&) = delete;
+    ~basic_peeked()
     {
-        if (queue_ != nullptr && !none_)
-            mp_queue_release(queue_, message_.data());
+        if (in_ != nullptr && !none_)
+            Release(in_, message_.data());
     }
 
     bytes_view bytes() const noexcept { return message_; }
+    /* Whether it is a queue's "none". */
     bool none() const noexcept { return none_; }
 
 private:
-    mp_queue *queue_;
+    Native *in_;
     bytes_view message_;
     bool none_;
 };
@@ -179,6 +183,8 @@ template <class T>
 class queue : public detail::handle<mp_queue, mp_queue_free> {
 public:
     using value_type = T;
+    using reservation = basic_reservation<mp_queue, mp_queue_commit, mp_queue_cancel>;
+    using peeked = basic_peeked<mp_queue, mp_queue_release>;
     using handle::handle;
 
     explicit queue(const queue_options &options = {}) : handle(detail::made<mp_queue>(mp_queue_new, &options)) {}
@@ -316,19 +322,19 @@ public:
     }
 
     /* Room for a message of bytes that is written in place. */
-    mp::reservation reserve(std::size_t size) { return reserve(std::nothrow, size).value(); }
-    result<mp::reservation> reserve(std::nothrow_t, std::size_t size)
+    reservation reserve(std::size_t size) { return reserve(std::nothrow, size).value(); }
+    result<reservation> reserve(std::nothrow_t, std::size_t size)
     {
         void *data = nullptr;
         const int status = mp_queue_reserve(native(), size, &data);
 
         if (status < 0)
             return error(status);
-        return mp::reservation(native(), data, size);
+        return reservation(native(), data, size);
     }
     /* The oldest message's bytes, where they lie. */
-    mp::peeked peek(timeout limit = forever) { return peek(std::nothrow, limit).value(); }
-    result<mp::peeked> peek(std::nothrow_t, timeout limit = forever)
+    peeked peek(timeout limit = forever) { return peek(std::nothrow, limit).value(); }
+    result<peeked> peek(std::nothrow_t, timeout limit = forever)
     {
         const void *data = nullptr;
         std::size_t size = 0;
@@ -337,7 +343,7 @@ public:
 
         if (status < 0)
             return error(status);
-        return mp::peeked(native(), {data, size}, none);
+        return peeked(native(), {data, size}, none);
     }
 
     result<std::size_t> size(std::nothrow_t) const { return detail::ask<std::size_t>(mp_queue_size, native()); }
