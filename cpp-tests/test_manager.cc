@@ -54,6 +54,26 @@ TEST(cpp_manager, dicts_and_lists)
     CHECK(list.describe().find("<Proxy[list]") == 0);
     CHECK(!manager.debug_info().empty());
 
+    std::int64_t version = 0;
+    CHECK(dict.watch("a", version).item() == mp::item(std::int64_t{15}));
+    CHECK_THROWS(dict.watch("a", version, 1ms), MP_ERR_TIMEOUT, "mp_proxy_watch");
+    dict.erase("a");
+    CHECK_INT(dict.watch("a", version).size(), 0);
+
+    mp::proxy condition = manager.create("Condition");
+    {
+        std::scoped_lock hold(condition);
+        CHECK(condition.wait([] { return true; }) && !condition.wait([] { return false; }, 1ms));
+        bool thrown = false;
+        try {
+            condition.wait([]() -> bool { throw 5; });
+        } catch (int) {
+            thrown = true;
+        }
+        CHECK(thrown);
+    }
+    CHECK_THROWS(condition.wait([] { return false; }), MP_ERR_NOT_OWNER, "mp_proxy_wait_for");
+
     mp::proxy lock = manager.create("Lock");
     {
         std::scoped_lock hold(lock);

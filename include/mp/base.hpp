@@ -9,6 +9,7 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <exception>
 #include <iterator>
 #include <new>
 #include <optional>
@@ -330,6 +331,25 @@ result<std::string> text(Call call, Handle... handle)
         return text;
     }
 }
+
+/* A predicate that C asks, and what it threw, which ends the asking. */
+template <class Predicate>
+struct asked {
+    Predicate &predicate;
+    std::exception_ptr thrown;
+
+    static bool holds(void *user) noexcept
+    {
+        auto &self = *static_cast<asked *>(user);
+
+        try {
+            return static_cast<bool>(self.predicate());
+        } catch (...) {
+            self.thrown = std::current_exception();
+            return true;
+        }
+    }
+};
 
 using buffer = handle<mp_buffer, mp_buffer_free>;
 

@@ -144,6 +144,39 @@ public:
         return answer(adopt(got));
     }
 
+    /* Waits until a dict's key has changed, since version, which is 0 at first and kept up to date here:
+     * the key's item, or an answer without one where it is not there. */
+    answer watch(item_view key, std::int64_t &version, timeout limit = forever) const
+    {
+        return watch(std::nothrow, key, version, limit).value();
+    }
+    result<answer> watch(std::nothrow_t, item_view key, std::int64_t &version, timeout limit = forever) const
+    {
+        mp_answer *got = nullptr;
+        const int status = mp_proxy_watch(native(), key.native(), &version, &got, limit);
+        if (status < 0)
+            return error(status);
+        return answer(adopt(got));
+    }
+    /* At a managed condition: whether the predicate held in time. What it throws comes out of here,
+     * with the lock held. */
+    template <class Predicate>
+    bool wait(Predicate predicate, timeout limit = forever)
+    {
+        return wait(std::nothrow, std::move(predicate), limit).value();
+    }
+    template <class Predicate>
+    result<bool> wait(std::nothrow_t, Predicate predicate, timeout limit = forever)
+    {
+        detail::asked<Predicate> user{predicate, nullptr};
+        const int status = mp_proxy_wait_for(
+            native(), [](const mp_proxy *, void *asking) { return detail::asked<Predicate>::holds(asking); }, &user, limit);
+
+        if (user.thrown)
+            std::rethrow_exception(user.thrown);
+        return detail::waited(status);
+    }
+
     /* Of locks and semaphores, for std::scoped_lock and std::unique_lock. */
     void lock() { try_lock_for(forever); }
     bool try_lock() { return try_lock_for(no_wait); }

@@ -6,8 +6,6 @@
 
 #include <mp/base.hpp>
 
-#include <exception>
-
 namespace mp {
 
 /* The options are mp.h's structs with their defaults, for all nouns: mp::mutex_options o; o.name = "x"; */
@@ -178,8 +176,9 @@ public:
     template <class Predicate, class = decltype(static_cast<bool>(std::declval<Predicate &>()()))>
     result<bool> wait(std::nothrow_t, Predicate predicate, timeout limit = forever)
     {
-        asked<Predicate> user{predicate, nullptr};
-        const int status = mp_condition_wait_for(native(), holds<Predicate>, &user, limit);
+        detail::asked<Predicate> user{predicate, nullptr};
+        const int status = mp_condition_wait_for(
+            native(), [](mp_condition *, void *asking) { return detail::asked<Predicate>::holds(asking); }, &user, limit);
 
         if (user.thrown)
             std::rethrow_exception(user.thrown);
@@ -195,23 +194,6 @@ public:
     std::string describe() const { return describe(std::nothrow).value(); }
 
 private:
-    template <class Predicate>
-    struct asked {
-        Predicate &predicate;
-        std::exception_ptr thrown;
-    };
-    template <class Predicate>
-    static bool holds(mp_condition *, void *user) noexcept
-    {
-        auto &asking = *static_cast<asked<Predicate> *>(user);
-
-        try {
-            return static_cast<bool>(asking.predicate());
-        } catch (...) {
-            asking.thrown = std::current_exception();
-            return true;
-        }
-    }
     static condition_options with(condition_options &options, const mutex &lock)
     {
         options.lock = lock.native();
