@@ -64,7 +64,9 @@ pub(crate) fn requests(input: &[u8]) {
     let mut server =
         Server::new(listener, limits, House::without_types().expect("a flag")).expect("a server");
     let (mut client, other) = UnixStream::pair().expect("a socket pair");
-    server.add(Connection::from_fd(other.into_raw_fd(), true, true).expect("a socket")).expect("room");
+    server
+        .add(Connection::from_fd(other.into_raw_fd(), true, true, usize::MAX).expect("a socket"))
+        .expect("room");
     client.set_nonblocking(true).expect("a socket");
     let mut room = vec![0; 1 << 16];
     let (mut came, mut answers) = (Vec::new(), 0);

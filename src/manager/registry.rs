@@ -94,7 +94,7 @@ impl House {
     }
 
     /// A server's that nobody reaches.
-    #[cfg(test)]
+    #[cfg(any(test, fuzzing))]
     pub(super) fn without_types() -> Result<Arc<Self>> {
         let hooks = Hooks {
             kinds: Vec::new,
