@@ -20,17 +20,27 @@
 #ifndef MP_HPP
 #define MP_HPP
 
+#include <mp/array.hpp>
 #include <mp/base.hpp>
 #include <mp/callable.hpp>
 #include <mp/codec.hpp>
 #include <mp/connection.hpp>
+#include <mp/future.hpp>
+#include <mp/imap.hpp>
 #include <mp/item.hpp>
 #include <mp/library.hpp>
 #include <mp/manager.hpp>
+#include <mp/message.hpp>
+#include <mp/number.hpp>
+#include <mp/object_type.hpp>
 #include <mp/pool.hpp>
+#include <mp/priority_queue.hpp>
 #include <mp/process.hpp>
+#include <mp/proxy.hpp>
 #include <mp/queue.hpp>
-#include <mp/shared.hpp>
+#include <mp/shared_memory.hpp>
 #include <mp/sync.hpp>
+#include <mp/task.hpp>
+#include <mp/value.hpp>
 
 #endif

@@ -4,7 +4,7 @@
 #ifndef MP_CONNECTION_HPP
 #define MP_CONNECTION_HPP
 
-#include <mp/queue.hpp>
+#include <mp/message.hpp>
 
 namespace mp {
 
