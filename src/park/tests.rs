@@ -315,37 +315,52 @@ fn a_dead_holder_of_a_lock_that_is_asked_for_is_found() {
     }
 }
 
+/// Loses wakes until a sleeper is rescued from one, as most are: one that has not gone to sleep yet finds the work by
+/// itself.
+fn until_rescued(tree: &Fake, mut lose: impl FnMut()) {
+    let rescued = || tree.rescued.load(Ordering::Relaxed);
+    let before = rescued();
+    for _ in 0..1000 {
+        lose();
+        if rescued() > before {
+            return;
+        }
+    }
+    panic!("the counter is blind");
+}
+
 /// What the counter is for: it must not be blind.
 #[test]
 fn a_lost_wake_is_found_and_counted() {
-    let (a, lock) = (Fake::new(1), Arc::new(OwnerLock::default()));
-    lock.acquire(&a, try_once);
-    let sleepers: Vec<_> = (2..4)
-        .map(|slot| {
-            let (me, lock) = (a.other(slot), Arc::clone(&lock));
-            std::thread::spawn(move || {
-                assert_eq!(lock.acquire(&me, guarded), Some(Held::Cleanly));
-                lock.release_silently();
-            })
-        })
-        .collect();
-    // Asleep or not yet: either way nobody wakes them.
-    std::thread::sleep(std::time::Duration::from_millis(20));
-    lock.release_silently();
-    sleepers.into_iter().for_each(|t| t.join().unwrap());
-    assert!(a.rescued.load(Ordering::Relaxed) > 0);
-
-    let (spot, state) = (Spot::default(), AtomicU64::new(0));
-    let before = a.rescued.load(Ordering::Relaxed);
-    std::thread::scope(|s| {
-        s.spawn(|| wait_for(&spot, &a, guarded(), || Some(state.load(Ordering::Relaxed)).filter(|&n| n > 0)));
-        while spot.sleepers() == 0 {
-            std::thread::yield_now();
-        }
-        std::thread::sleep(std::time::Duration::from_millis(5));
-        state.store(1, Ordering::Relaxed);
+    let (a, lock) = (Fake::new(1), OwnerLock::default());
+    until_rescued(&a, || {
+        lock.acquire(&a, try_once);
+        std::thread::scope(|scope| {
+            for slot in 2..4 {
+                let (me, lock) = (a.other(slot), &lock);
+                scope.spawn(move || {
+                    assert_eq!(lock.acquire(&me, guarded), Some(Held::Cleanly));
+                    lock.release_silently();
+                });
+            }
+            // Asleep or not yet: either way nobody wakes them.
+            std::thread::sleep(std::time::Duration::from_millis(20));
+            lock.release_silently();
+        });
     });
-    assert_eq!(a.rescued.load(Ordering::Relaxed), before + 1);
+    until_rescued(&a, || {
+        let (spot, state) = (Spot::default(), AtomicU64::new(0));
+        std::thread::scope(|s| {
+            s.spawn(|| {
+                wait_for(&spot, &a, guarded(), || Some(state.load(Ordering::Relaxed)).filter(|&n| n > 0))
+            });
+            while spot.sleepers() == 0 {
+                std::thread::yield_now();
+            }
+            std::thread::sleep(std::time::Duration::from_millis(5));
+            state.store(1, Ordering::Relaxed);
+        });
+    });
 }
 
 /// On a busy machine somebody who was woken may not run for longer than another's slice.

@@ -1,6 +1,7 @@
 //! Conditions. The lock is the tests' own: they do one thing at a time.
 
 use super::*;
+use crate::park::condition::Seat;
 
 fn table(words: &ConditionWords) -> Nodes<'_> {
     words.with([&[]; PARTS])
@@ -127,22 +128,20 @@ fn a_timeout_takes_no_notification_along() {
 #[test]
 fn sleepers_are_woken_and_lost_wakes_found() {
     let (words, tree) = (Arc::new(ConditionWords::default()), Fake::new(1));
-    for lost in [false, true] {
-        let nodes = table(&words);
+    let nodes = table(&words);
+    let sleep_until = |grant: &dyn Fn(&Nodes<'_>, &Seat<'_>)| {
         let seat = nodes.sit(&tree).unwrap();
         std::thread::scope(|scope| {
             let sleeper = scope.spawn(|| seat.sleep(&tree, guarded(), || ()));
             std::thread::sleep(Duration::from_millis(10));
-            if lost {
-                seat.grant_silently();
-            } else {
-                assert_eq!(nodes.notify(&tree, 1), 1);
-            }
+            grant(&nodes, &seat);
             assert!(sleeper.join().unwrap());
         });
-        assert_eq!(tree.rescued.load(Ordering::Relaxed), u32::from(lost));
         seat.leave();
-    }
+    };
+    sleep_until(&|nodes, _| assert_eq!(nodes.notify(&tree, 1), 1));
+    assert_eq!(tree.rescued.load(Ordering::Relaxed), 0);
+    until_rescued(&tree, || sleep_until(&|_, seat| seat.grant_silently()));
 }
 
 #[test]
