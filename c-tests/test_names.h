@@ -42,6 +42,8 @@ void role_says_ready(void);
 void role_waits_for_end(void);
 /* The roles of strangers that share queues. */
 bool role_of_queues(const char *role, const char *name, const char *more);
+/* And of those that share a manager. */
+bool role_of_managers(const char *role, const char *name, const char *more);
 
 /* A barrier of two, a condition, an event and a semaphore. */
 typedef struct meeting {

@@ -39,9 +39,9 @@
  *             condition, event, barrier, value, value_number, array, array_number, shared_memory,
  *             shareable_list, queue, queue_handles, queue_lend, queue_many, queue_state,
  *             priority_queue, priority_lease, wait, connection, connection_handles,
- *             connection_lend, pipe, listener, manager, item, proxy, proxy_items, object_type,
- *             object_call, process, control, family, child, pool, pool_map, imap, result,
- *             pool_async, pool_stats, task, log, log_queue, stats
+ *             connection_lend, pipe, listener, manager, item, proxy, proxy_items, managed_memory,
+ *             object_type, object_call, process, control, family, child, pool, pool_map, imap,
+ *             result, pool_async, pool_stats, task, log, log_queue, stats
  *
  * This file is generated from src/ffi by `make header`. Do not edit it.
  */
@@ -4522,8 +4522,9 @@ mp_status mp_manager_pid(const mp_manager *manager, int *pid);
  * Makes an object, which lives as long as some process has a proxy of it, or another object holds
  * it. The types are "dict", "list", "set", "Namespace", "Value", "Array", "Queue",
  * "JoinableQueue", "Lock", "RLock", "Semaphore", "BoundedSemaphore", "Condition", "Barrier",
- * "Event" and "Pool"; docs/manager-protocol.md has what each is made of, and its methods. There are
- * also those that mp_manager_register has named.
+ * "Event", "Pool", "SharedMemory" and "ShareableList" (see mp_proxy_shared_memory);
+ * docs/manager-protocol.md has what each is made of, and its methods. There are also those that
+ * mp_manager_register has named.
  *
  * proxy: where the handle goes.
  * type: its name.
@@ -5024,6 +5025,65 @@ mp_status mp_proxy_acquire(const mp_proxy *proxy, mp_timeout timeout);
  * Others: as mp_proxy_call.
  */
 mp_status mp_proxy_release(const mp_proxy *proxy);
+
+/* ---- managed_memory -----------------------------------------------------------------------------
+ *
+ * Shared memory and shareable lists that a manager's server makes, and that go with it or with the
+ * last proxy, for processes that need not be relatives. A proxy keeps the memory, and can be handed
+ * on like any other; by it each process gets a handle, with which bytes and items are read and
+ * written in place, without the server.
+ *
+ * ```text
+ *   with SharedMemoryManager() as smm:    MP_WITH_MANAGER(manager) {
+ *       m = smm.SharedMemory(2000)            mp_item size = mp_item_int(2000);
+ *                                             mp_manager_create(manager, &proxy, "SharedMemory",
+ *                                                               &size, 1);
+ *                                             mp_proxy_shared_memory(proxy, &m);
+ *       l = smm.ShareableList(range(8))       mp_manager_create(manager, &other, "ShareableList",
+ *                                                               items, 8);
+ *                                             mp_proxy_shareable_list(other, &l);
+ *                                         }
+ * ```
+ *
+ * The memory has no name that anybody could find, guess or leave behind. When the server lets it go,
+ * because its last proxy was freed, at its shutdown or at its death, those who have handles go on
+ * with it; it is gone with the last of them, whatever ends them.
+ */
+
+/*
+ * A handle for the memory behind a proxy of a SharedMemory, or for that of a ShareableList.
+ *
+ * memory: where the handle goes, to be freed by mp_shared_memory_free. It is good also when the
+ *     proxy is not there any more, and can be handed to children.
+ *
+ * MP_ERR_UNSUPPORTED: the object is none of the two; or the memory cannot be reached from here,
+ *     since the server is on another machine (which is assumed of a network address), in another
+ *     container, another user's, or uses another version of libmp.
+ * MP_ERR_NO_MEMORY: there is no room for one more handle, or for the memory in this process; or
+ *     1023 processes use the memory; one that is larger has room for more.
+ * MP_ERR_REMOTE: the object is of a registered type, and has a method "place" of its own.
+ * MP_ERR_CLOSED, MP_ERR_EOF, MP_ERR_TIMEOUT, MP_ERR_AUTH, MP_ERR_OS: as mp_proxy_call.
+ *
+ * Fork: a child uses the same memory through the same handle.
+ * Kill: what a killed process has written stays as it is. A killed server takes nothing from those
+ * who have handles.
+ */
+mp_status mp_proxy_shared_memory(const mp_proxy *proxy, mp_shared_memory **memory);
+
+/*
+ * A handle for the list behind a proxy of a ShareableList.
+ *
+ * list: where the handle goes, to be freed by mp_shareable_list_free. It is good also when the
+ *     proxy is not there any more, and can be handed to children.
+ *
+ * MP_ERR_STATE: the object is a SharedMemory, or somebody has damaged the list.
+ * Others: as mp_proxy_shared_memory.
+ *
+ * Fork: a child uses the same list through the same handle.
+ * Kill: as mp_proxy_shared_memory; a process that is killed while it stores text or bytes leaves
+ * the item half written.
+ */
+mp_status mp_proxy_shareable_list(const mp_proxy *proxy, mp_shareable_list **list);
 
 /* ---- object_type --------------------------------------------------------------------------------
  *

@@ -3,6 +3,7 @@
 
 use super::buffer::{self, mp_buffer, mp_bytes};
 use super::handle;
+use super::managed::{Method, answered, kind};
 use super::object_type::mp_call;
 use super::pool::{self, mp_pool, mp_pool_options, mp_task_fn};
 use super::pool_async::{mp_pool_apply_async, mp_pool_map_async};
@@ -35,15 +36,6 @@ fn ok(status: mp_status) -> Result<()> {
         }
         _ => Ok(()),
     }
-}
-
-/// Has the call fail where the body does.
-fn answered<T>(call: *mut mp_call, otherwise: T, body: impl FnOnce(&Call) -> Result<T>) -> T {
-    let Ok(call) = handle::object(call) else { return otherwise };
-    body(&call).unwrap_or_else(|e| {
-        call.fail(e.status, e.to_string());
-        otherwise
-    })
 }
 
 /// The bytes of an argument; of a text without the zero behind it.
@@ -253,14 +245,6 @@ unsafe extern "C-unwind" fn end_result(object: *mut c_void) {
     }
 }
 
-type Method = unsafe extern "C-unwind" fn(*mut mp_call, *mut c_void);
-
-fn kind(name: &str, create: Option<usize>, destroy: usize, methods: &[(&str, Method)]) -> Kind<usize> {
-    let methods = methods.iter().map(|&(name, method)| (name.to_owned(), method as usize));
-    Kind { name: name.to_owned(), create, destroy: Some(destroy), methods: methods.collect() }
-}
-
-/// What every server has.
 pub(super) fn kinds() -> Vec<Kind<usize>> {
     let pool: &[(&str, Method)] = &[
         ("apply", apply),

@@ -282,8 +282,9 @@ pub unsafe extern "C" fn mp_manager_pid(manager: *const mp_manager, pid: *mut c_
 /// Makes an object, which lives as long as some process has a proxy of it, or another object holds
 /// it. The types are "dict", "list", "set", "Namespace", "Value", "Array", "Queue",
 /// "JoinableQueue", "Lock", "RLock", "Semaphore", "BoundedSemaphore", "Condition", "Barrier",
-/// "Event" and "Pool"; docs/manager-protocol.md has what each is made of, and its methods. There are
-/// also those that mp_manager_register has named.
+/// "Event", "Pool", "SharedMemory" and "ShareableList" (see mp_proxy_shared_memory);
+/// docs/manager-protocol.md has what each is made of, and its methods. There are also those that
+/// mp_manager_register has named.
 ///
 /// proxy: where the handle goes.
 /// type: its name.

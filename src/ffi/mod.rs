@@ -9,6 +9,7 @@ mod guard; // not in the header
 mod guarded; // not in the header
 mod handle; // not in the header
 mod kind; // not in the header
+mod managed; // not in the header
 mod managed_pool; // not in the header
 mod scope; // not in the header
 mod slots; // not in the header
@@ -51,6 +52,7 @@ pub mod manager;
 pub mod item;
 pub mod proxy;
 pub mod proxy_items;
+pub mod managed_memory;
 pub mod object_type;
 pub mod object_call;
 pub mod process;

@@ -186,7 +186,7 @@ fn with_call(function: usize, call: &Arc<Call>, object: usize) -> Result<usize> 
 
 /// For the server.
 pub(super) const HOOKS: Hooks = Hooks {
-    kinds: super::managed_pool::kinds,
+    kinds: super::managed::kinds,
     create: |function, call| with_call(function, call, 0),
     method: |function, call, object| with_call(function, call, object).map(|_| ()),
     // SAFETY: as above, with what the program made the object of.

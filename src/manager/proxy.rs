@@ -7,6 +7,7 @@ use crate::error::{Error, Result, Status, fail};
 use crate::process::{Voucher, own};
 use crate::sys::page::page;
 use crate::time::Deadline;
+use crate::wire;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -106,6 +107,11 @@ impl Proxy {
             }
         }
         Ok(status)
+    }
+
+    /// Whether the object is on this machine.
+    pub(crate) fn is_here(&self) -> bool {
+        wire::is_local(self.0.link.way.address.as_bytes())
     }
 
     /// Several calls as one.

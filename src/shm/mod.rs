@@ -50,7 +50,8 @@ pub(crate) use loans::{
     reserve_bytes, take_from_dead,
 };
 pub(crate) use names::{
-    Naming, Opening, Wanted, hold_again, let_go, open, passport, reap_all, receive, unlink,
+    Naming, Opening, Wanted, create_nameless, hold_again, let_go, open, passport, reap_all, receive, unlink,
+    visit,
 };
 pub(crate) use objects::{
     Data, Object, address, create, create_in, data, hold, hold_for, reference, release, resolve, resolve_in,

@@ -80,11 +80,25 @@ pub(crate) fn look(at: &Place) -> Result<Option<Seen>> {
         Err(Errno::ENOENT) if lstat(DIRECTORY).is_ok() => return Ok(None),
         Err(e) => return Err(os("cannot look at the name")(e)),
     };
-    let stat = fstat(&path).map_err(os("cannot look at what the name leads to (fstat)"))?;
-    Ok(Some(Seen { path, stat }))
+    Seen::of(path).map(Some)
+}
+
+/// What a descriptor of another process leads to; None if it has none such, or does not let us see.
+pub(crate) fn look_at_descriptor(process: u32, fd: RawFd) -> Result<Option<Seen>> {
+    let link = format!("/proc/{process}/fd/{fd}");
+    match open(link.as_str(), OFlag::O_PATH | OFlag::O_CLOEXEC, Mode::empty()).and_then(above_stdio) {
+        Ok(path) => Seen::of(path).map(Some),
+        Err(Errno::ENOENT | Errno::EACCES | Errno::EPERM | Errno::ESRCH) => Ok(None),
+        Err(e) => Err(os("cannot look at another process's descriptor")(e)),
+    }
 }
 
 impl Seen {
+    fn of(path: OwnedFd) -> Result<Self> {
+        let stat = fstat(&path).map_err(os("cannot look at what the name leads to (fstat)"))?;
+        Ok(Seen { path, stat })
+    }
+
     pub(crate) fn identity(&self) -> Identity {
         Identity { device: self.stat.st_dev, inode: self.stat.st_ino }
     }

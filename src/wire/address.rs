@@ -10,22 +10,31 @@ use std::net::{SocketAddr, ToSocketAddrs};
 /// Where a text leads to; several for a host of several addresses, those of IP version 4 first: with those CPython
 /// means by the same name.
 pub(super) fn parse(text: &[u8]) -> Result<Vec<Address>> {
-    if let Some(path) = text.strip_prefix(b"unix:") {
-        return path_of(path);
-    }
-    if let Some(name) = text.strip_prefix(b"abstract:").or_else(|| text.strip_prefix(b"@")) {
-        return abstract_of(name);
+    if let Some(found) = unix_of(text) {
+        return found;
     }
     if let Some(rest) = text.strip_prefix(b"vsock:") {
         return vsock_of(rest).map(|at| vec![at]).ok_or_else(|| none_such(text));
     }
-    if let Some(rest) = text.strip_prefix(b"tcp:") {
-        return inet_of(rest);
+    inet_of(text.strip_prefix(b"tcp:").unwrap_or(text))
+}
+
+/// Whether it leads to a socket of this machine; no host is looked up.
+pub(crate) fn is_local(text: &[u8]) -> bool {
+    unix_of(text).is_some()
+}
+
+/// None for other kinds of sockets.
+fn unix_of(text: &[u8]) -> Option<Result<Vec<Address>>> {
+    if let Some(path) = text.strip_prefix(b"unix:") {
+        return Some(path_of(path));
     }
-    match text {
-        _ if text.contains(&b'/') || !text.contains(&b':') => path_of(text),
-        _ => inet_of(text),
+    if let Some(name) = text.strip_prefix(b"abstract:").or_else(|| text.strip_prefix(b"@")) {
+        return Some(abstract_of(name));
     }
+    let says_what = text.starts_with(b"vsock:") || text.starts_with(b"tcp:");
+    let is_path = !says_what && (text.contains(&b'/') || !text.contains(&b':'));
+    is_path.then(|| path_of(text))
 }
 
 fn none_such(text: &[u8]) -> Error {

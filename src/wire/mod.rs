@@ -37,6 +37,7 @@ pub(crate) mod tests;
 mod turn;
 mod waiting;
 
+pub(crate) use address::is_local;
 pub(crate) use carried::{Carried, What};
 pub(crate) use client::connect;
 pub(crate) use connection::Connection;

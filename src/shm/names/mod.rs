@@ -24,6 +24,7 @@
 
 mod fresh;
 mod gone;
+mod nameless;
 
 use super::layout::{Kind, UNIT};
 use super::ledger::{self, Entry, Line};
@@ -39,6 +40,7 @@ use crate::sys::page::page;
 use fresh::{Fresh, check, check_owner, check_whole, forget, is_whole, known, populate};
 use gone::{Reaped, is_left_over, reap};
 pub(crate) use gone::{reap_all, unlink};
+pub(crate) use nameless::{create_nameless, visit};
 use std::os::fd::{FromRawFd, OwnedFd, RawFd};
 use std::sync::atomic::Ordering;
 
@@ -149,13 +151,12 @@ pub(crate) fn open(
     })
 }
 
-/// Makes the file with all that is in it; None when something has the name.
-fn create(
-    at: &Place,
+/// Makes the file with all that is in it, which has no name yet.
+fn prepare(
     mode: u32,
     size: usize,
     make: &impl Fn(&'static Segment) -> Result<Object>,
-) -> Result<Option<Object>> {
+) -> Result<(Fresh, Object)> {
     let fresh = Fresh::map(named::make(size, mode)?)?;
     let s = fresh.s;
     s.populate_tables()?;
@@ -166,11 +167,22 @@ fn create(
     join(s)?;
     let object = make(s)?;
     keep(s, object.r);
+    s.users.store(1, Ordering::Relaxed);
+    Ok((fresh, object))
+}
+
+/// The same with its name; None when something has that.
+fn create(
+    at: &Place,
+    mode: u32,
+    size: usize,
+    make: &impl Fn(&'static Segment) -> Result<Object>,
+) -> Result<Option<Object>> {
+    let (fresh, object) = prepare(mode, size, make)?;
     let linked = fresh.fd.as_ref().map_or(Ok(false), |fd| named::link(fd, at))?;
     if !linked {
         return Ok(None);
     }
-    s.users.store(1, Ordering::Relaxed);
     fresh.stays();
     Ok(Some(object))
 }
@@ -372,10 +384,14 @@ pub(crate) fn receive(fd: RawFd, file: Identity, r: Ref, kind: Kind) -> Result<O
     if fd::identity(fd) != Some(file) {
         fail!(State, "the descriptor of a named object did not come through");
     }
-    let fd = fd::adopt(fd)?;
+    settle_in(fd::adopt(fd)?, &wants)
+}
+
+/// Becomes a user of an open file.
+fn settle_in(fd: OwnedFd, wants: Wants<'_>) -> Result<Object> {
     check(&fd)?;
     if !soon(|| named::lock_shared(&fd).map(|l| l.then_some(true)))? {
         fail!(State, "the named object is locked");
     }
-    take_up(Fresh::map(fd)?, &wants)
+    take_up(Fresh::map(fd)?, wants)
 }

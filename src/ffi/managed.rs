@@ -1,0 +1,35 @@
+//! The managed types that are made as a program makes types of its own, of what mp.h has.
+
+use super::object_type::mp_call;
+use super::{handle, managed_memory, managed_pool};
+use crate::error::Result;
+use crate::manager::{Call, Kind};
+use core::ffi::c_void;
+
+/// Has the call fail where the body does.
+pub(super) fn answered<T>(call: *mut mp_call, otherwise: T, body: impl FnOnce(&Call) -> Result<T>) -> T {
+    let Ok(call) = handle::object(call) else { return otherwise };
+    body(&call).unwrap_or_else(|e| {
+        call.fail(e.status, e.to_string());
+        otherwise
+    })
+}
+
+/// A function for a method.
+pub(super) type Method = unsafe extern "C-unwind" fn(*mut mp_call, *mut c_void);
+
+/// A type's functions.
+pub(super) fn kind(
+    name: &str,
+    create: Option<usize>,
+    destroy: usize,
+    methods: &[(&str, Method)],
+) -> Kind<usize> {
+    let methods = methods.iter().map(|&(name, method)| (name.to_owned(), method as usize));
+    Kind { name: name.to_owned(), create, destroy: Some(destroy), methods: methods.collect() }
+}
+
+/// What every server has.
+pub(super) fn kinds() -> Vec<Kind<usize>> {
+    [managed_pool::kinds(), managed_memory::kinds()].concat()
+}
