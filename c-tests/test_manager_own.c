@@ -208,13 +208,44 @@ static void tools_large(mp_call *call, void *object)
     free(bytes);
 }
 
+static bool holds_back(void)
+{
+    sigset_t mask;
+
+    return pthread_sigmask(SIG_BLOCK, NULL, &mask) == 0 && sigismember(&mask, SIGTERM) == 1;
+}
+
+static int holds_back_in_a_fork(void *arg)
+{
+    CHECK(arg == NULL);
+    return holds_back();
+}
+
+static int holds_back_in_a_child(mp_child *self, void *user)
+{
+    CHECK(self != NULL && user == NULL);
+    return holds_back();
+}
+
+/* Whether SIGTERM is blocked: here, in a fork, in a child. */
+static void tools_blocked(mp_call *call, void *object)
+{
+    mp_process *child = child_new(holds_back_in_a_child, NULL);
+
+    (void)object;
+    CHECK_OK(mp_process_start(child));
+    CHECK_OK(mp_call_return(call, INT(holds_back())));
+    CHECK_OK(mp_call_return(call, INT(in_fork(holds_back_in_a_fork, NULL))));
+    CHECK_OK(mp_call_return(call, INT(child_end(child))));
+}
+
 static const mp_object_method counter_methods[] = {
     {"incr", counter_incr}, {"str", counter_str}, {"copy", counter_copy}};
 static const mp_object_method tools_methods[] = {
     {"counters", tools_counters}, {"echo", tools_echo}, {"dict", tools_dict},
     {"wait", tools_wait},         {"fail", tools_fail}, {"throw", tools_throw},
     {"keep", tools_keep},         {"late", tools_late}, {"kill", tools_kill},
-    {"large", tools_large},       {"crash", tools_crash},
+    {"large", tools_large},       {"crash", tools_crash}, {"blocked", tools_blocked},
     {"hang", tools_hang}};
 
 static mp_manager *with_types(const mp_manager_options *options)
@@ -391,6 +422,16 @@ TEST(manager_own, failures)
     CHECK_CALL0(tools, "-2 0", "late");
     step.proxy = tools;
     CHECK_SENTENCE(mp_proxy_batch(&step, 1, &a), MP_ERR_UNSUPPORTED, "registered type");
+    CHECK_OK(mp_proxy_free(tools));
+    CHECK_OK(mp_manager_free(m));
+}
+
+TEST(manager_own, blocked_signals)
+{
+    mp_manager *m = started();
+    mp_proxy *tools = object_new(m, "Tools");
+
+    CHECK_CALL0(tools, "1 1 1", "blocked");
     CHECK_OK(mp_proxy_free(tools));
     CHECK_OK(mp_manager_free(m));
 }

@@ -30,6 +30,10 @@
 //! A C++ exception that leaves a function is the caller's MP_ERR_REMOTE and harms no other. A crash,
 //! an exit or an abort ends the server, which all its clients are told by MP_ERR_EOF. A function must
 //! not end its thread, nor leave by longjmp.
+//!
+//! All signals are blocked in these threads, and in the children that a function starts there, by
+//! fork or mp_process_start: what shall reach such a child it unblocks, SIGTERM for
+//! mp_process_terminate.
 
 use super::guard::{guard, initialise, options};
 use super::handle;
