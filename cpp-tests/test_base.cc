@@ -45,6 +45,10 @@ TEST(cpp_base, timeouts_round_up_and_have_ends)
     CHECK_INT(mp_timeout(timeout(std::chrono::duration<double>(std::numeric_limits<double>::quiet_NaN()))), 0);
     CHECK_INT(mp_timeout(timeout(std::chrono::steady_clock::now() - 1s)), 0);
     CHECK_INT(mp_timeout(timeout(std::chrono::steady_clock::time_point::min())), 0);
+    /* A clock whose unit is coarser than now's: no difference of the two fits into 64 bits. */
+    using hours = std::chrono::time_point<std::chrono::steady_clock, std::chrono::hours>;
+    CHECK_INT(mp_timeout(timeout(hours::max())), MP_FOREVER);
+    CHECK_INT(mp_timeout(timeout(hours::min())), 0);
     const mp_timeout hour = timeout(std::chrono::system_clock::now() + 1h);
     CHECK(hour > MP_SEC(3000) && hour <= MP_SEC(3600));
     static_assert(mp_timeout(timeout(1us)) == 1000);
@@ -65,6 +69,12 @@ TEST(cpp_base, handles_move)
     CHECK(!first.is_set());
     /* The old one was freed. */
     CHECK_STATUS(mp_event_set(native), MP_ERR_BAD_HANDLE);
+
+    /* Onto itself, by whatever way. */
+    mp::event &same = first;
+    first = std::move(same);
+    std::swap(first, same);
+    CHECK(!first.is_set());
 
     mp_event *released = first.release();
     CHECK(!first);

@@ -84,6 +84,10 @@ TEST(cpp_codec, there_and_back)
     there_and_back(std::pair<std::string, point>("p", {3, 4}));
     there_and_back(std::optional<int>());
     there_and_back(std::optional<std::string>("yes"));
+    there_and_back(std::array<bool, 2>{{true, false}});
+    there_and_back(std::variant<int, double>(2.5));
+    there_and_back(std::variant<std::monostate, user, std::string>("text"));
+    there_and_back(std::variant<std::monostate, user, std::string>());
     there_and_back(user{"ada", 36});
     there_and_back(std::vector<std::optional<std::pair<user, std::vector<std::vector<int>>>>>{
         std::nullopt, std::pair(user{"bob", 1}, std::vector<std::vector<int>>{{}, {1, 2}})});
@@ -114,6 +118,18 @@ TEST(cpp_codec, only_true_and_false_are_bools)
 {
     CHECK_THROWS(mp::detail::unpacked<bool>("\2"), MP_ERR_INVALID, "bool");
     CHECK_THROWS(mp::detail::unpacked<std::optional<int>>("\3abcd"), MP_ERR_INVALID, "bool");
+    CHECK_THROWS((mp::detail::unpacked<std::array<bool, 2>>("\1\2")), MP_ERR_INVALID, "bool");
+}
+
+TEST(cpp_codec, a_variant_holds_one_of_its_types)
+{
+    using either = std::variant<int, double>;
+
+    for (std::uint64_t index : {std::uint64_t{2}, std::numeric_limits<std::uint64_t>::max()})
+        CHECK_THROWS(mp::detail::unpacked<either>(bytes_of([index](mp::writer &out) { out.put(index); out.put(1.0); })),
+                     MP_ERR_INVALID, "none of its types");
+    CHECK_THROWS(mp::detail::unpacked<either>(bytes_of([](mp::writer &out) { out.put(std::uint64_t{1}); out.put(1); })),
+                 MP_ERR_INVALID, "ends");
 }
 
 TEST(cpp_codec, a_codec_may_send_messages_itself)

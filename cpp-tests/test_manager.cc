@@ -27,6 +27,7 @@ TEST(cpp_manager, dicts_and_lists)
     CHECK(dict.get("b") == mp::item(2.5) && std::get<std::string>(list.get(-1)) == "from a child");
     CHECK(list.get(2) == mp::item(true) && list.get(3) == mp::item());
     CHECK_THROWS(dict.get("c"), MP_ERR_NOT_FOUND, "mp_proxy_get");
+    CHECK_THROWS(dict.set("c", UINT64_MAX), MP_ERR_INVALID, "greater than INT64_MAX");
     dict.set("c", mp::byte_string{std::byte{1}});
     CHECK(dict.contains("c") && !dict.contains("d") && dict.size() == 4);
     dict.erase("c");

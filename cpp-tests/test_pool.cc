@@ -8,6 +8,12 @@
 #include <list>
 #include <numeric>
 #include <set>
+#include <sstream>
+/* Views of libstdc++ are more than an older clang understands. */
+#if __cplusplus >= 202002L && (!defined(__clang__) || __clang_major__ >= 16)
+#define VIEWS 1
+#include <ranges>
+#endif
 
 namespace {
 
@@ -21,6 +27,14 @@ struct pixel {
 struct alignas(64) wide {
     int n;
 };
+
+/* Can be read once. */
+struct stream {
+    std::istringstream text{"1 2 3"};
+    std::istream_iterator<int> begin() { return std::istream_iterator<int>(text); }
+    std::istream_iterator<int> end() { return std::istream_iterator<int>(); }
+};
+
 
 /* Set by initializers. */
 int greeting = 0;
@@ -61,6 +75,53 @@ TEST(cpp_pool, maps_over_ranges)
     CHECK(pool.starmap(cube, std::vector<std::tuple<int>>{{2}}) == (std::vector{8}));
     pool.map([](int) {}, array);
     pool.map([](const std::string &) {}, std::vector<std::string>{"a"});
+}
+
+TEST(cpp_pool, ranges_that_are_read_once)
+{
+    mp::pool pool(2);
+    int k = 10;
+    const auto capturing = [k](int x) { return x * k; };
+
+    CHECK(pool.map(cube, stream()) == (std::vector{1, 8, 27}));
+    CHECK(pool.map(capturing, stream()) == (std::vector{10, 20, 30}));
+    CHECK(pool.map([](int x) { return std::to_string(x); }, stream()) == (std::vector<std::string>{"1", "2", "3"}));
+    CHECK(pool.map_async(capturing, stream()).get() == (std::vector{10, 20, 30}));
+    /* It is kept, as it has no name. */
+    auto lazy = pool.map_lazily(capturing, stream());
+    CHECK_INT(lazy.next().value(), 10);
+    CHECK_INT(lazy.next().value(), 20);
+    auto words = pool.map_lazily(shout, std::vector<std::string>{"a", "b"});
+    CHECK(words.next() == "a!");
+
+    auto moved = std::move(words);
+    CHECK_THROWS(words.next(), MP_ERR_BAD_HANDLE, "mp_imap_next");
+    CHECK(moved.next() == "b!");
+
+#ifdef VIEWS
+    const auto odd = [](int x) { return x % 2 == 1; };
+    std::istringstream text("1 2 3");
+    CHECK(pool.map(cube, numbers(4) | std::views::filter(odd)) == (std::vector{1, 27}));
+    CHECK(pool.map(capturing, std::views::iota(1) | std::views::take(2)) == (std::vector{10, 20}));
+    CHECK(pool.map(capturing, std::views::istream<int>(text)) == (std::vector{10, 20, 30}));
+#endif
+}
+
+TEST(cpp_pool, captures_of_any_alignment_and_size)
+{
+    mp::pool pool(2);
+    const wide w{5};
+    std::array<char, 65536> large{};
+    const auto aligned = [w](int x) {
+        return reinterpret_cast<std::uintptr_t>(&w) % alignof(wide) == 0 ? x + w.n : -1;
+    };
+
+    large.back() = 7;
+    static_assert(!mp::detail::whole_inputs<decltype(aligned), int>, "a task's input is aligned to 16 bytes");
+    CHECK(pool.map(aligned, std::vector{1, 2, 3}) == (std::vector{6, 7, 8}));
+    CHECK_INT(pool.apply(aligned, 1), 6);
+    CHECK_INT(pool.map_lazily(aligned, std::vector{1}).next().value(), 6);
+    CHECK(pool.map([large](int x) { return x + large.back(); }, std::vector{1, 2}) == (std::vector{8, 9}));
 }
 
 TEST(cpp_pool, exceptions_fail_their_item)

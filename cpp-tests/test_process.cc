@@ -83,6 +83,9 @@ TEST(cpp_process, the_destructor_joins)
         mp::process p([](mp::event &go, mp::event &done) { if (go.wait()) done.set(); }, go, done);
         mp::process q = std::move(p);
         CHECK(!p && q.is_alive());
+        mp::process &same = q;
+        q = std::move(same);
+        CHECK(q && q.is_alive());
         go.set();
     }
     CHECK(done.is_set());

@@ -35,6 +35,9 @@ void whole_numbers()
     CHECK(v.load() == std::numeric_limits<T>::max());
     v = std::numeric_limits<T>::min();
     CHECK(v == std::numeric_limits<T>::min());
+    v = std::numeric_limits<T>::max();
+    CHECK(++v == std::numeric_limits<T>::min());
+    CHECK(--v == std::numeric_limits<T>::max());
     v.store(1);
     CHECK_INT(++v, 2);
     CHECK_INT(v++, 2);

@@ -4,6 +4,13 @@
 #ifndef MP_BASE_HPP
 #define MP_BASE_HPP
 
+#ifndef __cpp_exceptions
+#error "mp.hpp throws exceptions: compile without -fno-exceptions, or use mp.h"
+#endif
+#ifdef NCURSES_VERSION
+#undef timeout /* curses has a function of this name as well */
+#endif
+
 #include <mp.h>
 
 #include <chrono>
@@ -146,7 +153,9 @@ private:
     template <class Then, class Now>
     static timeout left(Then then, Now now)
     {
-        return then <= now ? timeout(mp_timeout{0}) : timeout(then - now);
+        /* Neither the difference nor a common unit need fit into an integer. */
+        using exact = std::chrono::duration<long double, std::nano>;
+        return timeout(exact(then.time_since_epoch()) - exact(now.time_since_epoch()));
     }
 
     mp_timeout nanoseconds_;
@@ -226,9 +235,9 @@ public:
     }
     handle &operator=(handle &&other) noexcept
     {
-        handle old(std::move(*this));
-        native_ = std::exchange(other.native_, nullptr);
-        owned_ = std::exchange(other.owned_, false);
+        handle taken(std::move(other));
+        std::swap(native_, taken.native_);
+        std::swap(owned_, taken.owned_);
         return *this;
     }
     ~handle()

@@ -22,8 +22,8 @@ class writer;
 class reader;
 
 /* How a T becomes bytes and is made of them again. Types that are trivially copyable go as they
- * are; std::string, vector, array, tuple, pair and optional of what has a codec go as well. For a
- * type of your own:
+ * are; std::string, vector, array, tuple, pair, optional and variant of what has a codec go as well.
+ * For a type of your own:
  *
  *   template <> struct mp::codec<user> {
  *       static void encode(mp::writer &out, const user &u) { out.put(u.name); out.put(u.age); }
@@ -118,13 +118,16 @@ struct is_view<std::span<T, N>> : std::true_type {};
 template <class T>
 struct is_raw : std::bool_constant<std::is_trivially_copyable_v<T> && !is_view<T>::value> {};
 template <class T, std::size_t N>
-struct is_raw<std::array<T, N>> : std::bool_constant<std::is_trivially_copyable_v<T> && is_raw<T>::value> {};
+struct is_raw<std::array<T, N>>
+    : std::bool_constant<std::is_trivially_copyable_v<T> && is_raw<T>::value && !std::is_same_v<T, bool>> {};
 template <class T>
 struct is_raw<std::optional<T>> : std::false_type {};
 template <class... T>
 struct is_raw<std::tuple<T...>> : std::false_type {};
 template <class A, class B>
 struct is_raw<std::pair<A, B>> : std::false_type {};
+template <class... T>
+struct is_raw<std::variant<T...>> : std::false_type {};
 template <class T>
 inline constexpr bool raw = is_raw<T>::value;
 
@@ -199,7 +202,7 @@ struct codec<std::vector<T, Allocator>> {
 
         /* An item may be larger in memory than in the message: a few are reserved, the rest comes as
          * it is found. */
-        value.reserve(std::min(left, in.left() / sizeof(T) + 1));
+        value.reserve((std::min)(left, in.left() / sizeof(T) + 1));
         for (; left != 0; --left)
             value.push_back(in.get<T>());
         return value;
@@ -216,10 +219,10 @@ struct codec<std::array<T, N>, std::enable_if_t<!detail::raw<std::array<T, N>>>>
     static std::array<T, N> decode(reader &in) { return decode(in, std::make_index_sequence<N>()); }
 
 private:
-    template <std::size_t... I>
-    static std::array<T, N> decode(reader &in, std::index_sequence<I...>)
+    template <std::size_t... Index>
+    static std::array<T, N> decode(reader &in, std::index_sequence<Index...>)
     {
-        return {{(static_cast<void>(I), in.get<T>())...}};
+        return {{(static_cast<void>(Index), in.get<T>())...}};
     }
 };
 
@@ -256,6 +259,31 @@ struct codec<std::optional<T>> {
         if (!in.get<bool>())
             return std::nullopt;
         return in.get<T>();
+    }
+};
+
+template <class... T>
+struct codec<std::variant<T...>> {
+    static void encode(writer &out, const std::variant<T...> &value)
+    {
+        out.put(static_cast<std::uint64_t>(value.index()));
+        std::visit([&out](const auto &held) { out.put(held); }, value);
+    }
+    static std::variant<T...> decode(reader &in)
+    {
+        return decode(in, in.get<std::uint64_t>(), std::index_sequence_for<T...>());
+    }
+
+private:
+    template <std::size_t... Index>
+    static std::variant<T...> decode(reader &in, std::uint64_t index, std::index_sequence<Index...>)
+    {
+        std::optional<std::variant<T...>> value;
+
+        static_cast<void>(((index == Index && (value.emplace(std::in_place_index<Index>, in.get<T>()), true)) || ...));
+        if (!value)
+            throw error(MP_ERR_INVALID, "mp::reader: a variant that holds none of its types");
+        return std::move(*value);
     }
 };
 

@@ -10,8 +10,8 @@
 
 namespace mp {
 
-/* The results of a function for the items of a range, one after the other: mp_imap. The range must
- * outlive it, and is read as results are taken. */
+/* The results of a function for the items of a range, one after the other: mp_imap. The range is
+ * read as results are taken; one that has a name must outlive it. */
 template <class R>
 class imap : public detail::handle<mp_imap, mp_imap_free> {
 public:
@@ -55,7 +55,7 @@ public:
         if (status == MP_ERR_EOF)
             return std::optional<R>();
         if (status < 0) {
-            if (source_->thrown)
+            if (source_ && source_->thrown)
                 std::rethrow_exception(std::exchange(source_->thrown, nullptr));
             return error(status);
         }

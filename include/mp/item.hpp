@@ -18,8 +18,9 @@ class item_view {
 public:
     item_view() noexcept : item_(mp_item_none()) {}
     item_view(std::nullptr_t) noexcept : item_(mp_item_none()) {}
+    /* An integer that is greater than 64 bits with a sign can be is an mp::error with MP_ERR_INVALID. */
     template <class T, class = std::enable_if_t<std::is_arithmetic_v<T>>>
-    item_view(T number) noexcept : item_(of(number))
+    item_view(T number) : item_(of(number))
     {
     }
     item_view(const char *text) noexcept : item_view(std::string_view(text)) {}
@@ -48,8 +49,11 @@ public:
 
 private:
     template <class T>
-    static mp_item of(T number) noexcept
+    static mp_item of(T number)
     {
+        if constexpr (std::is_unsigned_v<T> && sizeof(T) >= sizeof(std::int64_t))
+            if (number > static_cast<std::uint64_t>(INT64_MAX))
+                throw error(MP_ERR_INVALID, "mp::item_view: an integer that is greater than INT64_MAX");
         if constexpr (std::is_same_v<T, bool>)
             return mp_item_bool(number);
         else if constexpr (std::is_floating_point_v<T>)

@@ -36,6 +36,16 @@ constexpr int type_number()
         return 0;
 }
 
+/* What an atomic addition has made of a number: integers begin again at their end. */
+template <class T>
+T sum(T before, T by) noexcept
+{
+    if constexpr (is_whole<T>)
+        return static_cast<T>(static_cast<std::uint64_t>(before) + static_cast<std::uint64_t>(by));
+    else
+        return static_cast<T>(before + by);
+}
+
 /* A handle that a call hands out by its last parameter. */
 template <class Native, class Call, class From>
 given_handle<Native> handed(Call call, const From *from)

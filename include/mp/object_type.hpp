@@ -80,11 +80,11 @@ struct MP_LOCAL_ creator<T, F, std::tuple<As...>> {
         answering(call, sizeof...(As), [&] { made = create(call, std::index_sequence_for<As...>()); });
         return made;
     }
-    template <std::size_t... I>
-    static T *create([[maybe_unused]] mp_call *call, std::index_sequence<I...>)
+    template <std::size_t... Index>
+    static T *create([[maybe_unused]] mp_call *call, std::index_sequence<Index...>)
     {
         sent<F> function(nullptr);
-        return new T(function.function()(argument<As>(call, I)...));
+        return new T(function.function()(argument<As>(call, Index)...));
     }
 };
 
@@ -96,11 +96,11 @@ struct MP_LOCAL_ method_of<T, F, std::tuple<Object, As...>> {
     {
         answering(call, sizeof...(As), [&] { go(call, *static_cast<T *>(object), std::index_sequence_for<As...>()); });
     }
-    template <std::size_t... I>
-    static void go(mp_call *call, T &object, std::index_sequence<I...>)
+    template <std::size_t... Index>
+    static void go(mp_call *call, T &object, std::index_sequence<Index...>)
     {
         sent<F> function(nullptr);
-        auto called = [&]() -> decltype(auto) { return function.function()(object, argument<As>(call, I)...); };
+        auto called = [&]() -> decltype(auto) { return function.function()(object, argument<As>(call, Index)...); };
 
         if constexpr (std::is_void_v<decltype(called())>) {
             called();

@@ -64,12 +64,12 @@ public:
 
     /* A function's results for the items of a range, in their order. */
     template <class F, class Range>
-    MP_LOCAL_ auto map(F &&f, const Range &range, const map_options &options = {})
+    MP_LOCAL_ auto map(F &&f, Range &&range, const map_options &options = {})
     {
-        return map(std::nothrow, std::forward<F>(f), range, options).value();
+        return map(std::nothrow, std::forward<F>(f), std::forward<Range>(range), options).value();
     }
     template <class F, class Range>
-    MP_LOCAL_ auto map(std::nothrow_t, F &&f, const Range &range, const map_options &options = {})
+    MP_LOCAL_ auto map(std::nothrow_t, F &&f, Range &&range, const map_options &options = {})
         -> result<typename detail::results_of<typename detail::task_main<std::decay_t<F>, detail::item_of<Range>>::outcome_type>::type>
     {
         using function = std::decay_t<F>;
@@ -79,7 +79,7 @@ public:
 
         try {
             const detail::sent<function> sent(std::forward<F>(f));
-            const detail::input<function, item> in(sent, range);
+            const detail::input<function, item> in(sent, static_cast<detail::read_as_t<Range>>(range));
             progress told{options.on_progress, nullptr};
             mp_map_options how = options;
             int status;
@@ -88,12 +88,12 @@ public:
                 how.progress = progress::tell;
                 how.progress_user = &told;
             }
-            if constexpr (detail::whole_items<item> && std::is_void_v<R>) {
+            if constexpr (detail::whole_inputs<function, item> && std::is_void_v<R>) {
                 status = mp_pool_map_array(native(), main::run, nullptr, in.data(), in.item_size, in.count(), nullptr, 0, &how);
                 if (told.thrown)
                     std::rethrow_exception(told.thrown);
                 return detail::outcome(status);
-            } else if constexpr (detail::whole_items<item> && detail::whole_items<R> && std::is_default_constructible_v<R>) {
+            } else if constexpr (detail::whole_inputs<function, item> && detail::whole_items<R> && std::is_default_constructible_v<R>) {
                 std::vector<R> out(in.count());
                 status = mp_pool_map_array(native(), main::run, nullptr, in.data(), in.item_size, in.count(), out.data(),
                                            sizeof(R), &how);
@@ -121,22 +121,22 @@ public:
     }
     /* The same with items that are tuples of the function's arguments. */
     template <class F, class Range>
-    MP_LOCAL_ auto starmap(F &&f, const Range &range, const map_options &options = {})
+    MP_LOCAL_ auto starmap(F &&f, Range &&range, const map_options &options = {})
     {
-        return map(spread(std::forward<F>(f)), range, options);
+        return map(spread(std::forward<F>(f)), std::forward<Range>(range), options);
     }
     template <class F, class Range>
-    MP_LOCAL_ auto starmap(std::nothrow_t, F &&f, const Range &range, const map_options &options = {})
+    MP_LOCAL_ auto starmap(std::nothrow_t, F &&f, Range &&range, const map_options &options = {})
     {
-        return map(std::nothrow, spread(std::forward<F>(f)), range, options);
+        return map(std::nothrow, spread(std::forward<F>(f)), std::forward<Range>(range), options);
     }
     template <class F, class Range>
-    MP_LOCAL_ auto map_async(F &&f, const Range &range, const map_options &options = {}, const async_options &how = {})
+    MP_LOCAL_ auto map_async(F &&f, Range &&range, const map_options &options = {}, const async_options &how = {})
     {
-        return map_async(std::nothrow, std::forward<F>(f), range, options, how).value();
+        return map_async(std::nothrow, std::forward<F>(f), std::forward<Range>(range), options, how).value();
     }
     template <class F, class Range>
-    MP_LOCAL_ auto map_async(std::nothrow_t, F &&f, const Range &range, const map_options &options = {}, const async_options &how = {})
+    MP_LOCAL_ auto map_async(std::nothrow_t, F &&f, Range &&range, const map_options &options = {}, const async_options &how = {})
         -> result<future<typename detail::results_of<typename detail::task_main<std::decay_t<F>, detail::item_of<Range>>::outcome_type>::type>>
     {
         using function = std::decay_t<F>;
@@ -147,11 +147,11 @@ public:
 
         try {
             const detail::sent<function> sent(std::forward<F>(f));
-            const detail::input<function, item> in(sent, range);
+            const detail::input<function, item> in(sent, static_cast<detail::read_as_t<Range>>(range));
             ended told(how);
             mp_result *native_result = nullptr;
 
-            if constexpr (detail::whole_items<item> && (std::is_void_v<R> || detail::is_flat<std::vector<R>>::value)) {
+            if constexpr (detail::whole_inputs<function, item> && (std::is_void_v<R> || detail::is_flat<std::vector<R>>::value)) {
                 std::size_t size = 0;
                 if constexpr (!std::is_void_v<R>)
                     size = sizeof(R);
@@ -170,16 +170,17 @@ public:
             return e;
         }
     }
-    /* Results one by one, of a range that may be without end. */
+    /* Results one by one, of a range that may be without end. A range that has a name must outlive them. */
     template <class F, class Range>
-    MP_LOCAL_ auto map_lazily(F &&f, const Range &range, const imap_options &options = {})
+    MP_LOCAL_ auto map_lazily(F &&f, Range &&range, const imap_options &options = {})
     {
         using function = std::decay_t<F>;
         using item = detail::item_of<Range>;
         using main = detail::task_main<function, item>;
         using R = typename main::outcome_type;
 
-        auto from = std::make_unique<ranged<R, function, item, Range>>(detail::sent<function>(std::forward<F>(f)), range);
+        auto from = std::make_unique<ranged<R, function, item, Range>>(detail::sent<function>(std::forward<F>(f)),
+                                                                       std::forward<Range>(range));
         mp_imap *native_imap = nullptr;
         detail::check(mp_pool_imap(native(), main::run, nullptr, imap<R>::source::pull,
                                    static_cast<typename imap<R>::source *>(from.get()), &options, &native_imap));
@@ -339,8 +340,10 @@ private:
 
     template <class R, class F, class T, class Range>
     struct MP_LOCAL_ ranged : imap<R>::source {
-        ranged(const detail::sent<F> &function, const Range &range)
-            : function(function), next_item(std::begin(range)), end(std::end(range))
+        ranged(const detail::sent<F> &function, Range &&given)
+            : function(function), range(std::forward<Range>(given)),
+              next_item(std::begin(static_cast<detail::read_as_t<Range>>(range))),
+              end(std::end(static_cast<detail::read_as_t<Range>>(range)))
         {
         }
         bool next(bytes_view &item) override
@@ -348,7 +351,7 @@ private:
             if (next_item == end)
                 return false;
             bytes.clear();
-            if constexpr (detail::whole_items<T>) {
+            if constexpr (detail::whole_inputs<F, T>) {
                 if constexpr (detail::sent<F>::size == 0) {
                     const T value(*next_item);
                     writer(bytes).bytes(&value, sizeof value);
@@ -365,8 +368,10 @@ private:
         }
 
         detail::sent<F> function;
-        decltype(std::begin(std::declval<const Range &>())) next_item;
-        decltype(std::end(std::declval<const Range &>())) end;
+        /* A reference, or what was handed over. */
+        Range range;
+        detail::first_of<Range> next_item;
+        decltype(std::end(std::declval<detail::read_as_t<Range>>())) end;
         std::vector<unsigned char> bytes;
     };
 

@@ -91,23 +91,23 @@ struct MP_LOCAL_ child_main {
 
 private:
     /* The handles are behind the bytes, in the arguments' order. */
-    template <std::size_t I>
+    template <std::size_t Index>
     static constexpr std::size_t place()
     {
         constexpr bool nouns[] = {is_noun<As>..., false};
         std::size_t n = 1;
 
-        for (std::size_t i = 0; i < I; ++i)
+        for (std::size_t i = 0; i < Index; ++i)
             n += nouns[i];
         return n;
     }
-    template <class A, std::size_t I>
+    template <class A, std::size_t Index>
     static A argument(mp_child *child, [[maybe_unused]] reader &in)
     {
         if constexpr (is_noun<A>) {
             static_assert(!std::is_same_v<std::nullptr_t, std::decay_t<decltype(child_handle<typename A::native_type>::get)>>,
                           "mp::process: this noun cannot be an argument");
-            auto *native = child_handle<typename A::native_type>::get(child, place<I>());
+            auto *native = child_handle<typename A::native_type>::get(child, place<Index>());
             if (native == nullptr)
                 throw error(MP_ERR_BAD_HANDLE, mp_last_error());
             return A(borrow(native));
@@ -115,8 +115,8 @@ private:
             return in.get<A>();
         }
     }
-    template <std::size_t... I>
-    static int call(mp_child *child, std::index_sequence<I...>)
+    template <std::size_t... Index>
+    static int call(mp_child *child, std::index_sequence<Index...>)
     {
         std::size_t size = 0;
         const void *bytes = mp_child_bytes(child, 0, &size);
@@ -125,9 +125,9 @@ private:
         reader in({bytes, size});
         sent<F> function(in.bytes(sent<F>::size));
         /* Braces, for their order. */
-        std::tuple<As...> arguments{argument<As, I>(child, in)...};
+        std::tuple<As...> arguments{argument<As, Index>(child, in)...};
         auto called = [&]() -> decltype(auto) {
-            return std::invoke(function.function(), static_cast<parameter<As>>(std::get<I>(arguments))...);
+            return std::invoke(function.function(), static_cast<parameter<As>>(std::get<Index>(arguments))...);
         };
 
         if constexpr (std::is_void_v<outcome_type>) {
@@ -203,8 +203,9 @@ public:
     process(process &&) noexcept = default;
     process &operator=(process &&other) noexcept
     {
+        process taken(std::move(other));
         finish();
-        handle::operator=(std::move(other));
+        handle::operator=(std::move(taken));
         return *this;
     }
     ~process() { finish(); }

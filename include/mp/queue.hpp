@@ -120,7 +120,8 @@ public:
             return error(status);
         return put;
     }
-    /* Waits for a message, and takes up to most that are there. */
+    /* Waits for a message, and takes up to most that are there. Where one of them is no T, all are gone,
+     * and an error with MP_ERR_INVALID. */
     std::vector<T> get_many(std::size_t most, timeout limit = forever)
     {
         return get_many(std::nothrow, most, limit).value();

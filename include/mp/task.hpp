@@ -36,11 +36,16 @@ struct MP_LOCAL_ captured {
 
 template <class T>
 inline constexpr bool whole_items = raw<T> && alignof(T) <= 16 && !std::is_same_v<T, bool>;
+template <>
+inline constexpr bool whole_items<void> = false;
+/* Whether a function's items go as they are, with its captures; a task's input has this alignment. */
+template <class F, class T>
+inline constexpr bool whole_inputs = whole_items<T> && (sent<F>::size == 0 || alignof(sent<F>) <= 16);
 
 /* Runs a function of type F for an item that went as a T. */
 template <class F, class T>
 struct MP_LOCAL_ task_main {
-    using call_result = std::invoke_result_t<F &, std::conditional_t<whole_items<T>, const T &, T &&>>;
+    using call_result = std::invoke_result_t<F &, std::conditional_t<whole_inputs<F, T>, const T &, T &&>>;
     using outcome_type = std::decay_t<call_result>;
 
     static void run(mp_task *task, void *) noexcept
@@ -58,7 +63,7 @@ private:
         std::size_t size = 0;
         const void *input = mp_task_input(task, &size);
 
-        if constexpr (whole_items<T>) {
+        if constexpr (whole_inputs<F, T>) {
             if constexpr (sent<F>::size == 0) {
                 sent<F> function(nullptr);
                 finish(task, function, *static_cast<const T *>(input));
@@ -86,10 +91,33 @@ private:
     }
 };
 
+/* A range as its items are read: as a constant where that has them. A view may have them only as a
+ * variable. */
+template <class Range, class = void>
+struct read_as {
+    using type = std::remove_reference_t<Range> &;
+};
 template <class Range>
-using item_of = sent_as_t<decltype(*std::begin(std::declval<const Range &>()))>;
-template <>
-inline constexpr bool whole_items<void> = false;
+struct read_as<Range, std::void_t<decltype(std::begin(std::declval<const std::remove_reference_t<Range> &>()))>> {
+    using type = const std::remove_reference_t<Range> &;
+};
+template <class Range>
+using read_as_t = typename read_as<Range>::type;
+template <class Range>
+using first_of = decltype(std::begin(std::declval<read_as_t<Range>>()));
+#if __cplusplus >= 202002L
+/* What views of several ranges call an item's value holds no references. */
+template <class Range>
+using item_of = sent_as_t<std::iter_value_t<first_of<Range>>>;
+#else
+template <class Range>
+using item_of = sent_as_t<decltype(*std::declval<first_of<Range> &>())>;
+#endif
+
+template <class Range, class = void>
+inline constexpr bool knows_its_size = false;
+template <class Range>
+inline constexpr bool knows_its_size<Range, std::void_t<decltype(std::size(std::declval<Range &>()))>> = true;
 
 template <class Range, class T, class = void>
 inline constexpr bool is_contiguous = false;
@@ -104,11 +132,11 @@ template <class F, class T>
 class MP_LOCAL_ whole_input {
 public:
     template <class Range>
-    whole_input(const sent<F> &function, const Range &range)
+    whole_input(const sent<F> &function, Range &range)
     {
         if constexpr (sent<F>::size != 0) {
-            captured_.reserve(static_cast<std::size_t>(std::distance(std::begin(range), std::end(range))));
-            for (const auto &item : range)
+            reserve(captured_, range);
+            for (auto &&item : range)
                 captured_.push_back({function, T(item)});
             data_ = captured_.data();
             count_ = captured_.size();
@@ -116,7 +144,9 @@ public:
             data_ = std::data(range);
             count_ = std::size(range);
         } else {
-            plain_.assign(std::begin(range), std::end(range));
+            reserve(plain_, range);
+            for (auto &&item : range)
+                plain_.push_back(T(item));
             data_ = plain_.data();
             count_ = plain_.size();
         }
@@ -135,6 +165,14 @@ public:
     }
 
 private:
+    /* An input range may be read only once. */
+    template <class Items, class Range>
+    static void reserve([[maybe_unused]] Items &items, [[maybe_unused]] Range &range)
+    {
+        if constexpr (knows_its_size<Range>)
+            items.reserve(static_cast<std::size_t>(std::size(range)));
+    }
+
     std::vector<captured<sent<F>, T>> captured_;
     std::vector<T> plain_;
     const void *data_ = nullptr;
@@ -162,9 +200,9 @@ template <class F, class T>
 class MP_LOCAL_ written_input {
 public:
     template <class Range>
-    written_input(const sent<F> &function, const Range &range)
+    written_input(const sent<F> &function, Range &range)
     {
-        for (const auto &item : range) {
+        for (auto &&item : range) {
             const std::size_t before = bytes_.size();
             write_item<T>(bytes_, function, item);
             strings_.push_back({nullptr, bytes_.size() - before});
@@ -184,7 +222,7 @@ private:
 };
 
 template <class F, class T>
-using input = std::conditional_t<whole_items<T>, whole_input<F, T>, written_input<F, T>>;
+using input = std::conditional_t<whole_inputs<F, T>, whole_input<F, T>, written_input<F, T>>;
 
 /* What comes of a whole call: nothing, or a value for each item. */
 template <class R>

@@ -105,11 +105,11 @@ public:
         static_assert(detail::is_whole<T>, "mp::value: only integers are exchanged");
         return detail::exchanged(mp_value_compare_exchange, expected, desired, this->native());
     }
-    T operator++() { return static_cast<T>(fetch_add(1) + 1); }
+    T operator++() { return detail::sum<T>(fetch_add(1), 1); }
     T operator++(int) { return fetch_add(1); }
-    T operator--() { return static_cast<T>(fetch_sub(1) - 1); }
+    T operator--() { return detail::sum<T>(fetch_sub(1), static_cast<T>(-1)); }
     T operator--(int) { return fetch_sub(1); }
-    T operator+=(T by) { return static_cast<T>(fetch_add(by) + by); }
+    T operator+=(T by) { return detail::sum<T>(fetch_add(by), by); }
 
     /* Its lock by itself: a recursive_mutex, unless the options gave it a mutex. */
     recursive_mutex get_recursive_mutex() const
