@@ -207,9 +207,9 @@ def _check(status):
 
 
 def _nanoseconds(timeout):
-    if timeout is None:
+    if timeout is None or timeout >= _FOREVER / _NS:
         return _FOREVER
-    return min(max(int(timeout * _NS), 0), _FOREVER)
+    return max(int(timeout * _NS), 0)
 
 
 def _patiently(call, timeout):

@@ -70,6 +70,9 @@ def test_queue():
         raises(queue.Full, small.put, b"2", timeout=0.01)
         threading.Timer(0.05, small.get).start()
         small.put(b"2")
+        assert small.get(timeout=float("inf")) == b"2"
+        small.put(b"3", timeout=10**30)
+        assert small.get(timeout=1e300) == b"3"
     libmp.unlink(f"{prefix}-queue-in")
     libmp.unlink(f"{prefix}-queue-out")
     assert raises(libmp.Error, libmp.unlink, f"{prefix}-queue-in").name == "MP_ERR_NOT_FOUND"
