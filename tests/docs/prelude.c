@@ -1,6 +1,7 @@
 /* What the guide's fragments take for granted. */
 #include <mp.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 struct point {
     double x, y;
