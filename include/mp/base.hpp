@@ -4,6 +4,9 @@
 #ifndef MP_BASE_HPP
 #define MP_BASE_HPP
 
+#if __cplusplus < 201703L
+#error "mp.hpp needs C++17: compile with -std=c++17 or later"
+#endif
 #ifndef __cpp_exceptions
 #error "mp.hpp throws exceptions: compile without -fno-exceptions, or use mp.h"
 #endif
