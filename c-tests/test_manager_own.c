@@ -115,6 +115,7 @@ static void tools_dict(mp_call *call, void *object)
 
     (void)object;
     CHECK_STATUS(mp_call_proxy(call, 0, &none), MP_ERR_INVALID);
+    CHECK_STATUS(mp_call_manager(call, NULL), MP_ERR_INVALID);
     CHECK_OK(mp_call_manager(call, &m));
     CHECK_OK(mp_manager_create(m, &d, "dict", NULL, 0));
     CHECK_OK(mp_proxy_set(d, TEXT("made"), TEXT("here")));

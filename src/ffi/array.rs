@@ -70,7 +70,9 @@ const DEFAULTS: mp_array_options = mp_array_options {
 
 /// MP_ARRAY_OPTIONS as a function.
 ///
-/// size: sizeof(mp_array_options).
+/// options: where the defaults go; not NULL. size: sizeof(mp_array_options).
+///
+/// MP_ERR_INVALID: options is NULL, or size is that of no version of the struct.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn mp_array_options_init(options: *mut mp_array_options, size: usize) -> mp_status {
     guard("mp_array_options_init", || {

@@ -65,7 +65,9 @@ const DEFAULTS: mp_barrier_options = mp_barrier_options {
 
 /// MP_BARRIER_OPTIONS as a function.
 ///
-/// size: sizeof(mp_barrier_options).
+/// options: where the defaults go; not NULL. size: sizeof(mp_barrier_options).
+///
+/// MP_ERR_INVALID: options is NULL, or size is that of no version of the struct.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn mp_barrier_options_init(options: *mut mp_barrier_options, size: usize) -> mp_status {
     guard("mp_barrier_options_init", || {

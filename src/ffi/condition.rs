@@ -67,7 +67,9 @@ const DEFAULTS: mp_condition_options = mp_condition_options {
 
 /// MP_CONDITION_OPTIONS as a function.
 ///
-/// size: sizeof(mp_condition_options).
+/// options: where the defaults go; not NULL. size: sizeof(mp_condition_options).
+///
+/// MP_ERR_INVALID: options is NULL, or size is that of no version of the struct.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn mp_condition_options_init(
     options: *mut mp_condition_options,

@@ -55,7 +55,9 @@ const DEFAULTS: mp_connection_options = mp_connection_options {
 
 /// MP_CONNECTION_OPTIONS as a function.
 ///
-/// size: sizeof(mp_connection_options).
+/// options: where the defaults go; not NULL. size: sizeof(mp_connection_options).
+///
+/// MP_ERR_INVALID: options is NULL, or size is that of no version of the struct.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn mp_connection_options_init(
     options: *mut mp_connection_options,

@@ -16,9 +16,9 @@ use core::ffi::c_void;
 /// own at once. Only mp_connection_recv_buffer receives such a message, and mp_buffer_handle takes
 /// the handles out.
 ///
-/// It lies outside the rings, whatever its length: it goes whole, or not at all. At most 16 such,
-/// or such by mp_connection_commit, are on the way at a time, each way, of together at most a MiB,
-/// and a longer one only by itself.
+/// It lies outside the rings, whatever its length: it goes whole, or not at all. Each way of a pipe
+/// has room for 16 messages that carry handles or were lent (mp_connection_commit), of together at
+/// most a MiB; a longer one goes when there is no other.
 ///
 /// data: may be NULL where len is 0. len: bytes.
 /// handles: as of mp_queue_put_handles, and connections and listeners, of which a copy goes, as

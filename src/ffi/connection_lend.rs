@@ -43,8 +43,8 @@ pub unsafe extern "C" fn mp_connection_reserve(
 /// Sends what was written to the room at data, waiting for up to timeout until the connection
 /// takes it. The room is the caller's no more; after a failure it still is.
 ///
-/// Through a pipe it goes whole, or not at all. At most 16 such, or such with handles, are on the
-/// way at a time, each way, of together at most a MiB, and a longer one only by itself.
+/// Through a pipe it goes whole, or not at all. Each way of a pipe has room for 16 messages that
+/// were lent or carry handles, of together at most a MiB; a longer one goes when there is no other.
 ///
 /// data: from mp_connection_reserve of the same connection. len: how many of its bytes are the
 ///     message, at most as many as were reserved.

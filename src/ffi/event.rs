@@ -40,7 +40,9 @@ const DEFAULTS: mp_event_options =
 
 /// MP_EVENT_OPTIONS as a function.
 ///
-/// size: sizeof(mp_event_options).
+/// options: where the defaults go; not NULL. size: sizeof(mp_event_options).
+///
+/// MP_ERR_INVALID: options is NULL, or size is that of no version of the struct.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn mp_event_options_init(options: *mut mp_event_options, size: usize) -> mp_status {
     guard("mp_event_options_init", || {

@@ -61,7 +61,9 @@ const DEFAULTS: mp_imap_options = mp_imap_options {
 
 /// MP_IMAP_OPTIONS as a function.
 ///
-/// size: sizeof(mp_imap_options).
+/// options: where the defaults go; not NULL. size: sizeof(mp_imap_options).
+///
+/// MP_ERR_INVALID: options is NULL, or size is that of no version of the struct.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn mp_imap_options_init(options: *mut mp_imap_options, size: usize) -> mp_status {
     guard("mp_imap_options_init", || {

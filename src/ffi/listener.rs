@@ -107,7 +107,9 @@ const CLIENT_DEFAULTS: mp_client_options = mp_client_options {
 
 /// MP_LISTENER_OPTIONS as a function.
 ///
-/// size: sizeof(mp_listener_options).
+/// options: where the defaults go; not NULL. size: sizeof(mp_listener_options).
+///
+/// MP_ERR_INVALID: options is NULL, or size is that of no version of the struct.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn mp_listener_options_init(
     options: *mut mp_listener_options,
@@ -121,7 +123,9 @@ pub unsafe extern "C" fn mp_listener_options_init(
 
 /// MP_CLIENT_OPTIONS as a function.
 ///
-/// size: sizeof(mp_client_options).
+/// options: where the defaults go; not NULL. size: sizeof(mp_client_options).
+///
+/// MP_ERR_INVALID: options is NULL, or size is that of no version of the struct.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn mp_client_options_init(options: *mut mp_client_options, size: usize) -> mp_status {
     guard("mp_client_options_init", || {

@@ -54,7 +54,9 @@ const DEFAULTS: mp_lock_options = mp_lock_options {
 
 /// MP_LOCK_OPTIONS as a function.
 ///
-/// size: sizeof(mp_lock_options).
+/// options: where the defaults go; not NULL. size: sizeof(mp_lock_options).
+///
+/// MP_ERR_INVALID: options is NULL, or size is that of no version of the struct.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn mp_lock_options_init(options: *mut mp_lock_options, size: usize) -> mp_status {
     guard("mp_lock_options_init", || {

@@ -101,7 +101,9 @@ const DEFAULTS: mp_manager_options = mp_manager_options {
 
 /// MP_MANAGER_OPTIONS as a function.
 ///
-/// size: sizeof(mp_manager_options).
+/// options: where the defaults go; not NULL. size: sizeof(mp_manager_options).
+///
+/// MP_ERR_INVALID: options is NULL, or size is that of no version of the struct.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn mp_manager_options_init(options: *mut mp_manager_options, size: usize) -> mp_status {
     guard("mp_manager_options_init", || {

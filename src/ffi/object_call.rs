@@ -71,6 +71,8 @@ pub unsafe extern "C" fn mp_call_proxy(
 /// handle of its own, to be freed by mp_manager_free.
 ///
 /// manager: where the handle goes.
+///
+/// MP_ERR_INVALID: manager is NULL.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn mp_call_manager(call: *const mp_call, manager: *mut *mut mp_manager) -> mp_status {
     guard("mp_call_manager", || {

@@ -108,7 +108,9 @@ const DEFAULTS: mp_object_options = mp_object_options {
 
 /// MP_OBJECT_OPTIONS as a function.
 ///
-/// size: sizeof(mp_object_options).
+/// options: where the defaults go; not NULL. size: sizeof(mp_object_options).
+///
+/// MP_ERR_INVALID: options is NULL, or size is that of no version of the struct.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn mp_object_options_init(options: *mut mp_object_options, size: usize) -> mp_status {
     guard("mp_object_options_init", || {

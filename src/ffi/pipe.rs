@@ -25,7 +25,9 @@ const DEFAULTS: mp_pipe_options = mp_pipe_options { size: size_of::<mp_pipe_opti
 
 /// MP_PIPE_OPTIONS as a function.
 ///
-/// size: sizeof(mp_pipe_options).
+/// options: where the defaults go; not NULL. size: sizeof(mp_pipe_options).
+///
+/// MP_ERR_INVALID: options is NULL, or size is that of no version of the struct.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn mp_pipe_options_init(options: *mut mp_pipe_options, size: usize) -> mp_status {
     guard("mp_pipe_options_init", || {

@@ -112,7 +112,9 @@ pub(super) const DEFAULTS: mp_pool_options = mp_pool_options {
 
 /// MP_POOL_OPTIONS as a function.
 ///
-/// size: sizeof(mp_pool_options).
+/// options: where the defaults go; not NULL. size: sizeof(mp_pool_options).
+///
+/// MP_ERR_INVALID: options is NULL, or size is that of no version of the struct.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn mp_pool_options_init(options: *mut mp_pool_options, size: usize) -> mp_status {
     guard("mp_pool_options_init", || {

@@ -53,7 +53,9 @@ const DEFAULTS: mp_async_options = mp_async_options {
 
 /// MP_ASYNC_OPTIONS as a function.
 ///
-/// size: sizeof(mp_async_options).
+/// options: where the defaults go; not NULL. size: sizeof(mp_async_options).
+///
+/// MP_ERR_INVALID: options is NULL, or size is that of no version of the struct.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn mp_async_options_init(options: *mut mp_async_options, size: usize) -> mp_status {
     guard("mp_async_options_init", || {

@@ -98,7 +98,9 @@ const APPLY_DEFAULTS: mp_apply_options = mp_apply_options {
 
 /// MP_MAP_OPTIONS as a function.
 ///
-/// size: sizeof(mp_map_options).
+/// options: where the defaults go; not NULL. size: sizeof(mp_map_options).
+///
+/// MP_ERR_INVALID: options is NULL, or size is that of no version of the struct.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn mp_map_options_init(options: *mut mp_map_options, size: usize) -> mp_status {
     guard("mp_map_options_init", || {
@@ -109,7 +111,9 @@ pub unsafe extern "C" fn mp_map_options_init(options: *mut mp_map_options, size:
 
 /// MP_APPLY_OPTIONS as a function.
 ///
-/// size: sizeof(mp_apply_options).
+/// options: where the defaults go; not NULL. size: sizeof(mp_apply_options).
+///
+/// MP_ERR_INVALID: options is NULL, or size is that of no version of the struct.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn mp_apply_options_init(options: *mut mp_apply_options, size: usize) -> mp_status {
     guard("mp_apply_options_init", || {

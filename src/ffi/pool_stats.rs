@@ -72,7 +72,9 @@ const NOBODY: mp_worker_stats =
 
 /// MP_POOL_STATS as a function.
 ///
-/// size: sizeof(mp_pool_stats).
+/// stats: where the defaults go; not NULL. size: sizeof(mp_pool_stats).
+///
+/// MP_ERR_INVALID: stats is NULL, or size is that of no version of the struct.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn mp_pool_stats_init(stats: *mut mp_pool_stats, size: usize) -> mp_status {
     guard("mp_pool_stats_init", || {
@@ -83,7 +85,9 @@ pub unsafe extern "C" fn mp_pool_stats_init(stats: *mut mp_pool_stats, size: usi
 
 /// MP_WORKER_STATS as a function.
 ///
-/// size: sizeof(mp_worker_stats).
+/// stats: where the defaults go; not NULL. size: sizeof(mp_worker_stats).
+///
+/// MP_ERR_INVALID: stats is NULL, or size is that of no version of the struct.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn mp_worker_stats_init(stats: *mut mp_worker_stats, size: usize) -> mp_status {
     guard("mp_worker_stats_init", || {

@@ -42,7 +42,9 @@ const DEFAULTS: mp_priority_queue_options =
 
 /// MP_PRIORITY_QUEUE_OPTIONS as a function.
 ///
-/// size: sizeof(mp_priority_queue_options).
+/// options: where the defaults go; not NULL. size: sizeof(mp_priority_queue_options).
+///
+/// MP_ERR_INVALID: options is NULL, or size is that of no version of the struct.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn mp_priority_queue_options_init(
     options: *mut mp_priority_queue_options,

@@ -136,7 +136,9 @@ const DEFAULTS: mp_process_options = mp_process_options {
 
 /// MP_PROCESS_OPTIONS as a function.
 ///
-/// size: sizeof(mp_process_options).
+/// options: where the defaults go; not NULL. size: sizeof(mp_process_options).
+///
+/// MP_ERR_INVALID: options is NULL, or size is that of no version of the struct.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn mp_process_options_init(options: *mut mp_process_options, size: usize) -> mp_status {
     guard("mp_process_options_init", || {

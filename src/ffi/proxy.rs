@@ -113,10 +113,10 @@ unsafe fn method<'a>(name: *const c_char) -> Result<&'a str> {
 /// answer: where the handle of the answer goes, to be freed by mp_answer_free; NULL if it is not
 ///     wanted.
 /// timeout: nanoseconds that the server may let the call wait for what is not there yet. For the
-///     server's answer as such the call waits longer: see patience in mp_manager_options. So does
-///     a condition's wait for the lock, when it was notified or its time is over: where the lock
-///     cannot be had within patience either, it answers TIMEOUT, and the caller does not have the
-///     lock. The next MP_ERR_NOT_OWNER of a release says so.
+///     answer itself the call waits longer: see patience in mp_manager_options. A condition's
+///     wait, when it was notified or its time is over, has to take the lock again, and may wait
+///     for that as long as patience says. If it cannot, it answers MP_ERR_TIMEOUT without the
+///     lock; to release it then is MP_ERR_NOT_OWNER.
 ///
 /// MP_OWNER_DIED: the lock is the caller's, and its last holder died with it.
 /// MP_ERR_UNSUPPORTED: the type has no such method, or not with such arguments.

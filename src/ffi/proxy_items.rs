@@ -272,8 +272,9 @@ pub unsafe extern "C" fn mp_proxy_next(
 ///
 /// key: of the dict.
 /// version: of the key, as the last call has left it here; 0 at first, then it returns at once. The
-///     new one goes here. No change is missed between two calls, but several count as one. Of a
-///     key that is not there it changes also where another one is removed.
+///     new one goes here. No change is missed between two calls, but several count as one. For
+///     a key that is not there, the version also changes when another key is removed: the call then
+///     returns without a change of this one.
 /// answer: where the handle of the answer goes: the key's item, or none where it is not there.
 /// timeout: nanoseconds.
 ///

@@ -107,7 +107,9 @@ const NOTHING: mp_queue_stats = mp_queue_stats {
 
 /// MP_QUEUE_STATS as a function.
 ///
-/// size: sizeof(mp_queue_stats).
+/// stats: where the defaults go; not NULL. size: sizeof(mp_queue_stats).
+///
+/// MP_ERR_INVALID: stats is NULL, or size is that of no version of the struct.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn mp_queue_stats_init(stats: *mut mp_queue_stats, size: usize) -> mp_status {
     guard("mp_queue_stats_init", || {

@@ -52,7 +52,9 @@ const DEFAULTS: mp_rlock_options = mp_rlock_options {
 
 /// MP_RLOCK_OPTIONS as a function.
 ///
-/// size: sizeof(mp_rlock_options).
+/// options: where the defaults go; not NULL. size: sizeof(mp_rlock_options).
+///
+/// MP_ERR_INVALID: options is NULL, or size is that of no version of the struct.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn mp_rlock_options_init(options: *mut mp_rlock_options, size: usize) -> mp_status {
     guard("mp_rlock_options_init", || {

@@ -55,7 +55,9 @@ const DEFAULTS: mp_semaphore_options = mp_semaphore_options {
 
 /// MP_SEMAPHORE_OPTIONS as a function.
 ///
-/// size: sizeof(mp_semaphore_options).
+/// options: where the defaults go; not NULL. size: sizeof(mp_semaphore_options).
+///
+/// MP_ERR_INVALID: options is NULL, or size is that of no version of the struct.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn mp_semaphore_options_init(
     options: *mut mp_semaphore_options,

@@ -85,7 +85,9 @@ const DEFAULTS: mp_shareable_list_options = mp_shareable_list_options {
 
 /// MP_SHAREABLE_LIST_OPTIONS as a function.
 ///
-/// size: sizeof(mp_shareable_list_options).
+/// options: where the defaults go; not NULL. size: sizeof(mp_shareable_list_options).
+///
+/// MP_ERR_INVALID: options is NULL, or size is that of no version of the struct.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn mp_shareable_list_options_init(
     options: *mut mp_shareable_list_options,

@@ -45,7 +45,9 @@ const DEFAULTS: mp_shared_memory_options = mp_shared_memory_options {
 
 /// MP_SHARED_MEMORY_OPTIONS as a function.
 ///
-/// size: sizeof(mp_shared_memory_options).
+/// options: where the defaults go; not NULL. size: sizeof(mp_shared_memory_options).
+///
+/// MP_ERR_INVALID: options is NULL, or size is that of no version of the struct.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn mp_shared_memory_options_init(
     options: *mut mp_shared_memory_options,

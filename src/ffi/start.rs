@@ -144,7 +144,7 @@ pub unsafe extern "C" fn mp_register_target(name: *const c_char, function: mp_fu
 
 /// The function that has this name: the program's own where it has registered one, else what stands
 /// for the function that another executable registers by this name. That can only be given to a
-/// process or to a pool which is spawned, see mp_context_new_executable; nobody may call it.
+/// process or to a pool which is spawned, see mp_context_new_executable. Do not call it.
 ///
 /// name: 1 to 255 bytes, ended by a zero; copied.
 /// function: where it goes; to be cast to an mp_process_fn or mp_task_fn.

@@ -34,7 +34,9 @@ pub struct mp_stats {
 
 /// MP_STATS as a function.
 ///
-/// size: sizeof(mp_stats).
+/// stats: where the defaults go; not NULL. size: sizeof(mp_stats).
+///
+/// MP_ERR_INVALID: stats is NULL, or size is that of no version of the struct.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn mp_stats_init(stats: *mut mp_stats, size: usize) -> mp_status {
     guard("mp_stats_init", || {

@@ -98,7 +98,9 @@ const DEFAULTS: mp_value_options = mp_value_options {
 
 /// MP_VALUE_OPTIONS as a function.
 ///
-/// size: sizeof(mp_value_options).
+/// options: where the defaults go; not NULL. size: sizeof(mp_value_options).
+///
+/// MP_ERR_INVALID: options is NULL, or size is that of no version of the struct.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn mp_value_options_init(options: *mut mp_value_options, size: usize) -> mp_status {
     guard("mp_value_options_init", || {
