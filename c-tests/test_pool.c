@@ -275,6 +275,43 @@ TEST(pool, result_of_a_wrong_length)
     CHECK_OK(mp_pool_free(pool));
 }
 
+/* As most functions do, these do not look at what mp_task_return answers. */
+static void returns_too_little(mp_task *task, void *user)
+{
+    int32_t little = 1;
+
+    square(task, user);
+    mp_task_return(task, &little, sizeof little);
+}
+
+static void returns_too_much(mp_task *task, void *user)
+{
+    (void)user;
+    mp_task_return(task, "x", (size_t)1 << 50);
+}
+
+static void returns_null(mp_task *task, void *user)
+{
+    (void)user;
+    mp_task_return(task, NULL, 1);
+}
+
+TEST(pool, an_item_whose_result_is_not_taken_fails)
+{
+    int64_t in[3] = {1, 2, 3}, out[3] = {0, 0, 0};
+    mp_pool *pool = pool_new(1);
+
+    CHECK_STATUS(mp_pool_map_array(pool, returns_too_little, NULL, in, 8, 3, out, 8, NULL), MP_ERR_TASK_FAILED);
+    CHECK(strstr(mp_last_error(), "item 0: mp_task_return: a result has 8 bytes here, not 4") != NULL);
+    CHECK_STATUS(mp_pool_apply(pool, returns_too_much, NULL, NULL, 0, NULL, NULL), MP_ERR_TASK_FAILED);
+    CHECK(strstr(mp_last_error(), "mp_task_return: no memory for a result") != NULL);
+    CHECK_STATUS(mp_pool_apply(pool, returns_null, NULL, NULL, 0, NULL, NULL), MP_ERR_TASK_FAILED);
+    CHECK(strstr(mp_last_error(), "mp_task_return: ") != NULL);
+    CHECK_OK(mp_pool_map_array(pool, square, NULL, in, 8, 3, out, 8, NULL));
+    CHECK(out[0] == 1 && out[1] == 4 && out[2] == 9);
+    CHECK_OK(mp_pool_free(pool));
+}
+
 static void returns_twice(mp_task *task, void *user)
 {
     int64_t wrong = -1;

@@ -79,18 +79,20 @@ pub unsafe extern "C" fn mp_task_cancelled(task: *const mp_task) -> bool {
     guard_or("mp_task_cancelled", false, || handle::lasting(task)?.running().is_cancelled())
 }
 
-/// Gives the item's result, which is copied. The last call counts.
+/// Gives the item's result, which is copied. The last call counts: where it fails in the thread
+/// that runs the function, so does the item, as by mp_task_fail with the call's sentence.
 ///
 /// data: may be NULL where len is 0. len: bytes; in mp_pool_map_array exactly out_size.
 ///
-/// MP_ERR_INVALID: len is not the map's out_size; the result is what it was.
-/// MP_ERR_NO_MEMORY: there is no memory for the copy; the result is empty.
+/// MP_ERR_INVALID: len is not the map's out_size, or data is NULL and len is not 0.
+/// MP_ERR_NO_MEMORY: there is no memory for the copy.
 /// MP_ERR_STATE: the function has returned.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn mp_task_return(task: *mut mp_task, data: *const c_void, len: usize) -> mp_status {
     guard("mp_task_return", || {
+        let running = handle::lasting(task)?.running();
         // SAFETY: C's promise for its arguments, as the header gives it.
-        handle::lasting(task)?.running().give(unsafe { guard::bytes(data, len) }?)?;
+        running.give(unsafe { guard::bytes(data, len) })?;
         Ok(Status::Ok)
     })
 }

@@ -29,6 +29,8 @@ struct Said {
     /// Whose it is.
     turn: u64,
     result: Option<Vec<u8>>,
+    /// Why the last result was not taken.
+    refused: Option<String>,
     failure: Option<String>,
 }
 
@@ -39,7 +41,7 @@ pub(super) struct Ended {
     pub(super) returned: bool,
     /// One that has no place, or is empty.
     pub(super) result: Vec<u8>,
-    /// Why it failed, if its function said so.
+    /// Why it failed, if its function said so or gave a last result that was not taken.
     pub(super) failure: Option<String>,
 }
 
@@ -75,7 +77,7 @@ impl Running {
         let said = std::mem::take(&mut *said);
         // Of another turn it is what came too late for an earlier item.
         if let Some((item, _)) = last.filter(|&(_, turn)| turn == said.turn) {
-            ended.failure = said.failure;
+            ended.failure = said.failure.or(said.refused);
             match (item.output, said.result) {
                 (Some(place), Some(result)) => {
                     // One that there was no memory for is none.
@@ -131,9 +133,24 @@ impl Running {
         }))
     }
 
-    /// The item's result; the last one counts.
-    pub(crate) fn give(&self, result: &[u8]) -> Result<()> {
+    /// The item's result; the last one counts. Where that cannot be taken the item fails: few look at what
+    /// `mp_task_return` answers, and zeros that nobody has computed must not pass for a result.
+    pub(crate) fn give(&self, result: Result<&[u8]>) -> Result<()> {
         let (item, turn) = self.shown()?;
+        let given = result.and_then(|result| self.take(&item, turn, result));
+        // Another thread may have come too late for its own item, and here must not fail this one.
+        if let Err(error) = &given
+            && thread::number() == self.thread
+        {
+            self.say(turn, |said| {
+                said.refused = Some(format!("mp_task_return: {error}"));
+                Ok(())
+            })?;
+        }
+        given
+    }
+
+    fn take(&self, item: &Shown, turn: u64, result: &[u8]) -> Result<()> {
         if let Some(place) = item.output {
             if place.len() != result.len() {
                 fail!(Invalid, "a result has {} bytes here, not {}", place.len(), result.len());
@@ -151,6 +168,7 @@ impl Running {
                 fail!(NoMemory, "no memory for a result of {} bytes", result.len());
             }
             collected.extend_from_slice(result);
+            said.refused = None;
             Ok(())
         })
     }
