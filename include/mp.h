@@ -312,7 +312,7 @@ mp_status mp_register_target(const char *name, mp_function function);
 /*
  * The function that has this name: the program's own where it has registered one, else what stands
  * for the function that another executable registers by this name. That can only be given to a
- * process or to a pool which is spawned, see mp_context_new_executable; nobody may call it.
+ * process or to a pool which is spawned, see mp_context_new_executable. Do not call it.
  *
  * name: 1 to 255 bytes, ended by a zero; copied.
  * function: where it goes; to be cast to an mp_process_fn or mp_task_fn.
@@ -595,7 +595,9 @@ typedef struct mp_lock_options {
 /*
  * MP_LOCK_OPTIONS as a function.
  *
- * size: sizeof(mp_lock_options).
+ * options: where the defaults go; not NULL. size: sizeof(mp_lock_options).
+ *
+ * MP_ERR_INVALID: options is NULL, or size is that of no version of the struct.
  */
 mp_status mp_lock_options_init(mp_lock_options *options, size_t size);
 
@@ -739,7 +741,9 @@ typedef struct mp_rlock_options {
 /*
  * MP_RLOCK_OPTIONS as a function.
  *
- * size: sizeof(mp_rlock_options).
+ * options: where the defaults go; not NULL. size: sizeof(mp_rlock_options).
+ *
+ * MP_ERR_INVALID: options is NULL, or size is that of no version of the struct.
  */
 mp_status mp_rlock_options_init(mp_rlock_options *options, size_t size);
 
@@ -877,7 +881,9 @@ typedef struct mp_semaphore_options {
 /*
  * MP_SEMAPHORE_OPTIONS as a function.
  *
- * size: sizeof(mp_semaphore_options).
+ * options: where the defaults go; not NULL. size: sizeof(mp_semaphore_options).
+ *
+ * MP_ERR_INVALID: options is NULL, or size is that of no version of the struct.
  */
 mp_status mp_semaphore_options_init(mp_semaphore_options *options, size_t size);
 
@@ -1046,7 +1052,9 @@ typedef struct mp_condition_options {
 /*
  * MP_CONDITION_OPTIONS as a function.
  *
- * size: sizeof(mp_condition_options).
+ * options: where the defaults go; not NULL. size: sizeof(mp_condition_options).
+ *
+ * MP_ERR_INVALID: options is NULL, or size is that of no version of the struct.
  */
 mp_status mp_condition_options_init(mp_condition_options *options, size_t size);
 
@@ -1245,7 +1253,9 @@ typedef struct mp_event_options {
 /*
  * MP_EVENT_OPTIONS as a function.
  *
- * size: sizeof(mp_event_options).
+ * options: where the defaults go; not NULL. size: sizeof(mp_event_options).
+ *
+ * MP_ERR_INVALID: options is NULL, or size is that of no version of the struct.
  */
 mp_status mp_event_options_init(mp_event_options *options, size_t size);
 
@@ -1359,7 +1369,9 @@ typedef struct mp_barrier_options {
 /*
  * MP_BARRIER_OPTIONS as a function.
  *
- * size: sizeof(mp_barrier_options).
+ * options: where the defaults go; not NULL. size: sizeof(mp_barrier_options).
+ *
+ * MP_ERR_INVALID: options is NULL, or size is that of no version of the struct.
  */
 mp_status mp_barrier_options_init(mp_barrier_options *options, size_t size);
 
@@ -1536,7 +1548,9 @@ typedef struct mp_value_options {
 /*
  * MP_VALUE_OPTIONS as a function.
  *
- * size: sizeof(mp_value_options).
+ * options: where the defaults go; not NULL. size: sizeof(mp_value_options).
+ *
+ * MP_ERR_INVALID: options is NULL, or size is that of no version of the struct.
  */
 mp_status mp_value_options_init(mp_value_options *options, size_t size);
 
@@ -1959,7 +1973,9 @@ typedef struct mp_array_options {
 /*
  * MP_ARRAY_OPTIONS as a function.
  *
- * size: sizeof(mp_array_options).
+ * options: where the defaults go; not NULL. size: sizeof(mp_array_options).
+ *
+ * MP_ERR_INVALID: options is NULL, or size is that of no version of the struct.
  */
 mp_status mp_array_options_init(mp_array_options *options, size_t size);
 
@@ -2421,7 +2437,9 @@ typedef struct mp_shared_memory_options {
 /*
  * MP_SHARED_MEMORY_OPTIONS as a function.
  *
- * size: sizeof(mp_shared_memory_options).
+ * options: where the defaults go; not NULL. size: sizeof(mp_shared_memory_options).
+ *
+ * MP_ERR_INVALID: options is NULL, or size is that of no version of the struct.
  */
 mp_status mp_shared_memory_options_init(mp_shared_memory_options *options, size_t size);
 
@@ -2538,7 +2556,9 @@ typedef struct mp_shareable_list_options {
 /*
  * MP_SHAREABLE_LIST_OPTIONS as a function.
  *
- * size: sizeof(mp_shareable_list_options).
+ * options: where the defaults go; not NULL. size: sizeof(mp_shareable_list_options).
+ *
+ * MP_ERR_INVALID: options is NULL, or size is that of no version of the struct.
  */
 mp_status mp_shareable_list_options_init(mp_shareable_list_options *options, size_t size);
 
@@ -2733,7 +2753,9 @@ typedef struct mp_queue_options {
 /*
  * MP_QUEUE_OPTIONS as a function.
  *
- * size: sizeof(mp_queue_options).
+ * options: where the defaults go; not NULL. size: sizeof(mp_queue_options).
+ *
+ * MP_ERR_INVALID: options is NULL, or size is that of no version of the struct.
  */
 mp_status mp_queue_options_init(mp_queue_options *options, size_t size);
 
@@ -3116,7 +3138,9 @@ typedef struct mp_queue_stats {
 /*
  * MP_QUEUE_STATS as a function.
  *
- * size: sizeof(mp_queue_stats).
+ * stats: where the defaults go; not NULL. size: sizeof(mp_queue_stats).
+ *
+ * MP_ERR_INVALID: stats is NULL, or size is that of no version of the struct.
  */
 mp_status mp_queue_stats_init(mp_queue_stats *stats, size_t size);
 
@@ -3223,7 +3247,9 @@ typedef struct mp_priority_queue_options {
 /*
  * MP_PRIORITY_QUEUE_OPTIONS as a function.
  *
- * size: sizeof(mp_priority_queue_options).
+ * options: where the defaults go; not NULL. size: sizeof(mp_priority_queue_options).
+ *
+ * MP_ERR_INVALID: options is NULL, or size is that of no version of the struct.
  */
 mp_status mp_priority_queue_options_init(mp_priority_queue_options *options, size_t size);
 
@@ -3664,7 +3690,9 @@ typedef struct mp_connection_options {
 /*
  * MP_CONNECTION_OPTIONS as a function.
  *
- * size: sizeof(mp_connection_options).
+ * options: where the defaults go; not NULL. size: sizeof(mp_connection_options).
+ *
+ * MP_ERR_INVALID: options is NULL, or size is that of no version of the struct.
  */
 mp_status mp_connection_options_init(mp_connection_options *options, size_t size);
 
@@ -3948,9 +3976,9 @@ mp_status mp_connection_free(mp_connection *connection);
  * own at once. Only mp_connection_recv_buffer receives such a message, and mp_buffer_handle takes
  * the handles out.
  *
- * It lies outside the rings, whatever its length: it goes whole, or not at all. At most 16 such,
- * or such by mp_connection_commit, are on the way at a time, each way, of together at most a MiB,
- * and a longer one only by itself.
+ * It lies outside the rings, whatever its length: it goes whole, or not at all. Each way of a pipe
+ * has room for 16 messages that carry handles or were lent (mp_connection_commit), of together at
+ * most a MiB; a longer one goes when there is no other.
  *
  * data: may be NULL where len is 0. len: bytes.
  * handles: as of mp_queue_put_handles, and connections and listeners, of which a copy goes, as
@@ -4015,8 +4043,8 @@ mp_status mp_connection_reserve(mp_connection *connection, size_t len, void **da
  * Sends what was written to the room at data, waiting for up to timeout until the connection
  * takes it. The room is the caller's no more; after a failure it still is.
  *
- * Through a pipe it goes whole, or not at all. At most 16 such, or such with handles, are on the
- * way at a time, each way, of together at most a MiB, and a longer one only by itself.
+ * Through a pipe it goes whole, or not at all. Each way of a pipe has room for 16 messages that
+ * were lent or carry handles, of together at most a MiB; a longer one goes when there is no other.
  *
  * data: from mp_connection_reserve of the same connection. len: how many of its bytes are the
  *     message, at most as many as were reserved.
@@ -4098,7 +4126,9 @@ typedef struct mp_pipe_options {
 /*
  * MP_PIPE_OPTIONS as a function.
  *
- * size: sizeof(mp_pipe_options).
+ * options: where the defaults go; not NULL. size: sizeof(mp_pipe_options).
+ *
+ * MP_ERR_INVALID: options is NULL, or size is that of no version of the struct.
  */
 mp_status mp_pipe_options_init(mp_pipe_options *options, size_t size);
 
@@ -4194,14 +4224,18 @@ typedef struct mp_client_options {
 /*
  * MP_LISTENER_OPTIONS as a function.
  *
- * size: sizeof(mp_listener_options).
+ * options: where the defaults go; not NULL. size: sizeof(mp_listener_options).
+ *
+ * MP_ERR_INVALID: options is NULL, or size is that of no version of the struct.
  */
 mp_status mp_listener_options_init(mp_listener_options *options, size_t size);
 
 /*
  * MP_CLIENT_OPTIONS as a function.
  *
- * size: sizeof(mp_client_options).
+ * options: where the defaults go; not NULL. size: sizeof(mp_client_options).
+ *
+ * MP_ERR_INVALID: options is NULL, or size is that of no version of the struct.
  */
 mp_status mp_client_options_init(mp_client_options *options, size_t size);
 
@@ -4430,7 +4464,9 @@ typedef struct mp_manager_options {
 /*
  * MP_MANAGER_OPTIONS as a function.
  *
- * size: sizeof(mp_manager_options).
+ * options: where the defaults go; not NULL. size: sizeof(mp_manager_options).
+ *
+ * MP_ERR_INVALID: options is NULL, or size is that of no version of the struct.
  */
 mp_status mp_manager_options_init(mp_manager_options *options, size_t size);
 
@@ -4675,10 +4711,10 @@ typedef struct mp_proxy_step {
  * answer: where the handle of the answer goes, to be freed by mp_answer_free; NULL if it is not
  *     wanted.
  * timeout: nanoseconds that the server may let the call wait for what is not there yet. For the
- *     server's answer as such the call waits longer: see patience in mp_manager_options. So does
- *     a condition's wait for the lock, when it was notified or its time is over: where the lock
- *     cannot be had within patience either, it answers TIMEOUT, and the caller does not have the
- *     lock. The next MP_ERR_NOT_OWNER of a release says so.
+ *     answer itself the call waits longer: see patience in mp_manager_options. A condition's
+ *     wait, when it was notified or its time is over, has to take the lock again, and may wait
+ *     for that as long as patience says. If it cannot, it answers MP_ERR_TIMEOUT without the
+ *     lock; to release it then is MP_ERR_NOT_OWNER.
  *
  * MP_OWNER_DIED: the lock is the caller's, and its last holder died with it.
  * MP_ERR_UNSUPPORTED: the type has no such method, or not with such arguments.
@@ -4959,8 +4995,9 @@ mp_status mp_proxy_next(const mp_proxy *proxy, int64_t *position, size_t most, m
  *
  * key: of the dict.
  * version: of the key, as the last call has left it here; 0 at first, then it returns at once. The
- *     new one goes here. No change is missed between two calls, but several count as one. Of a
- *     key that is not there it changes also where another one is removed.
+ *     new one goes here. No change is missed between two calls, but several count as one. For
+ *     a key that is not there, the version also changes when another key is removed: the call then
+ *     returns without a change of this one.
  * answer: where the handle of the answer goes: the key's item, or none where it is not there.
  * timeout: nanoseconds.
  *
@@ -5183,7 +5220,9 @@ typedef struct mp_object_options {
 /*
  * MP_OBJECT_OPTIONS as a function.
  *
- * size: sizeof(mp_object_options).
+ * options: where the defaults go; not NULL. size: sizeof(mp_object_options).
+ *
+ * MP_ERR_INVALID: options is NULL, or size is that of no version of the struct.
  */
 mp_status mp_object_options_init(mp_object_options *options, size_t size);
 
@@ -5250,6 +5289,8 @@ mp_status mp_call_proxy(const mp_call *call, size_t index, mp_proxy **proxy);
  * handle of its own, to be freed by mp_manager_free.
  *
  * manager: where the handle goes.
+ *
+ * MP_ERR_INVALID: manager is NULL.
  */
 mp_status mp_call_manager(const mp_call *call, mp_manager **manager);
 
@@ -5390,7 +5431,9 @@ typedef struct mp_process_options {
 /*
  * MP_PROCESS_OPTIONS as a function.
  *
- * size: sizeof(mp_process_options).
+ * options: where the defaults go; not NULL. size: sizeof(mp_process_options).
+ *
+ * MP_ERR_INVALID: options is NULL, or size is that of no version of the struct.
  */
 mp_status mp_process_options_init(mp_process_options *options, size_t size);
 
@@ -5934,7 +5977,9 @@ typedef struct mp_pool_options {
 /*
  * MP_POOL_OPTIONS as a function.
  *
- * size: sizeof(mp_pool_options).
+ * options: where the defaults go; not NULL. size: sizeof(mp_pool_options).
+ *
+ * MP_ERR_INVALID: options is NULL, or size is that of no version of the struct.
  */
 mp_status mp_pool_options_init(mp_pool_options *options, size_t size);
 
@@ -6121,14 +6166,18 @@ typedef struct mp_apply_options {
 /*
  * MP_MAP_OPTIONS as a function.
  *
- * size: sizeof(mp_map_options).
+ * options: where the defaults go; not NULL. size: sizeof(mp_map_options).
+ *
+ * MP_ERR_INVALID: options is NULL, or size is that of no version of the struct.
  */
 mp_status mp_map_options_init(mp_map_options *options, size_t size);
 
 /*
  * MP_APPLY_OPTIONS as a function.
  *
- * size: sizeof(mp_apply_options).
+ * options: where the defaults go; not NULL. size: sizeof(mp_apply_options).
+ *
+ * MP_ERR_INVALID: options is NULL, or size is that of no version of the struct.
  */
 mp_status mp_apply_options_init(mp_apply_options *options, size_t size);
 
@@ -6265,7 +6314,9 @@ typedef struct mp_imap_options {
 /*
  * MP_IMAP_OPTIONS as a function.
  *
- * size: sizeof(mp_imap_options).
+ * options: where the defaults go; not NULL. size: sizeof(mp_imap_options).
+ *
+ * MP_ERR_INVALID: options is NULL, or size is that of no version of the struct.
  */
 mp_status mp_imap_options_init(mp_imap_options *options, size_t size);
 
@@ -6552,7 +6603,9 @@ typedef struct mp_async_options {
 /*
  * MP_ASYNC_OPTIONS as a function.
  *
- * size: sizeof(mp_async_options).
+ * options: where the defaults go; not NULL. size: sizeof(mp_async_options).
+ *
+ * MP_ERR_INVALID: options is NULL, or size is that of no version of the struct.
  */
 mp_status mp_async_options_init(mp_async_options *options, size_t size);
 
@@ -6683,14 +6736,18 @@ typedef struct mp_worker_stats {
 /*
  * MP_POOL_STATS as a function.
  *
- * size: sizeof(mp_pool_stats).
+ * stats: where the defaults go; not NULL. size: sizeof(mp_pool_stats).
+ *
+ * MP_ERR_INVALID: stats is NULL, or size is that of no version of the struct.
  */
 mp_status mp_pool_stats_init(mp_pool_stats *stats, size_t size);
 
 /*
  * MP_WORKER_STATS as a function.
  *
- * size: sizeof(mp_worker_stats).
+ * stats: where the defaults go; not NULL. size: sizeof(mp_worker_stats).
+ *
+ * MP_ERR_INVALID: stats is NULL, or size is that of no version of the struct.
  */
 mp_status mp_worker_stats_init(mp_worker_stats *stats, size_t size);
 
@@ -6758,12 +6815,13 @@ size_t mp_task_index(const mp_task *task);
 bool mp_task_cancelled(const mp_task *task);
 
 /*
- * Gives the item's result, which is copied. The last call counts.
+ * Gives the item's result, which is copied. The last call counts: where it fails in the thread
+ * that runs the function, so does the item, as by mp_task_fail with the call's sentence.
  *
  * data: may be NULL where len is 0. len: bytes; in mp_pool_map_array exactly out_size.
  *
- * MP_ERR_INVALID: len is not the map's out_size; the result is what it was.
- * MP_ERR_NO_MEMORY: there is no memory for the copy; the result is empty.
+ * MP_ERR_INVALID: len is not the map's out_size, or data is NULL and len is not 0.
+ * MP_ERR_NO_MEMORY: there is no memory for the copy.
  * MP_ERR_STATE: the function has returned.
  */
 mp_status mp_task_return(mp_task *task, const void *data, size_t len);
@@ -6966,7 +7024,9 @@ typedef struct mp_stats {
 /*
  * MP_STATS as a function.
  *
- * size: sizeof(mp_stats).
+ * stats: where the defaults go; not NULL. size: sizeof(mp_stats).
+ *
+ * MP_ERR_INVALID: stats is NULL, or size is that of no version of the struct.
  */
 mp_status mp_stats_init(mp_stats *stats, size_t size);
 
