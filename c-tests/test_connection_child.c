@@ -427,3 +427,31 @@ TEST(listener, in_a_child)
     CHECK_OK(mp_listener_free(l));
     CHECK(access("./socket", F_OK) < 0);
 }
+
+static int calls_itself(mp_child *self, void *user)
+{
+    mp_listener *l = mp_child_listener(self, 0);
+    caller c;
+
+    (void)user;
+    CHECK(l != NULL);
+    call(&c, address_of(l).text, "a key", MP_OK);
+    lets_in(l);
+    called(&c);
+    return 0;
+}
+
+/* Who was handed a listener is not who made it, and may be its own client. */
+TEST(listener, in_a_child_that_is_its_own_client)
+{
+    static const char *const at[] = {NULL, "./socket", "127.0.0.1:0"};
+    size_t i;
+
+    for (i = 0; i < COUNT(at); i++) {
+        mp_listener *l = listener_new(at[i], "a key");
+        mp_process *p = CHILD_START(calls_itself, l);
+
+        CHECK_INT(child_end(p), 0);
+        CHECK_OK(mp_listener_free(l));
+    }
+}

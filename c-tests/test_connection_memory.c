@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0
  *
- * Messages for which there is no memory, or no handle, and messages of more than 4 GiB. */
+ * Messages for which there is no memory, or no handle, and messages of more than 4 GiB; clients, arguments and results
+ * for which there is no handle. */
 #include "test_connection.h"
 
 #include <pthread.h>
@@ -100,26 +101,43 @@ TEST(connection, no_memory_to_keep_half_a_message)
 
 /* ---- handles ---- */
 
+static mp_buffer **all;
+static size_t count;
+
+/* As many as there can be. */
+static void fill_handles(void)
+{
+    int s;
+
+    all = malloc(sizeof *all << 20);
+    CHECK(all != NULL);
+    while ((s = mp_buffer_new(&all[count], NULL, 0)) == MP_OK)
+        count++;
+    CHECK_STATUS(s, MP_ERR_NO_MEMORY);
+}
+
+static void release_handles(void)
+{
+    while (count > 0)
+        CHECK_OK(mp_buffer_free(all[--count]));
+    free(all);
+}
+
 /* All that can be are in use: what cannot be received stays, with its handles too. */
 TEST_T(connection, no_handle_for_a_buffer, 120)
 {
     mp_value *v = flag_new();
     const void *handles[] = {v};
-    mp_buffer *b, *last, **all;
+    mp_buffer *b, *last;
     half h = half_new();
     mp_connection *one, *other;
-    size_t i, count = 0;
-    int s;
+    size_t i;
 
-    all = malloc(sizeof *all << 20);
-    CHECK(all != NULL);
     CHECK_OK(mp_pipe_new(&one, &other, NULL));
     CHECK_OK(mp_connection_send(one, "short", 5, MP_NO_WAIT));
     CHECK_OK(mp_connection_send_handles(one, "laden", 5, handles, 1, MP_NO_WAIT));
     raw_frame(h.raw, "short", 5);
-    while ((s = mp_buffer_new(&all[count], NULL, 0)) == MP_OK)
-        count++;
-    CHECK_STATUS(s, MP_ERR_NO_MEMORY);
+    fill_handles();
     for (i = 0; i < 3; i++) {
         CHECK_STATUS(mp_connection_recv_buffer(h.c, &b, SIZE_MAX, NULL, MP_NO_WAIT), MP_ERR_NO_MEMORY);
         CHECK_STATUS(mp_connection_recv_buffer(other, &b, SIZE_MAX, NULL, MP_NO_WAIT), MP_ERR_NO_MEMORY);
@@ -137,13 +155,126 @@ TEST_T(connection, no_handle_for_a_buffer, 120)
     CHECK_STATUS(mp_connection_recv_buffer(other, &b, SIZE_MAX, NULL, MP_NO_WAIT), MP_ERR_TIMEOUT);
     CHECK_OK(mp_buffer_new(&b, NULL, 0));
     CHECK_OK(mp_buffer_free(b));
-    while (count > 0)
-        CHECK_OK(mp_buffer_free(all[--count]));
-    free(all);
+    release_handles();
     CHECK_OK(mp_value_free(v));
     CHECK_OK(mp_connection_free(one));
     CHECK_OK(mp_connection_free(other));
     half_free(h);
+}
+
+/* Nor is a client lost. */
+TEST_T(listener, no_handle_for_a_client, 120)
+{
+    mp_listener *l = listener_new(NULL, NULL);
+    mp_connection *client = client_new(address_of(l).text, NULL), *c;
+    int i;
+
+    fill_handles();
+    for (i = 0; i < 3; i++)
+        CHECK_STATUS(mp_listener_accept(l, &c, MP_NO_WAIT), MP_ERR_NO_MEMORY);
+    CHECK_OK(mp_buffer_free(all[--count]));
+    CHECK_OK(mp_listener_accept(l, &c, MP_NO_WAIT));
+    release_handles();
+    CHECK_STATUS(mp_listener_accept(l, &c, MP_NO_WAIT), MP_ERR_TIMEOUT);
+    send_text(c, "still there");
+    recv_text(client, "still there");
+    CHECK_OK(mp_connection_free(c));
+    CHECK_OK(mp_connection_free(client));
+    CHECK_OK(mp_listener_free(l));
+}
+
+static int finds_no_room(mp_child *self, void *user)
+{
+    mp_connection *c;
+    mp_listener *l;
+    int i;
+
+    CHECK(user == NULL);
+    fill_handles();
+    for (i = 0; i < 3; i++) {
+        CHECK_NULL(mp_child_connection(self, 0));
+        CHECK_NULL(mp_child_listener(self, 1));
+    }
+    release_handles();
+    c = mp_child_connection(self, 0);
+    CHECK(c != NULL);
+    CHECK_NULL(mp_child_connection(self, 1));
+    /* One with a key takes another descriptor. */
+    fill_descriptors(0);
+    for (i = 0; i < 3; i++)
+        CHECK_NULL(mp_child_listener(self, 1));
+    CHECK_CONTAINS(mp_last_error(), "argument 1");
+    release_descriptors();
+    l = mp_child_listener(self, 1);
+    CHECK(l != NULL);
+    send_text(c, "found");
+    lets_in(l);
+    return 0;
+}
+
+TEST_T(connection, no_room_for_an_argument, 120)
+{
+    mp_listener *l = listener_new(NULL, "the key");
+    mp_connection *mine, *childs;
+    mp_process *p;
+    caller calls_it;
+
+    CHECK_OK(mp_pipe_new(&mine, &childs, NULL));
+    p = CHILD_START(finds_no_room, childs, l);
+    CHECK_OK(mp_connection_free(childs));
+    recv_text(mine, "found");
+    call(&calls_it, address_of(l).text, "the key", MP_OK);
+    called(&calls_it);
+    CHECK_INT(child_end(p), 0);
+    CHECK_OK(mp_connection_free(mine));
+    CHECK_OK(mp_listener_free(l));
+}
+
+static void doubles(mp_task *task, void *user)
+{
+    int x;
+
+    CHECK(user == NULL);
+    memcpy(&x, mp_task_input(task, NULL), sizeof x);
+    x *= 2;
+    CHECK_OK(mp_task_return(task, &x, sizeof x));
+}
+
+static int counts_to_ten(mp_bytes *item, void *user)
+{
+    int *next = user;
+
+    ++*next;
+    item->data = next;
+    item->len = sizeof *next;
+    return *next <= 10;
+}
+
+/* Nor a result. */
+TEST_T(imap, no_handle_for_a_result, 120)
+{
+    int next = 0, i, x;
+    mp_buffer *b;
+    mp_pool *pool;
+    mp_imap *imap;
+    size_t index;
+
+    CHECK_OK(mp_pool_new(&pool, NULL));
+    CHECK_OK(mp_pool_imap(pool, doubles, NULL, counts_to_ten, &next, NULL, &imap));
+    fill_handles();
+    for (i = 0; i < 3; i++)
+        CHECK_STATUS(mp_imap_next(imap, MP_FOREVER, &b, NULL), MP_ERR_NO_MEMORY);
+    release_handles();
+    for (i = 0; i < 10; i++) {
+        CHECK_OK(mp_imap_next(imap, MP_FOREVER, &b, &index));
+        CHECK_INT(index, i);
+        memcpy(&x, mp_buffer_data(b, NULL), sizeof x);
+        CHECK_INT(x, 2 * (i + 1));
+        CHECK_OK(mp_buffer_free(b));
+    }
+    CHECK_STATUS(mp_imap_next(imap, MP_FOREVER, &b, NULL), MP_ERR_EOF);
+    CHECK_OK(mp_imap_free(imap));
+    CHECK_OK(mp_pool_free(pool));
 }
 
 /* ---- size ---- */

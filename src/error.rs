@@ -103,6 +103,12 @@ impl Error {
         self.status = status;
         self
     }
+
+    /// The same failure, and before it what it prevents.
+    pub(crate) fn with_text(mut self, text: String) -> Self {
+        self.text = format!("{text}: {}", self.text).into();
+        self
+    }
 }
 
 impl fmt::Display for Error {

@@ -6,12 +6,11 @@ use super::handle;
 use super::kind::Kind;
 use super::listener::mp_listener;
 use super::status::mp_status;
-use crate::error::{Error, Result, Status, fail};
+use crate::error::{Error, Result, Status};
 use crate::shm::{self, Entry, ParcelBlock};
 use crate::wire::Load;
 use core::ffi::c_void;
 use std::ops::Deref;
-use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 /// Bytes that belong to their holder until mp_buffer_free. A handle of the process that has it.
@@ -30,23 +29,17 @@ pub struct mp_bytes {
     pub len: usize,
 }
 
-/// What a buffer has: bytes, none before they came, and, where these are a message that came with handles, what holds
-/// them.
-#[derive(Default)]
+/// What a buffer has: bytes, and, where these are a message that came with handles, what holds them.
 pub(super) struct Buffer {
-    bytes: OnceLock<Box<[u8]>>,
-    parcel: OnceLock<Entry>,
+    bytes: Box<[u8]>,
+    parcel: Option<Entry>,
     /// Of a message that came through a pipe.
-    load: OnceLock<Load>,
+    load: Option<Load>,
 }
 
 impl From<Vec<u8>> for Buffer {
     fn from(bytes: Vec<u8>) -> Self {
-        Buffer {
-            bytes: OnceLock::from(bytes.into_boxed_slice()),
-            parcel: OnceLock::new(),
-            load: OnceLock::new(),
-        }
+        Self::holding(bytes, None)
     }
 }
 
@@ -54,23 +47,25 @@ impl Deref for Buffer {
     type Target = [u8];
 
     fn deref(&self) -> &[u8] {
-        self.bytes.get().map_or(&[], |bytes| bytes)
+        &self.bytes
     }
 }
 
 impl Buffer {
-    /// A message came, for one that is empty.
-    pub(super) fn receive(&self, message: Vec<u8>, load: Option<Load>) {
-        let _ = self.bytes.set(message.into_boxed_slice());
-        if let Some(load) = load {
-            self.keep(load.parcel);
-            let _ = self.load.set(load);
-        }
+    /// A message that came with handles, which this gives up when it is freed.
+    pub(super) fn holding(bytes: Vec<u8>, parcel: Option<Entry>) -> Self {
+        Buffer { bytes: bytes.into_boxed_slice(), parcel, load: None }
+    }
+
+    /// The same through a pipe.
+    pub(super) fn laden(bytes: Vec<u8>, load: Option<Load>) -> Self {
+        let parcel = load.as_ref().map(|load| load.parcel);
+        Buffer { bytes: bytes.into_boxed_slice(), parcel, load }
     }
 
     /// A new handle for the connection or the listener that came at this place; None where none did.
     pub(super) fn carried(&self, index: usize) -> Result<Option<*mut c_void>> {
-        let (Some(parcel), Some(load)) = (self.parcel(), self.load.get()) else { return Ok(None) };
+        let (Some(parcel), Some(load)) = (self.parcel(), &self.load) else { return Ok(None) };
         let kind_at = |what: &AtomicU64| Kind::from_bits(what.load(Relaxed));
         let is_carried = |what: &AtomicU64| matches!(kind_at(what), Some(Kind::Connection | Kind::Listener));
         let whats = parcel.whats();
@@ -78,29 +73,19 @@ impl Buffer {
         let nth = whats[..index].iter().filter(|what| is_carried(what)).count();
         let held = parcel.take(index).transpose()?.map(|(object, ..)| object);
         let carried = load.carried(nth, held)?;
-        let handle = match kind_at(what) {
+        let unpacked = match kind_at(what) {
             Some(Kind::Listener) => carried
                 .into_listener()
-                .map(|listener| handle::new_boxed::<mp_listener>(listener?).map(|handle| handle.cast())),
-            _ => carried.into_connection().map(|connection| {
-                handle::new_boxed::<mp_connection>(connection?).map(|handle| handle.cast())
-            }),
+                .map(|listener| handle::new_boxed::<mp_listener>(listener).map(|made| made.cast())),
+            _ => carried
+                .into_connection()
+                .map(|connection| handle::new_boxed::<mp_connection>(connection).map(|made| made.cast())),
         };
-        match handle {
-            Ok(handle) => handle.map(Some),
-            Err(_) => fail!(State, "the message was overwritten by a stray pointer"),
-        }
-    }
-
-    /// It gives this up when it is freed.
-    pub(super) fn keep(&self, parcel: Entry) {
-        if self.parcel.set(parcel).is_err() {
-            shm::release(parcel);
-        }
+        unpacked.map_err(|failed| failed.1)?.map(Some)
     }
 
     pub(super) fn parcel(&self) -> Option<&ParcelBlock> {
-        self.parcel.get().and_then(|&entry| shm::parcel(entry))
+        self.parcel.and_then(shm::parcel)
     }
 }
 

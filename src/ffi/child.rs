@@ -24,7 +24,7 @@ use super::value::mp_value;
 use crate::error::{Result, Status, fail};
 use crate::manager::Proxy;
 use crate::process::{Arg, Child};
-use crate::wire::Carried;
+use crate::wire::{Carried, Unpacked};
 use core::ffi::c_void;
 use std::sync::{Mutex, PoisonError};
 
@@ -94,7 +94,7 @@ fn carried<T: Boxed>(
     call: &'static str,
     child: *mut mp_child,
     index: usize,
-    unpack: fn(Carried) -> std::result::Result<Result<T::Object>, Carried>,
+    unpack: fn(Carried) -> Unpacked<T::Object>,
 ) -> *mut T {
     guard_or(call, std::ptr::null_mut(), || {
         let context = handle::object(child)?;
@@ -103,14 +103,21 @@ fn carried<T: Boxed>(
         };
         let mut handles = context.handles.lock().unwrap_or_else(PoisonError::into_inner);
         let mut place = place.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(what) = place.take() {
-            match unpack(what) {
-                Ok(object) => handles[index] = handle::new_boxed::<T>(object?)?.addr() as u64,
-                Err(other) => *place = Some(other),
+        if place.is_some() {
+            // What there is no room for stays for the next call.
+            let room = handle::room::<T>()?;
+            match place.take().map(unpack) {
+                Some(Ok(object)) => handles[index] = room.put(object).addr() as u64,
+                Some(Err(failed)) => {
+                    let (what, why) = *failed;
+                    *place = Some(what);
+                    return Err(why.with_text(format!("argument {index} is not {}", T::KIND.name())));
+                }
+                None => {}
             }
         }
         let known = std::ptr::without_provenance_mut(handles[index] as usize);
-        if place.is_some() || !handle::is_of::<T>(known) {
+        if !handle::is_of::<T>(known) {
             fail!(Invalid, "argument {index} is not {}", T::KIND.name());
         }
         Ok(known)

@@ -216,16 +216,10 @@ pub unsafe extern "C" fn mp_connection_recv_buffer(
         // SAFETY: as above.
         let tell = |bytes| unsafe { write_to(len, bytes) };
         let connection = handle::object(connection)?;
-        // The handle comes first: without one no message is taken.
-        let made = handle::new_boxed::<mp_buffer>(Buffer::default())?;
-        match connection.receive_laden(most, deadline, tell) {
-            Ok((message, parcel)) => handle::object(made)?.receive(message, parcel),
-            Err(e) => {
-                handle::free_boxed(made)?;
-                return Err(e);
-            }
-        }
-        place.write(made);
+        // Without a handle no message is taken.
+        let room = handle::room()?;
+        let (message, load) = connection.receive_laden(most, deadline, tell)?;
+        place.write(room.put(Buffer::laden(message, load)));
         Ok(Status::Ok)
     })
 }

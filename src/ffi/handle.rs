@@ -195,9 +195,23 @@ pub(super) fn renew(task: *mut super::pool::mp_task) -> *mut super::pool::mp_tas
     std::ptr::without_provenance_mut(slots::renew(task.addr() as u64) as usize)
 }
 
+/// Room for an object and its handle, for who may not lose what he is about to take.
+pub(super) struct Room<T: Boxed>(slots::Room<T::Object>);
+
+pub(super) fn room<T: Boxed>() -> Result<Room<T>> {
+    slots::Room::new().map(Room)
+}
+
+impl<T: Boxed> Room<T> {
+    /// The new handle.
+    pub(super) fn put(self, object: T::Object) -> *mut T {
+        std::ptr::without_provenance_mut(self.0.put(T::KIND, object) as usize)
+    }
+}
+
 /// A new handle for an object.
 pub(super) fn new_boxed<T: Boxed>(object: T::Object) -> Result<*mut T> {
-    Ok(std::ptr::without_provenance_mut(slots::put_boxed(T::KIND, object)? as usize))
+    Ok(room()?.put(object))
 }
 
 /// Keeps a block's handle from being cleaned up while a thread may sleep in it.

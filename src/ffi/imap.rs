@@ -163,7 +163,8 @@ pub unsafe extern "C" fn mp_pool_imap(
 ///     mp_last_error() names an item.
 /// MP_ERR_INVALID: result is NULL; or the source has given NULL for bytes, which ends it.
 /// MP_ERR_CANCELLED: the pool was ended.
-/// MP_ERR_NO_MEMORY: the shared segment has no room for a single task.
+/// MP_ERR_NO_MEMORY: the shared segment has no room for a single task; or there is no handle for
+///     the result, and the next call may get it.
 /// MP_ERR_STATE: another thread is in a call with the same iterator, or the source calls it; or it
 ///     belongs to another process.
 #[unsafe(no_mangle)]
@@ -178,12 +179,13 @@ pub unsafe extern "C" fn mp_imap_next(
         let place = unsafe { out(result, "result") }?;
         place.write(std::ptr::null_mut());
         let imap = handle::object(imap)?;
+        let room = handle::room::<mp_buffer>()?;
         let Some((at, taken)) = imap.next(Deadline::after(timeout))? else {
             fail!(Eof, "all results were taken");
         };
         // SAFETY: C's promise: NULL, or a place for the number.
         unsafe { guard::write_to(index, at) };
-        place.write(handle::new_boxed(taken?.into())?);
+        place.write(room.put(taken?.into()));
         Ok(Status::Ok)
     })
 }

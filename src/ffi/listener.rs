@@ -220,6 +220,7 @@ pub unsafe extern "C" fn mp_listener_new(
 /// MP_ERR_CLOSED: the listener was closed.
 /// MP_ERR_STATE: it belongs to another process.
 /// MP_ERR_OS: no descriptor is free. The client still waits, and the listener goes on.
+/// MP_ERR_NO_MEMORY: there is no handle for the connection. So it is then.
 ///
 /// Threads: any number may accept; each client goes to one.
 /// Kill: clients who wait are accepted by other processes that have the listener, if any.
@@ -233,7 +234,9 @@ pub unsafe extern "C" fn mp_listener_accept(
         let deadline = Deadline::after(timeout);
         // SAFETY: C's promise for its argument, as the header gives it.
         let place = unsafe { out(connection, "connection") }?;
-        place.write(new_handle(handle::object(listener)?.accept(deadline)?)?);
+        let listener = handle::object(listener)?;
+        let room = handle::room()?;
+        place.write(room.put(listener.accept(deadline)?));
         Ok(Status::Ok)
     })
 }

@@ -3,7 +3,7 @@
 //! message and tells consumers to stop, for example. What a put that returned has put is in the
 //! queue, whatever becomes of who put it.
 
-use super::buffer::{self, mp_buffer};
+use super::buffer::{self, Buffer, mp_buffer};
 use super::guard::{self, bytes_out, guard, initialise, joined, options, out, write_to};
 use super::handle;
 use super::name;
@@ -262,25 +262,20 @@ pub unsafe extern "C" fn mp_queue_get_buffer(
     guard("mp_queue_get_buffer", || {
         // SAFETY: C's promise for its arguments, as the header gives it.
         let place = unsafe { out(buffer, "buffer") }?;
-        let mut made = std::ptr::null_mut();
+        let mut made = None;
         let take = |message: Option<Data>| {
             let Some(data) = message else { return Ok(()) };
             let mut bytes = buffer::reserve(data.len())?;
             data.append_to(0, data.len(), &mut bytes);
-            made = handle::new_boxed::<mp_buffer>(bytes.into())?;
+            made = Some((handle::room()?, bytes));
             Ok(())
         };
         let mut parcel = None;
         let got = get_message(queue, timeout, take, Some(&mut parcel));
         handle::took(queue);
-        if let Err(e) = got {
-            handle::free_boxed(made)?;
-            return Err(e);
-        }
-        if let Some(parcel) = parcel {
-            handle::object(made)?.keep(parcel);
-        }
-        place.write(made);
+        got?;
+        let made = made.map(|(room, bytes)| room.put(Buffer::holding(bytes, parcel)));
+        place.write(made.unwrap_or(std::ptr::null_mut()));
         Ok(Status::Ok)
     })
 }

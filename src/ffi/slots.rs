@@ -217,18 +217,37 @@ fn take_over(slot: &Slot, handle: u64, kind: Kind) -> Result<()> {
     Ok(())
 }
 
-/// A new handle.
-fn put(kind: u64, data: usize, entry: u64, block_generation: u32) -> Result<u64> {
-    let (_guard, free) = free::list()?;
-    let index = free.take()?;
-    let Some(slot) = slot(index) else { fail!(NoMemory, "no slot for a handle") };
-    let generation = (slot.tag.load(Ordering::Relaxed) >> GENERATION_AT).wrapping_add(1) & GENERATION_MASK;
-    let handle = (index as u64) << 3 | generation << GENERATION_AT | kind << KIND_AT;
-    slot.data.store(data, Ordering::Relaxed);
-    slot.entry.store(entry, Ordering::Relaxed);
-    slot.generation.store(block_generation, Ordering::Relaxed);
-    slot.tag.store(tag_of(handle), Ordering::Release);
-    Ok(handle)
+/// A slot that was taken for a new handle, and that nobody finds before it is filled.
+struct Vacant(usize, &'static Slot);
+
+impl Vacant {
+    fn new() -> Result<Self> {
+        let (_guard, free) = free::list()?;
+        let index = free.take()?;
+        let Some(slot) = slot(index) else { fail!(NoMemory, "no slot for a handle") };
+        Ok(Vacant(index, slot))
+    }
+
+    fn fill(self, kind: u64, data: usize, entry: u64, block_generation: u32) -> u64 {
+        let Vacant(index, slot) = self;
+        std::mem::forget(self);
+        let generation =
+            (slot.tag.load(Ordering::Relaxed) >> GENERATION_AT).wrapping_add(1) & GENERATION_MASK;
+        let handle = (index as u64) << 3 | generation << GENERATION_AT | kind << KIND_AT;
+        slot.data.store(data, Ordering::Relaxed);
+        slot.entry.store(entry, Ordering::Relaxed);
+        slot.generation.store(block_generation, Ordering::Relaxed);
+        slot.tag.store(tag_of(handle), Ordering::Release);
+        handle
+    }
+}
+
+impl Drop for Vacant {
+    fn drop(&mut self) {
+        if let Ok((_guard, free)) = free::list() {
+            free.give_back(self.1);
+        }
+    }
 }
 
 /// A handle for a block that this process holds. Without one the block is released.
@@ -237,21 +256,32 @@ pub(super) fn put_object(kind: Kind, object: Object) -> Result<u64> {
     // A note that does not fit is none.
     let note = u64::from(u16::try_from(super::handle::note(kind, address)).unwrap_or(0)) << NOTE_AT;
     let named = if object.entry.is_named() { NAMED } else { 0 };
-    put(kind as u64 | named, address | note as usize, object.entry.bits(), object.r.generation())
-        .inspect_err(|_| shm::let_go(object.entry))
+    let vacant = Vacant::new().inspect_err(|_| shm::let_go(object.entry))?;
+    Ok(vacant.fill(kind as u64 | named, address | note as usize, object.entry.bits(), object.r.generation()))
 }
 
-/// A handle for an object of this process.
-pub(super) fn put_boxed<T: Send + Sync>(kind: Kind, object: T) -> Result<u64> {
-    // Not Box::new: where there is no memory it ends the host.
-    let mut one = Vec::new();
-    if one.try_reserve_exact(1).is_err() {
-        return Err(Error::new(Status::NoMemory, "no memory for an object behind a handle"));
+/// Room for an object of this process with a handle of its own.
+pub(super) struct Room<T> {
+    vacant: Vacant,
+    memory: Vec<T>,
+}
+
+impl<T: Send + Sync> Room<T> {
+    pub(super) fn new() -> Result<Self> {
+        // Not Box::new: where there is no memory it ends the host.
+        let mut memory = Vec::new();
+        if memory.try_reserve_exact(1).is_err() {
+            return Err(Error::new(Status::NoMemory, "no memory for an object behind a handle"));
+        }
+        Ok(Room { vacant: Vacant::new()?, memory })
     }
-    one.push(object);
-    let raw = Box::into_raw(one.into_boxed_slice()).cast::<T>() as usize;
-    put(kind as u64, raw, drop_boxed::<T> as fn(usize) as usize as u64, BOXED)
-        .inspect_err(|_| drop_boxed::<T>(raw))
+
+    /// The handle.
+    pub(super) fn put(mut self, kind: Kind, object: T) -> u64 {
+        self.memory.push(object);
+        let raw = Box::into_raw(self.memory.into_boxed_slice()).cast::<T>() as usize;
+        self.vacant.fill(kind as u64, raw, drop_boxed::<T> as fn(usize) as usize as u64, BOXED)
+    }
 }
 
 /// The next handle for the same object, in place of this one, which is stale from now on. By the one thread that
@@ -402,7 +432,7 @@ fn clean_up(slot: &'static Slot) {
     let data = slot.data.swap(0, Ordering::AcqRel);
     let entry = slot.entry.swap(0, Ordering::Relaxed);
     if slot.generation.load(Ordering::Relaxed) == BOXED {
-        // SAFETY: put_boxed stored this function with the object that it is for.
+        // SAFETY: Room::put stored this function with the object that it is for.
         let discard: fn(usize) = unsafe { std::mem::transmute(entry as usize) };
         discard(data);
     } else if entry != 0 {
@@ -420,7 +450,7 @@ fn clean_up(slot: &'static Slot) {
 /// Drops a boxed object.
 fn drop_boxed<T>(raw: usize) {
     if raw != 0 {
-        // SAFETY: put_boxed made it of a T, and nobody is inside any more.
+        // SAFETY: Room::put made it of a T, and nobody is inside any more.
         drop(unsafe { Box::from_raw(std::ptr::slice_from_raw_parts_mut(raw as *mut T, 1)) });
     }
 }

@@ -19,7 +19,7 @@ use crate::process::{self, Arg, Body, Child, Method, Process, Target, decode, en
 use crate::sys::setup::{Executable, Setup, Stream};
 use crate::sys::{fd, signals};
 use crate::time::Deadline;
-use crate::wire::{Carried, Connection, Key, Listener, Rules};
+use crate::wire::{Carried, Connection, Key, Listener, Rules, Unpacked};
 use serde::{Deserialize, Serialize};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -356,10 +356,7 @@ fn begin(child: &Child, call: fn(usize), hooks: Hooks) -> Result<(Server, Connec
     let [Arg::Bytes(papers), Arg::Carried(listener), Arg::Carried(control)] = &child.args[..] else {
         fail!(Invalid, "the server's arguments are not a server's");
     };
-    let Some(Ok(control)) = taken(control).map(Carried::into_connection) else {
-        fail!(Invalid, "the server has no connection to its owner");
-    };
-    let control = control?;
+    let control = unpack(control, Carried::into_connection)?;
     let made = (|| {
         signals::ignore_interrupt()?;
         // Each client takes one or two.
@@ -368,16 +365,11 @@ fn begin(child: &Child, call: fn(usize), hooks: Hooks) -> Result<(Server, Connec
         if let Some(initializer) = &papers.initializer {
             call(initializer.address()?);
         }
-        match taken(listener).map(Carried::into_listener) {
-            Some(Ok(listener)) => {
-                let listener = listener?;
-                let Papers { message, total, key, any_user, kinds, .. } = papers;
-                let way = Way { address: listener.address().to_owned(), key, any_user };
-                let house = House::new(registry::from_targets(&kinds)?, hooks, way)?;
-                Server::new(listener, Limits { message, total }, house)
-            }
-            _ => fail!(Invalid, "the server has nothing to listen at"),
-        }
+        let listener = unpack(listener, Carried::into_listener)?;
+        let Papers { message, total, key, any_user, kinds, .. } = papers;
+        let way = Way { address: listener.address().to_owned(), key, any_user };
+        let house = House::new(registry::from_targets(&kinds)?, hooks, way)?;
+        Server::new(listener, Limits { message, total }, house)
     })();
     match made {
         Ok(server) => {
@@ -392,6 +384,9 @@ fn begin(child: &Child, call: fn(usize), hooks: Hooks) -> Result<(Server, Connec
     }
 }
 
-fn taken(place: &Mutex<Option<Carried>>) -> Option<Carried> {
-    place.lock().unwrap_or_else(PoisonError::into_inner).take()
+fn unpack<T>(place: &Mutex<Option<Carried>>, how: fn(Carried) -> Unpacked<T>) -> Result<T> {
+    match place.lock().unwrap_or_else(PoisonError::into_inner).take() {
+        Some(carried) => how(carried).map_err(|failed| failed.1),
+        None => fail!(Invalid, "an argument of the server's is not there"),
+    }
 }

@@ -86,6 +86,15 @@ impl Kept {
         list().keep(unsafe { OwnedFd::from_raw_fd(self.fd.as_raw_fd()) })
     }
 
+    /// The program's from now on.
+    pub(crate) fn into_fd(self) -> OwnedFd {
+        let fd = self.fd.as_raw_fd();
+        list().fds.retain(|&(f, _)| f != fd);
+        let mut kept = ManuallyDrop::new(self);
+        // SAFETY: taken once: the object is not dropped.
+        unsafe { ManuallyDrop::take(&mut kept.fd) }
+    }
+
     fn close(&mut self, list: &mut Vec<Known>) {
         let fd = self.fd.as_raw_fd();
         list.retain(|&(f, _)| f != fd);

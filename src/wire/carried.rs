@@ -5,7 +5,7 @@ use super::connection::Connection;
 use super::handshake::Key;
 use super::listener::{Listener, Rules};
 use super::pipe::{Pipe, Rings, Role};
-use crate::error::{Result, fail};
+use crate::error::{Error, Result, Status};
 use crate::shm::{Entry, Kind, Object, Ref};
 use crate::sys::fd;
 use crate::sys::kept::{self, Kept};
@@ -34,6 +34,9 @@ pub(crate) enum What {
         most: usize,
     },
 }
+
+/// What it became; or itself, for another try, and why it did not.
+pub(crate) type Unpacked<T> = std::result::Result<T, Box<(Carried, Error)>>;
 
 pub(crate) struct Carried {
     fd: Kept,
@@ -86,39 +89,43 @@ impl Carried {
         Ok(Carried { fd: list.keep(sockets::again(self.fd.fd())?), rings, what: self.what.clone() })
     }
 
-    /// Unpacks it; what is a listener comes back as it is.
-    pub(crate) fn into_connection(self) -> std::result::Result<Result<Connection>, Self> {
-        match self.what {
-            What::Connection { can_receive, can_send, most } => {
-                Ok(Ok(Connection::received(self.fd, can_receive, can_send).limited(most)))
+    pub(crate) fn into_connection(self) -> Unpacked<Connection> {
+        match (&self.what, self.rings) {
+            (&What::Connection { can_receive, can_send, most }, _) => {
+                Ok(Connection::received(self.fd, can_receive, can_send).limited(most))
             }
-            What::Pipe { first, duplex } => Ok(match self.rings {
-                Some(rings) => Pipe::new(self.fd, *rings, Role { first, duplex }).map(Connection::of_pipe),
-                None => gone(),
-            }),
-            What::Listener { .. } => Err(self),
+            (&What::Pipe { first, duplex }, Some(rings)) => {
+                Ok(Connection::of_pipe(Pipe::new(self.fd, *rings, Role { first, duplex })))
+            }
+            (What::Pipe { .. }, None) => {
+                let why = Error::new(Status::State, "the pipe's block in shared memory is damaged");
+                Carried { rings: None, ..self }.stays(why)
+            }
+            (What::Listener { .. }, rings) => {
+                Carried { rings, ..self }.stays(Error::new(Status::Invalid, "it is a listener"))
+            }
         }
     }
 
-    /// Unpacks it; what is a connection comes back as it is.
-    pub(crate) fn into_listener(self) -> std::result::Result<Result<Listener>, Self> {
-        match self.what {
-            What::Listener { address, key, allow_md5, any_user, patience, most } => {
-                let key = key.map(|bytes| Key { bytes: bytes.into(), allow_md5 });
-                let rules = Rules { key, any_user, patience, most };
-                Ok(Listener::received(self.fd, address, rules))
-            }
-            What::Connection { .. } | What::Pipe { .. } => Err(self),
+    pub(crate) fn into_listener(self) -> Unpacked<Listener> {
+        let What::Listener { address, key, allow_md5, any_user, patience, most } = &self.what else {
+            return self.stays(Error::new(Status::Invalid, "it is a connection"));
+        };
+        let key = key.as_ref().map(|bytes| Key { bytes: bytes.clone().into(), allow_md5: *allow_md5 });
+        let rules = Rules { key, any_user: *any_user, patience: *patience, most: *most };
+        match Listener::many(&self.fd, &rules) {
+            Ok(many) => Ok(Listener::received(self.fd, many, address.clone(), rules)),
+            Err(e) => self.stays(e),
         }
+    }
+
+    #[cold]
+    fn stays<T>(self, why: Error) -> Unpacked<T> {
+        Err(Box::new((self, why)))
     }
 }
 
 /// None where they are not what they were said to be.
 fn rings(held: Object) -> Option<Box<Rings>> {
     Rings::of(held).ok().map(Box::new)
-}
-
-#[cold]
-fn gone<T>() -> Result<T> {
-    fail!(State, "the pipe's block in shared memory is damaged")
 }

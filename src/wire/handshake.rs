@@ -136,6 +136,8 @@ struct Sent {
     nonce: [u8; NONCE],
     from: Option<Address>,
     to: Option<Address>,
+    /// This process is at the other end, as the kernel says.
+    to_itself: bool,
 }
 
 /// All of this process.
@@ -146,7 +148,7 @@ struct Challenge(Sent);
 impl Challenge {
     fn new(connection: &Connection) -> Result<Self> {
         let (from, to) = connection.ends()?;
-        let sent = Sent { nonce: random::bytes()?, from, to };
+        let sent = Sent { nonce: random::bytes()?, from, to, to_itself: is_to_itself(connection) };
         SENT.with(|all| all.push(sent.clone()));
         Ok(Challenge(sent))
     }
@@ -162,16 +164,25 @@ impl Drop for Challenge {
     }
 }
 
-/// Whether a challenge is one of this process's own that somebody else has sent back.
+fn is_to_itself(connection: &Connection) -> bool {
+    connection.peer().is_some_and(|(pid, _)| pid == std::process::id())
+}
+
+/// Whether a challenge is one of this process's own that somebody else has sent back. At a local socket's client the
+/// kernel knows who listens, not who accepts: another process has made the listener that this one was handed. Then it
+/// is between the same addresses, and where it was sent this process had connected.
 fn is_reflected(part: &[u8], connection: &Connection) -> Result<bool> {
     let found = SENT
         .with(|all| all.iter().find(|sent| part.windows(NONCE).any(|bytes| bytes == sent.nonce)).cloned());
     let Some(sent) = found else { return Ok(false) };
     let (mine, other) = connection.ends()?;
     let is_local = mine.as_ref().is_some_and(Address::is_local);
+    let is_between_them = mine.is_some() && mine == sent.to && other == sent.from;
     let is_own = match is_local {
-        true => connection.peer().is_some_and(|(pid, _)| pid == std::process::id()),
-        false => mine.is_some() && mine == sent.to && other == sent.from,
+        true => {
+            is_to_itself(connection) || is_between_them && sent.to_itself && other != Some(Address::Unnamed)
+        }
+        false => is_between_them,
     };
     Ok(!is_own)
 }

@@ -83,40 +83,41 @@ impl Listener {
         }
         let (listening, file) = bound?;
         let address = sockets::own(listening.fd()).as_ref().map(address::text).unwrap_or_default();
-        let made = Self::over(listening, address, rules, file.clone());
-        if made.is_err() {
+        let many = Self::many(&listening, &rules).inspect_err(|_| {
             file.as_ref().map(files::remove);
-        }
-        made
+        })?;
+        Ok(Self::over(listening, many, address, rules, file))
     }
 
-    fn over(listening: Kept, address: String, rules: Rules, file: Option<File>) -> Result<Self> {
-        let many = match rules.key {
-            None => None,
-            Some(_) => {
-                let mut list = kept::list();
-                let many = list.keep(Many::new()?.into_fd());
-                if let Err(e) = Many::add(many.fd(), listening.fd()) {
-                    list.close(many);
-                    return Err(e);
-                }
-                Some(many)
-            }
-        };
+    /// With a key: what stands for the listening socket and for all clients who wait.
+    pub(super) fn many(listening: &Kept, rules: &Rules) -> Result<Option<Kept>> {
+        if rules.key.is_none() {
+            return Ok(None);
+        }
+        let mut list = kept::list();
+        let many = list.keep(Many::new()?.into_fd());
+        if let Err(e) = Many::add(many.fd(), listening.fd()) {
+            list.close(many);
+            return Err(e);
+        }
+        Ok(Some(many))
+    }
+
+    fn over(listening: Kept, many: Option<Kept>, address: String, rules: Rules, file: Option<File>) -> Self {
         let sockets = Arc::new(Sockets { listening, many, closed: AtomicBool::new(false) });
-        Ok(Listener {
+        Listener {
             sockets: Mutex::new(Some(sockets)),
             address,
             rules,
             file,
             waiting: Turn::new(Waiting::default()),
             last: Mutex::new(None),
-        })
+        }
     }
 
-    /// In a child: what it was handed. The file stays the parent's.
-    pub(super) fn received(listening: Kept, address: String, rules: Rules) -> Result<Self> {
-        Self::over(listening, address, rules, None)
+    /// In another process: what it was handed. The file stays who made it's.
+    pub(super) fn received(listening: Kept, many: Option<Kept>, address: String, rules: Rules) -> Self {
+        Self::over(listening, many, address, rules, None)
     }
 
     fn sockets(&self) -> Result<Arc<Sockets>> {

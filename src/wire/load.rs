@@ -6,7 +6,7 @@ use crate::error::{Result, fail};
 use crate::shm::{self, Entry, Object};
 use crate::sys::kept::{self, Kept};
 use crate::sys::{packets, sockets};
-use std::os::fd::{OwnedFd, RawFd};
+use std::os::fd::RawFd;
 
 /// The papers, each behind its length, and the descriptors.
 pub(super) fn pack(carried: &[Carried]) -> Result<(Vec<u8>, Vec<RawFd>)> {
@@ -32,9 +32,8 @@ pub(crate) struct Load {
 }
 
 impl Load {
-    pub(super) fn new(parcel: Entry, fds: Vec<OwnedFd>) -> Self {
-        let mut list = kept::list();
-        Load { parcel, fds: fds.into_iter().map(|fd| list.keep(fd)).collect() }
+    pub(super) fn new(parcel: Entry, fds: Vec<Kept>) -> Self {
+        Load { parcel, fds }
     }
 
     /// The connection or listener that was the `at`-th handle, and the `nth` such; `held` is what it has in shared
@@ -53,11 +52,15 @@ impl Load {
             held.inspect(|object| shm::release(object.entry));
             fail!(State, "the message was overwritten by a stray pointer");
         };
-        let again = sockets::again(fd.fd()).inspect_err(|_| {
-            held.inspect(|object| shm::release(object.entry));
-        })?;
         let mut list = kept::list();
-        Ok(Carried::taken(list.keep(again), what, held))
+        match sockets::again(fd.fd()) {
+            Ok(fd) => Ok(Carried::taken(list.keep(fd), what, held)),
+            Err(e) => {
+                drop(list);
+                held.inspect(|object| shm::release(object.entry));
+                Err(e)
+            }
+        }
     }
 }
 

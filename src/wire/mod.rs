@@ -38,7 +38,7 @@ mod turn;
 mod waiting;
 
 pub(crate) use address::is_local;
-pub(crate) use carried::{Carried, What};
+pub(crate) use carried::{Carried, Unpacked, What};
 pub(crate) use client::connect;
 pub(crate) use connection::Connection;
 pub(crate) use files::remove_all;

@@ -27,7 +27,7 @@ use crate::sys::kept::{self, Kept};
 use crate::sys::packets;
 use crate::sys::sockets::Many;
 use crate::time::Deadline;
-use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd, RawFd};
+use std::os::fd::{AsRawFd, BorrowedFd, RawFd};
 use std::sync::atomic::Ordering::{Relaxed, SeqCst};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -79,13 +79,15 @@ fn drop_forgotten(way: &Way, socket: BorrowedFd<'_>, tree: &In) -> bool {
 
 /// With the receiver's lock: finds the descriptors of this number, which stay, and takes out what is before them: a
 /// killed process's, or `bells`, of which there may have been some also where this fails.
-fn find(number: u64, socket: BorrowedFd<'_>, bells: &mut bool) -> Result<Option<Vec<OwnedFd>>> {
+fn find(number: u64, socket: BorrowedFd<'_>, bells: &mut bool) -> Result<Option<Vec<Kept>>> {
     loop {
         match packets::peek::<NUMBER>(socket)? {
             Some((_, BELL)) => *bells = true,
             Some((bytes, NUMBER)) if u64::from_ne_bytes(bytes) < number => {}
             Some((bytes, NUMBER)) if u64::from_ne_bytes(bytes) == number => {
-                return Ok(packets::copy::<NUMBER>(socket)?.map(|message| message.fds));
+                let mut list = kept::list();
+                let found = packets::copy::<NUMBER>(socket)?;
+                return Ok(found.map(|message| message.fds.into_iter().map(|fd| list.keep(fd)).collect()));
             }
             _ => return Ok(None),
         }
@@ -169,12 +171,7 @@ impl Bell {
 
     /// With the receiver's lock: finds the descriptors of this number in the socket, where they stay until
     /// [`Bell::drop_next`]; None where they are lost.
-    pub(super) fn find(
-        &self,
-        number: u64,
-        way: &Way,
-        socket: BorrowedFd<'_>,
-    ) -> Result<Option<Vec<OwnedFd>>> {
+    pub(super) fn find(&self, number: u64, way: &Way, socket: BorrowedFd<'_>) -> Result<Option<Vec<Kept>>> {
         let mut bells = false;
         let found = find(number, socket, &mut bells);
         if bells {

@@ -4,7 +4,7 @@ use super::bell::Bell;
 use super::way::{Way, damaged, lock_side};
 use crate::error::{Error, Result, Status, fail};
 use crate::park::{Owner, Tree, Wait};
-use crate::shm::{self, In, Kind, Object, PipeBlock, RINGS, Ref};
+use crate::shm::{self, Data, In, Kind, Object, PipeBlock, RINGS, Ref};
 use crate::sys::atomic::fence;
 use crate::sys::kept::Kept;
 use crate::sys::sockets::{self, For};
@@ -22,6 +22,7 @@ const CALM: Duration = Duration::from_millis(1);
 pub(in crate::wire) struct Rings {
     object: Object,
     block: &'static PipeBlock,
+    data: Data,
     /// Whose it is: a forked child's copy of it is nobody's.
     owner: Owner,
 }
@@ -34,8 +35,13 @@ impl Rings {
 
     /// Takes over what this process holds.
     pub(in crate::wire) fn of(object: Object) -> Result<Self> {
-        let Some(block) = shm::resolve::<PipeBlock>(object.r, Kind::Pipe) else { return damaged() };
-        Ok(Rings { object, block, owner: shm::tree_of(block).me() })
+        let block = shm::resolve::<PipeBlock>(object.r, Kind::Pipe);
+        let data = block.and_then(|block| shm::data(&block.head)).filter(|data| data.len() == RINGS);
+        let (Some(block), Some(data)) = (block, data) else {
+            shm::release(object.entry);
+            return damaged();
+        };
+        Ok(Rings { object, block, data, owner: shm::tree_of(block).me() })
     }
 
     /// One more.
@@ -81,10 +87,8 @@ pub(super) struct Line {
 
 impl Line {
     /// The first or the second end.
-    pub(super) fn new(fd: Kept, rings: Rings, first: bool, duplex: bool) -> Result<Self> {
-        let Some(data) = shm::data(&rings.block.head).filter(|data| data.len() == RINGS) else {
-            return damaged();
-        };
+    pub(super) fn new(fd: Kept, rings: Rings, first: bool, duplex: bool) -> Self {
+        let data = rings.data;
         let [from_first, from_second] = &rings.block.ways;
         let [of_first, of_second] = &rings.block.carriers;
         let (own, other) = match duplex {
@@ -95,7 +99,7 @@ impl Line {
         let (from_first, from_second) =
             (Way::new(from_first, of_first, own), Way::new(from_second, of_second, other));
         let (sends, receives) = if first { (from_first, from_second) } else { (from_second, from_first) };
-        Ok(Line {
+        Line {
             socket: Socket::new(fd),
             bell: Bell::default(),
             sends,
@@ -105,7 +109,7 @@ impl Line {
             seen_holders: AtomicU64::new(0),
             tree: shm::tree_of(rings.block),
             rings,
-        })
+        }
     }
 
     pub(super) fn tree(&self) -> In {

@@ -99,17 +99,17 @@ impl Pipe {
             (list.keep(first), list.keep(second))
         };
         let end = |fd, rings, first| Self::new(fd, rings, Role { first, duplex });
-        Ok((end(first, rings, true)?, end(second, again, false)?))
+        Ok((end(first, rings, true), end(second, again, false)))
     }
 
-    pub(super) fn new(fd: Kept, rings: Rings, role: Role) -> Result<Self> {
-        let line = Line::new(fd, rings, role.first, role.duplex)?;
-        Ok(Pipe {
+    pub(super) fn new(fd: Kept, rings: Rings, role: Role) -> Self {
+        let line = Line::new(fd, rings, role.first, role.duplex);
+        Pipe {
             line: Mutex::new(Some(Arc::new(line))),
             role,
             input: Turn::new(Input::default()),
             output: Turn::new(Output::default()),
-        })
+        }
     }
 
     fn line(&self) -> Result<Arc<Line>> {

@@ -23,11 +23,12 @@ use super::send::Sending;
 use super::way::{Piece, Way, damaged};
 use crate::error::{Result, fail};
 use crate::shm::{self, Data, Entry, Object};
+use crate::sys::kept::Kept;
 use crate::time::Deadline;
 use crate::wire::lent::Lent;
 use crate::wire::load::Load;
 use crate::wire::receive::{self, Came, Source};
-use std::os::fd::{OwnedFd, RawFd};
+use std::os::fd::RawFd;
 use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering::Relaxed;
 
@@ -45,7 +46,7 @@ pub(super) struct Laden {
     /// What holds the message that was received.
     holder: Option<Entry>,
     /// What came with it.
-    fds: Vec<OwnedFd>,
+    fds: Vec<Kept>,
 }
 
 impl Laden {

@@ -137,7 +137,7 @@ impl<'a> Receiving<'a> {
         }
         self.passed(self.way().head());
         match found.and_then(|fds| fds.into_iter().next()) {
-            Some(fd) => Ok(fd),
+            Some(fd) => Ok(fd.into_fd()),
             None => fail!(Os, "a descriptor came and was lost"),
         }
     }

@@ -198,4 +198,13 @@ pub(super) mod packets {
         }
         Ok(None)
     }
+
+    /// With descriptors, which the models have none of.
+    pub(in super::super) fn copy<const N: usize>(_: BorrowedFd<'_>) -> Result<Option<Message>> {
+        Ok(None)
+    }
+
+    pub(in super::super) fn discard(from: BorrowedFd<'_>) -> Result<()> {
+        receive::<1>(from).map(drop)
+    }
 }
