@@ -433,3 +433,45 @@ TEST(result, thread_of_the_pool)
     CHECK_OK(mp_pool_free(pool));
     CHECK_INT(threads_now(), before);
 }
+
+static void never_ends(mp_task *task, void *user)
+{
+    CHECK(task != NULL && user == NULL);
+    for (;;)
+        pause();
+}
+
+/* What lies ahead of workers that never come to it is done by the one that is free. */
+TEST_T(result, all_workers_but_one_busy_for_ever, 120)
+{
+    enum { CALLS = 12, WORKERS = 4 };
+    int64_t round, i;
+
+    for (round = 0; round < 12; round++) {
+        mp_pool *pool = pool_new(WORKERS);
+        mp_result *results[CALLS];
+        int endless = 0;
+
+        for (i = 0; i < CALLS; i++) {
+            /* All at the beginning, or among the others. */
+            bool is_endless = endless < WORKERS - 1 && i >= endless * (round % 4);
+
+            endless += is_endless;
+            results[i] = result_begin(pool, is_endless ? never_ends : square, i);
+            if (is_endless) {
+                CHECK_OK(mp_result_free(results[i]));
+                results[i] = NULL;
+            }
+        }
+        CHECK_INT(endless, WORKERS - 1);
+        for (i = 0; i < CALLS; i++) {
+            if (results[i] != NULL) {
+                CHECK_INT(result_get(results[i]), i * i);
+                CHECK_OK(mp_result_free(results[i]));
+            }
+        }
+        check_squares(pool, 30, NULL);
+        CHECK_OK(mp_pool_terminate(pool));
+        CHECK_OK(mp_pool_free(pool));
+    }
+}

@@ -21,31 +21,72 @@ impl Dispatcher {
     /// Nothing new is left to hand out: an idle worker gets a chance at what lies ahead of a busy one. The
     /// compare-and-swap on the task decides which of the two runs it.
     fn spread(&mut self) {
+        if (0..self.load.len()).all(|worker| self.area.worker(worker).inbox.len() == 0) {
+            return;
+        }
+        let mut waiting = Vec::new();
+        for number in (0..self.tasks.len()).rev() {
+            self.settle(number);
+            waiting.extend(self.holder(number).map(|holder| (number, holder)));
+        }
+        let mut ahead = vec![0_usize; self.load.len()];
+        waiting.iter().for_each(|&(_, holder)| ahead[holder] += 1);
         for idle in 0..self.load.len() {
             if self.load[idle] > 0 || self.crew[idle].is_none() {
                 continue;
             }
-            let busiest = (0..self.load.len()).max_by_key(|&w| self.area.worker(w).inbox.len());
-            let Some(busiest) = busiest.filter(|&w| self.area.worker(w).inbox.len() > 0) else { return };
-            let mut offers = self.area.worker(busiest).inbox.len().div_ceil(2);
-            for number in (0..self.tasks.len()).rev() {
-                let Some(assigned) = &mut self.tasks[number] else { continue };
-                let state = TaskState::of(self.area.task(number));
-                if offers == 0 || self.area.worker(idle).inbox.len() >= AHEAD {
-                    break;
-                }
-                let fits = usize::from(assigned.home) == busiest && assigned.offered.is_none();
-                if fits && assigned.caller.is_some() && state.stage == Stage::Queued {
-                    assigned.offered = Some(idle as u16);
-                    self.load[idle] += 1;
-                    self.area.worker(idle).inbox.push(ticket(number as u32, state.turn));
-                    offers -= 1;
-                }
-            }
-            if self.load[idle] == 0 {
-                // What lies there is offered already: the next idle one would find no more.
+            let Some((&count, busiest)) = ahead.iter().zip(0..).max().filter(|&(&count, _)| count > 0) else {
                 return;
-            }
+            };
+            let mut offers = count.div_ceil(2);
+            waiting.retain(|&(number, holder)| {
+                let is_its = holder == busiest && offers > 0 && self.offer(number, idle);
+                offers -= usize::from(is_its);
+                !is_its
+            });
+            ahead[busiest] = count / 2 + offers;
         }
+    }
+
+    /// A task that one of two workers has begun is no longer in the other one's charge, which may be idle now.
+    fn settle(&mut self, number: usize) {
+        let Some(assigned) = &mut self.tasks[number] else { return };
+        let state = TaskState::of(self.area.task(number));
+        let is_begun = matches!(state.stage, Stage::Running | Stage::Asked | Stage::Doomed);
+        if let Some(other) = assigned.offered.filter(|_| is_begun && !assigned.back) {
+            let free =
+                if state.worker == other { std::mem::replace(&mut assigned.home, other) } else { other };
+            assigned.offered = None;
+            self.load[usize::from(free)] -= 1;
+        }
+    }
+
+    /// The worker that has this task ahead of it, which somebody else might begin before. It was offered to one that
+    /// may itself be at something long: then it is offered again.
+    fn holder(&self, number: usize) -> Option<usize> {
+        let assigned = self.tasks[number].as_ref().filter(|a| a.caller.is_some())?;
+        let holder = match assigned.offered {
+            None => assigned.home,
+            // The next thing that this one does.
+            Some(other) if self.load[usize::from(other)] == 1 => return None,
+            Some(other) => other,
+        };
+        let is_queued = TaskState::of(self.area.task(number)).stage == Stage::Queued;
+        is_queued.then_some(holder.into())
+    }
+
+    /// Whether there was room for it.
+    fn offer(&mut self, number: usize, idle: usize) -> bool {
+        let Some(assigned) = &mut self.tasks[number] else { return false };
+        let to = self.area.worker(idle);
+        if to.inbox.len() >= AHEAD {
+            return false;
+        }
+        if let Some(before) = assigned.offered.replace(idle as u16) {
+            self.load[usize::from(before)] -= 1;
+        }
+        self.load[idle] += 1;
+        to.inbox.push(ticket(number as u32, TaskState::of(self.area.task(number)).turn));
+        true
     }
 }
