@@ -552,6 +552,37 @@ TEST(manager_own, a_slow_method_holds_up_its_own_object_only)
     CHECK_OK(mp_manager_free(m));
 }
 
+enum { BUSY = 300 };
+
+/* However many objects are at work, others are not held up. */
+TEST(manager_own, many_slow_methods)
+{
+    mp_manager *m = started();
+    mp_proxy *c, *event = object_new(m, "Event");
+    struct waits w[BUSY];
+    pthread_t threads[BUSY];
+    size_t i;
+
+    for (i = 0; i < BUSY; i++) {
+        w[i].tools = object_new(m, "Tools");
+        w[i].event = event;
+        CHECK(pthread_create(&threads[i], NULL, waits, &w[i]) == 0);
+    }
+    /* Each call, and the wait in it. */
+    wait_for_waiting(m, 2 * BUSY);
+    c = counter_new(m, 0);
+    CHECK_CALL0(c, "1", "incr");
+    CHECK_OK(mp_proxy_call(event, "set", NULL, 0, NULL, MP_NO_WAIT));
+    for (i = 0; i < BUSY; i++) {
+        CHECK(pthread_join(threads[i], NULL) == 0);
+        CHECK_OK(mp_proxy_free(w[i].tools));
+    }
+    CHECK_OK(mp_proxy_free(event));
+    CHECK_OK(mp_proxy_free(c));
+    CHECK_INT(objects(m), 0);
+    CHECK_OK(mp_manager_free(m));
+}
+
 TEST(manager_own, a_killed_caller)
 {
     mp_manager *m = started();

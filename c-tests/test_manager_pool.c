@@ -3,6 +3,7 @@
  * Managers: a pool in the server's process. */
 #include "test_manager.h"
 
+#include <pthread.h>
 #include <signal.h>
 #include <string.h>
 #include <unistd.h>
@@ -35,12 +36,20 @@ static void dies(mp_task *task, void *user)
     raise(SIGKILL);
 }
 
+static void never_ends(mp_task *task, void *user)
+{
+    CHECK(task != NULL && user == NULL);
+    for (;;)
+        pause();
+}
+
 /* In every image, before its main: the server's workers know the functions by name. */
 __attribute__((constructor)) static void registers(void)
 {
     mp_register_target("manager_pool.square", (mp_function)square);
     mp_register_target("manager_pool.whose", (mp_function)whose);
     mp_register_target("manager_pool.dies", (mp_function)dies);
+    mp_register_target("manager_pool.never_ends", (mp_function)never_ends);
 }
 
 static mp_proxy *pool_of(mp_manager *m, int workers)
@@ -170,6 +179,51 @@ TEST(manager_pool, asynchronous)
     CHECK_OK(mp_proxy_free(one));
     CHECK_OK(mp_proxy_free(all));
     CHECK_OK(mp_proxy_free(bad));
+    CHECK_INT(objects(m), 0);
+    CHECK_OK(mp_manager_free(m));
+}
+
+static void *applies(void *pool)
+{
+    CHECK_STATUS(CALL(pool, "apply", MP_FOREVER, TEXT("manager_pool.never_ends"), TEXT("")),
+                 MP_ERR_CANCELLED);
+    return NULL;
+}
+
+static void *gets(void *result)
+{
+    CHECK_STATUS(mp_proxy_call(result, "get", NULL, 0, NULL, MP_FOREVER), MP_ERR_CANCELLED);
+    return NULL;
+}
+
+/* Who waits for a task, or for its result, holds up nobody else. */
+TEST(manager_pool, at_the_same_time)
+{
+    mp_manager *m = manager_new();
+    mp_proxy *p = pool_of(m, 3), *result;
+    mp_item items[ITEMS + 1], endless[] = {TEXT("manager_pool.never_ends"), TEXT("")};
+    int64_t numbers[ITEMS];
+    pthread_t threads[3];
+    mp_answer *a;
+    size_t i;
+
+    CHECK(pthread_create(&threads[0], NULL, applies, p) == 0);
+    wait_for_waiting(m, 1);
+    result = begin(p, "apply_async", endless, 2);
+    CHECK(pthread_create(&threads[1], NULL, gets, result) == 0);
+    CHECK(pthread_create(&threads[2], NULL, gets, result) == 0);
+    wait_for_waiting(m, 3);
+    fill(items, numbers);
+    CHECK_OK(mp_proxy_call(p, "map", items, ITEMS + 1, &a, MP_FOREVER));
+    check_squares(a);
+    CHECK_CALL0(result, "false", "ready");
+    CHECK_STATUS(CALL(result, "get", MP_NO_WAIT, INT(0)), MP_ERR_TIMEOUT);
+    wait_for_waiting(m, 3);
+    CHECK_OK(mp_proxy_call(p, "terminate", NULL, 0, NULL, MP_NO_WAIT));
+    for (i = 0; i < COUNT(threads); i++)
+        CHECK(pthread_join(threads[i], NULL) == 0);
+    CHECK_OK(mp_proxy_free(result));
+    CHECK_OK(mp_proxy_free(p));
     CHECK_INT(objects(m), 0);
     CHECK_OK(mp_manager_free(m));
 }

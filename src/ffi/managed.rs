@@ -26,7 +26,13 @@ pub(super) fn kind(
     methods: &[(&str, Method)],
 ) -> Kind<usize> {
     let methods = methods.iter().map(|&(name, method)| (name.to_owned(), method as usize));
-    Kind { name: name.to_owned(), create, destroy: Some(destroy), methods: methods.collect() }
+    Kind {
+        name: name.to_owned(),
+        create,
+        destroy: Some(destroy),
+        methods: methods.collect(),
+        is_concurrent: false,
+    }
 }
 
 /// What every server has.

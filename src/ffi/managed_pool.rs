@@ -257,8 +257,10 @@ pub(super) fn kinds() -> Vec<Kind<usize>> {
     ];
     let result: &[(&str, Method)] =
         &[("get", get), ("wait", wait), ("ready", ready), ("successful", successful)];
-    vec![
+    let kinds = [
         kind("Pool", Some(make as *const () as usize), end as *const () as usize, pool),
         kind(RESULT, None, end_result as *const () as usize, result),
-    ]
+    ];
+    // Whoever waits for a task, or for its result, shall not hold up who terminates the pool.
+    kinds.map(|kind| Kind { is_concurrent: true, ..kind }).into()
 }

@@ -11,8 +11,9 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-/// More objects than this are not at work at the same time; the next have to wait.
-const MOST: usize = 256;
+/// More objects than this are not at work at the same time; the next have to wait. A thread that waits takes little more
+/// than its stack has used.
+const MOST: usize = 4096;
 /// How long a thread waits for something to do before it ends.
 const IDLE: Duration = Duration::from_secs(10);
 
@@ -55,6 +56,10 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 impl Row {
     pub(super) fn new(crew: &Arc<Crew>) -> Arc<Self> {
         Arc::new(Row { crew: Arc::clone(crew), jobs: Mutex::default() })
+    }
+
+    pub(super) fn crew(&self) -> &Arc<Crew> {
+        &self.crew
     }
 
     /// One more job, by a number for [`Self::withdraw`]. Fails where no thread is to be had: then it is dropped.

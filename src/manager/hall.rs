@@ -204,7 +204,7 @@ impl Hall {
                     found
                 }
                 Done::Answered(Err(e), _) => return Err(failed(e)),
-                Done::Parked(..) | Done::Running => {
+                Done::Parked(..) | Done::Running(_) => {
                     self.withdraw(object, caller, note);
                     fail!(Timeout, "call {calls} of the batch would have to wait")
                 }

@@ -20,6 +20,8 @@ pub(crate) struct Kind<F> {
     pub(crate) create: Option<F>,
     pub(crate) destroy: Option<F>,
     pub(crate) methods: Vec<(String, F)>,
+    /// An object's calls run at the same time, and not one after the other.
+    pub(crate) is_concurrent: bool,
 }
 
 impl<F> Kind<F> {
@@ -30,6 +32,7 @@ impl<F> Kind<F> {
             create: self.create.as_ref().map(&way).transpose()?,
             destroy: self.destroy.as_ref().map(&way).transpose()?,
             methods: methods.collect::<Result<_>>()?,
+            is_concurrent: self.is_concurrent,
         })
     }
 }

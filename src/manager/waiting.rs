@@ -28,8 +28,8 @@ pub(super) enum Done {
     Answered(Answer, Option<Undo>),
     /// In this lane of this object.
     Parked(u64, u8),
-    /// In its own object's first lane, until the call is over.
-    Running,
+    /// In this lane of its own object, until the call is over.
+    Running(u8),
 }
 
 /// One who waits.
@@ -137,7 +137,7 @@ impl Hall {
             Ok(Outcome::OwnerDied) => Done::Answered(Ok((Status::OwnerDied, Vec::new())), undo),
             Ok(Outcome::Park(lane)) => Done::Parked(call.object, lane),
             Ok(Outcome::ParkAt(at, lane)) => Done::Parked(at, lane),
-            Ok(Outcome::Run) => Done::Running,
+            Ok(Outcome::Run(lane)) => Done::Running(lane),
             Err(e) => Done::Answered(Err(e), undo),
         }
     }
@@ -153,7 +153,7 @@ impl Hall {
         let (at, lane, deadline) = match self.attempt(call, &mut args, &mut note) {
             Done::Answered(answer, undo) => return Ok((answer, undo)),
             Done::Parked(at, lane) => (at, lane, Deadline::after(call.timeout)),
-            Done::Running => (call.object, 0, Deadline::Never),
+            Done::Running(lane) => (call.object, lane, Deadline::Never),
         };
         let &Attempt { object, method, caller, timeout } = call;
         let until = match deadline {
@@ -230,10 +230,10 @@ impl Hall {
         waiter.method = method;
         let (now_at, next) = match &done {
             Done::Parked(now_at, next) => (*now_at, *next),
-            Done::Running | Done::Answered(..) => (at, lane),
+            Done::Running(_) | Done::Answered(..) => (at, lane),
         };
         match done {
-            Done::Parked(..) | Done::Running => {
+            Done::Parked(..) | Done::Running(_) => {
                 self.store.recharge(before);
                 let moves = (now_at, next) != (at, lane);
                 if moves {

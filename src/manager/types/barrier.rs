@@ -144,7 +144,7 @@ impl Barrier {
                 }
                 self.arrived += 1;
                 *cx.note = self.cycle * self.parties + index + 1;
-                return Ok(Outcome::Run);
+                return Ok(Outcome::Run(0));
             }
             self.end_cycle(true, cx);
             return Ok(length(index as usize));

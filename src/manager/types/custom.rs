@@ -1,5 +1,5 @@
 //! Objects of types that the program has registered. Their functions run on threads of the crew, one at a time for
-//! each object; whoever calls waits like those who wait for a lock.
+//! each object, or those of a concurrent type as they come; whoever calls waits like those who wait for a lock.
 //!
 //! | a call is | and its entry in the desk is            |
 //! |-----------|-----------------------------------------|
@@ -7,7 +7,7 @@
 //! | running   | the same; or gone, if nobody wants it    |
 //! | over      | what it came to, until it was fetched   |
 
-use super::{Context, Object, Outcome, one, unknown};
+use super::{Context, EACH, Object, Outcome, one, unknown};
 use crate::error::{Error, Result, Status, fail};
 use crate::manager::call::{Call, Part, Referent};
 use crate::manager::codec::Value;
@@ -49,13 +49,26 @@ impl Desk {
     }
 }
 
+/// A call that is not over, and the row that it is in: of a concurrent type each has its own.
+struct Begun {
+    call: Arc<Call>,
+    row: Arc<Row>,
+}
+
+impl Begun {
+    fn args(&self) -> &[Value] {
+        self.call.args()
+    }
+}
+
 pub(in crate::manager) struct Custom {
     /// None once it has gone to the thread that ends it.
     referent: Option<Arc<Referent>>,
     row: Arc<Row>,
+    /// In which its callers wait.
+    lane: u8,
     desk: Arc<Desk>,
-    /// Those that are not over.
-    calls: HashMap<u64, Arc<Call>>,
+    calls: HashMap<u64, Begun>,
     last: u64,
     /// The call that makes it, while somebody waits for that.
     creation: Option<u64>,
@@ -63,8 +76,10 @@ pub(in crate::manager) struct Custom {
 
 impl Custom {
     fn around(referent: Arc<Referent>) -> Self {
+        let lane = if referent.kind.is_concurrent { EACH } else { 0 };
         Custom {
             row: Row::new(&referent.house.crew),
+            lane,
             referent: Some(referent),
             desk: Arc::default(),
             calls: HashMap::new(),
@@ -96,14 +111,18 @@ impl Custom {
             desk.put(number, came);
             referent.house.ring(own);
         };
-        if let Err(e) = self.row.push(number, job) {
+        let row = match self.lane {
+            EACH => Row::new(self.row.crew()),
+            _ => Arc::clone(&self.row),
+        };
+        if let Err(e) = row.push(number, job) {
             self.desk.answers().remove(&number);
             call.args().iter().for_each(|arg| cx.give_up(arg));
             return Err(e);
         }
-        self.calls.insert(number, call);
+        self.calls.insert(number, Begun { call, row });
         *cx.note = number;
-        Ok(Outcome::Run)
+        Ok(Outcome::Run(self.lane))
     }
 
     fn create(&mut self, args: &mut [Value], cx: &mut Context<'_>) -> Result<Outcome> {
@@ -147,7 +166,7 @@ impl Custom {
     /// What a call has come to; it waits on where that is not there yet.
     fn finish(&mut self, cx: &mut Context<'_>) -> Result<Outcome> {
         let number = *cx.note;
-        let Some(came) = self.desk.fetch(number) else { return Ok(Outcome::Run) };
+        let Some(came) = self.desk.fetch(number) else { return Ok(Outcome::Run(self.lane)) };
         let is_creation = self.creation == Some(number);
         self.forget(number, cx);
         let parts = came?;
@@ -196,8 +215,8 @@ impl Custom {
 
     /// Of a call that is over, or that nobody waits for.
     fn forget(&mut self, number: u64, cx: &mut Context<'_>) {
-        if let Some(call) = self.calls.remove(&number) {
-            call.args().iter().for_each(|arg| cx.give_up(arg));
+        if let Some(begun) = self.calls.remove(&number) {
+            begun.args().iter().for_each(|arg| cx.give_up(arg));
         }
         if self.creation == Some(number) {
             self.creation = None;
@@ -224,12 +243,15 @@ impl Object for Custom {
     }
 
     fn empty(&mut self, each: &mut dyn FnMut(Value)) {
-        self.calls.drain().for_each(|(_, call)| call.args().iter().cloned().for_each(&mut *each));
+        // They are known until the end, which withdraws them.
+        self.calls.values().flat_map(Begun::args).cloned().for_each(each);
     }
 
     fn gave_up(&mut self, cx: &mut Context<'_>) {
         let number = *cx.note;
-        self.row.withdraw(number);
+        if let Some(begun) = self.calls.get(&number) {
+            begun.row.withdraw(number);
+        }
         let came = self.desk.answers().remove(&number);
         if let Some(Some(Ok(parts))) = came {
             self.spend(parts);
@@ -241,14 +263,14 @@ impl Object for Custom {
 impl Drop for Custom {
     fn drop(&mut self) {
         // Those who called are told that the object is gone.
-        let numbers: Vec<_> = self.desk.answers().drain().collect();
-        for (number, came) in numbers {
-            self.row.withdraw(number);
+        self.calls.iter().for_each(|(&number, begun)| begun.row.withdraw(number));
+        let answers: Vec<_> = self.desk.answers().drain().collect();
+        for (_, came) in answers {
             if let Some(Ok(parts)) = came {
                 self.spend(parts);
             }
         }
-        // Behind the call that is running.
+        // Behind the call that is running; of a concurrent type the last one that runs drops it.
         let mut referent = std::mem::ManuallyDrop::new(self.referent.take());
         let _ = self.row.push(0, move || drop(referent.take()));
     }

@@ -57,8 +57,8 @@ pub(super) enum Outcome {
     Park(u8),
     /// It has to wait in a lane of another object, and is called again when that one has changed.
     ParkAt(u64, u8),
-    /// Somebody else works at it: it waits for that, however long its own time is.
-    Run,
+    /// Somebody else works at it: it waits for that in this lane, however long its own time is.
+    Run(u8),
 }
 
 /// What an answer gives its caller, beside leases.
