@@ -4276,6 +4276,7 @@ mp_status mp_listener_new(mp_listener **listener,
  * MP_ERR_CLOSED: the listener was closed.
  * MP_ERR_STATE: it belongs to another process.
  * MP_ERR_OS: no descriptor is free. The client still waits, and the listener goes on.
+ * MP_ERR_NO_MEMORY: there is no handle for the connection. So it is then.
  *
  * Threads: any number may accept; each client goes to one.
  * Kill: clients who wait are accepted by other processes that have the listener, if any.
@@ -6362,7 +6363,8 @@ mp_status mp_pool_imap(mp_pool *pool,
  *     mp_last_error() names an item.
  * MP_ERR_INVALID: result is NULL; or the source has given NULL for bytes, which ends it.
  * MP_ERR_CANCELLED: the pool was ended.
- * MP_ERR_NO_MEMORY: the shared segment has no room for a single task.
+ * MP_ERR_NO_MEMORY: the shared segment has no room for a single task; or there is no handle for
+ *     the result, and the next call may get it.
  * MP_ERR_STATE: another thread is in a call with the same iterator, or the source calls it; or it
  *     belongs to another process.
  */
