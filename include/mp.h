@@ -5149,7 +5149,7 @@ mp_status mp_proxy_shareable_list(const mp_proxy *proxy, mp_shareable_list **lis
  * ```
  *
  * The functions run on threads of their own, one call at a time for each object and calls of
- * different objects at the same time (256 of them at most), so that one that takes long holds up
+ * different objects at the same time (4096 of them at most), so that one that takes long holds up
  * those who call the same object and nobody else. The caller waits as long as its timeout and the
  * manager's patience allow together. Where it gives up, or dies, before its call has begun, the
  * call is dropped; one that has begun runs to its end for nobody.
