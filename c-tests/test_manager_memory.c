@@ -4,6 +4,7 @@
 #include "test_manager.h"
 #include "test_names.h"
 
+#include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
@@ -235,6 +236,8 @@ static void other_place(mp_call *call, void *object)
         place[1] = 1 << 20;
         break;
     default:
+        /* A file of this user's that must not be opened for writing. */
+        place[1] = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
         break;
     }
     for (i = 0; i < n; i++)
