@@ -3896,6 +3896,7 @@ mp_status mp_connection_answer_challenge(mp_connection *connection,
  * MP_ERR_STATE: this end belongs to another process.
  * MP_ERR_OS: no descriptor is free.
  *
+ * Where several processes poll the same end, one may learn of a message with the next one only.
  * Kill: a sender that is killed after it has sent, and before it told so, is noticed with the
  * next message, or with the end.
  */

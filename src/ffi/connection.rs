@@ -375,6 +375,7 @@ unsafe fn key(bytes: *const c_void, size: usize, allow_md5: bool) -> Result<Key>
 /// MP_ERR_STATE: this end belongs to another process.
 /// MP_ERR_OS: no descriptor is free.
 ///
+/// Where several processes poll the same end, one may learn of a message with the next one only.
 /// Kill: a sender that is killed after it has sent, and before it told so, is noticed with the
 /// next message, or with the end.
 #[unsafe(no_mangle)]
