@@ -129,3 +129,16 @@ TEST(cpp_manager, types_of_ones_own)
     mp::process([](mp::proxy &p) { p.call("add", 1); }, counting).join();
     CHECK(counting.call("add", 0).item() == mp::item(std::int64_t{43}));
 }
+
+TEST(cpp_manager, memory_in_place)
+{
+    mp::manager manager;
+    manager.start();
+    mp::shared_memory memory = manager.create("SharedMemory", 100).memory();
+    mp::shareable_list list = manager.create("ShareableList", 1, "two").list();
+
+    CHECK_INT(memory.size(), 100);
+    CHECK_INT(list.size(), 2);
+    CHECK(list.get(1) == mp::item("two"));
+    CHECK_THROWS(manager.dict().memory(), MP_ERR_UNSUPPORTED, "mp_proxy_shared_memory");
+}

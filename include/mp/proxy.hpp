@@ -5,6 +5,7 @@
 #define MP_PROXY_HPP
 
 #include <mp/item.hpp>
+#include <mp/shared_memory.hpp>
 
 #include <deque>
 
@@ -176,6 +177,12 @@ public:
     void unlock() { unlock(std::nothrow).value(); }
     result<void> unlock(std::nothrow_t) { return detail::outcome(mp_proxy_release(native())); }
 
+    /* The memory of a SharedMemory, and the list of a ShareableList, in place: on the server's machine. */
+    shared_memory memory() const { return memory(std::nothrow).value(); }
+    result<shared_memory> memory(std::nothrow_t) const { return in_place<shared_memory>(mp_proxy_shared_memory); }
+    shareable_list list() const { return list(std::nothrow).value(); }
+    result<shareable_list> list(std::nothrow_t) const { return in_place<shareable_list>(mp_proxy_shareable_list); }
+
     /* The object as text. */
     std::string str() const { return str(std::nothrow).value(); }
     result<std::string> str(std::nothrow_t) const { return buffered(mp_proxy_str); }
@@ -183,6 +190,15 @@ public:
     result<std::string> describe(std::nothrow_t) const { return detail::text(mp_proxy_describe, native()); }
 
 private:
+    template <class Noun, class Native>
+    result<Noun> in_place(mp_status (*call)(const mp_proxy *, Native **)) const
+    {
+        Native *found = nullptr;
+        const int status = call(native(), &found);
+        if (status < 0)
+            return error(status);
+        return Noun(adopt(found));
+    }
     result<answer> got_at(item_view key) const
     {
         mp_answer *got = nullptr;
