@@ -17,6 +17,28 @@ mp_manager *manager_new(void)
     return m;
 }
 
+static void *serves(void *m)
+{
+    CHECK_OK(mp_manager_serve_forever(m));
+    return NULL;
+}
+
+static bool serves_now(void *m)
+{
+    char address[128];
+
+    return mp_manager_address(m, address, sizeof address, NULL) == MP_OK;
+}
+
+pthread_t serves_in_a_thread(mp_manager *m)
+{
+    pthread_t thread;
+
+    CHECK(pthread_create(&thread, NULL, serves, m) == 0);
+    CHECK(wait_until(serves_now, m));
+    return thread;
+}
+
 mp_proxy *object_new(mp_manager *m, const char *type)
 {
     mp_proxy *p;

@@ -6,11 +6,15 @@
 
 #include "test_util.h"
 
+#include <pthread.h>
+
 #define INT(i) mp_item_int(i)
 #define TEXT(t) mp_item_text(t)
 
 /* Started, by the method under test. */
 mp_manager *manager_new(void);
+/* Has it serve in a thread of this process, and waits until it does; the thread ends with it. */
+pthread_t serves_in_a_thread(mp_manager *m);
 /* An empty object of this type. */
 mp_proxy *object_new(mp_manager *m, const char *type);
 /* Whether the object's text is this one. */

@@ -138,19 +138,6 @@ TEST(manager, in_flight)
     CHECK_OK(mp_manager_free(m));
 }
 
-static void *serves(void *m)
-{
-    CHECK_OK(mp_manager_serve_forever(m));
-    return NULL;
-}
-
-static bool serves_now(void *m)
-{
-    char address[128];
-
-    return mp_manager_address(m, address, sizeof address, NULL) == MP_OK;
-}
-
 TEST(manager, serves_here)
 {
     mp_manager *m = at(NULL);
@@ -158,8 +145,7 @@ TEST(manager, serves_here)
     pthread_t thread;
     int pid;
 
-    CHECK(pthread_create(&thread, NULL, serves, m) == 0);
-    CHECK(wait_until(serves_now, m));
+    thread = serves_in_a_thread(m);
     CHECK_STATUS(mp_manager_pid(m, &pid), MP_ERR_STATE);
     d = object_new(m, "dict");
     CHECK_OK(mp_proxy_set(d, INT(1), INT(2)));

@@ -383,19 +383,6 @@ TEST(manager_memory, no_descriptor_is_free)
     CHECK_OK(mp_manager_free(m));
 }
 
-static void *serves(void *m)
-{
-    CHECK_OK(mp_manager_serve_forever(m));
-    return NULL;
-}
-
-static bool serves_now(void *m)
-{
-    char address[128];
-
-    return mp_manager_address(m, address, sizeof address, NULL) == MP_OK;
-}
-
 static int adds_in_a_fork(void *p)
 {
     mp_shared_memory *memory = reach(p);
@@ -414,8 +401,7 @@ TEST(manager_memory, of_this_process)
     pthread_t thread;
 
     CHECK_OK(mp_manager_new(&m, NULL));
-    CHECK(pthread_create(&thread, NULL, serves, m) == 0);
-    CHECK(wait_until(serves_now, m));
+    thread = serves_in_a_thread(m);
     p = memory_of(m, SIZE);
     memory = reach(p);
     CHECK_INT(mapped(false), 1);

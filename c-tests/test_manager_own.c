@@ -676,19 +676,6 @@ TEST(manager_own, a_crash)
     crashes("crash", INT(0), 0);
 }
 
-static void *serves(void *m)
-{
-    CHECK_OK(mp_manager_serve_forever(m));
-    return NULL;
-}
-
-static bool serves_now(void *m)
-{
-    char address[128];
-
-    return mp_manager_address(m, address, sizeof address, NULL) == MP_OK;
-}
-
 /* Here the objects are this process's own. */
 TEST(manager_own, serves_here)
 {
@@ -697,8 +684,7 @@ TEST(manager_own, serves_here)
     pthread_t thread;
     mp_answer *a;
 
-    CHECK(pthread_create(&thread, NULL, serves, m) == 0);
-    CHECK(wait_until(serves_now, m));
+    thread = serves_in_a_thread(m);
     c = counter_new(m, 1);
     tools = object_new(m, "Tools");
     CHECK_CALL0(c, "2", "incr");
@@ -731,8 +717,7 @@ TEST(manager_own, serves_here_no_longer)
 
     o.shutdown_timeout = MP_MS(100);
     m = with_types(&o);
-    CHECK(pthread_create(&server, NULL, serves, m) == 0);
-    CHECK(wait_until(serves_now, m));
+    server = serves_in_a_thread(m);
     tools = object_new(m, "Tools");
     CHECK(pthread_create(&client, NULL, hangs, tools) == 0);
     wait_for_waiting(m, 1);

@@ -22,25 +22,14 @@ typedef struct blocks {
 static blocks blocks_of(mp_queue *q)
 {
     blocks b = {NULL, NULL};
-    unsigned long base = 0;
     static int number;
-    char message[33], line[400], found[sizeof message];
-    FILE *maps = fopen("/proc/self/maps", "r");
-    unsigned long from, to, at, place = 0;
+    char message[33], found[sizeof message];
+    unsigned long at, base, place;
 
-    CHECK(maps != NULL);
     /* A queue before this one may have left its own. */
     snprintf(message, sizeof message, "the only message with %10d", number++);
     CHECK_OK(mp_queue_put(q, message, 32, MP_NO_WAIT));
-    while (fgets(line, sizeof line, maps) != NULL)
-        if (strstr(line, "/memfd:libmp") != NULL && sscanf(line, "%lx-%lx", &from, &to) == 2)
-            for (at = from; at < from + (8 << 20); at += 64)
-                if (memcmp((void *)(at + 8), message, 32) == 0) {
-                    place = at;
-                    base = from;
-                }
-    fclose(maps);
-    CHECK(place != 0);
+    place = message_place(message, 32, &base);
     CHECK_OK(mp_queue_get(q, found, sizeof found, NULL, NULL, MP_NO_WAIT));
     for (at = base; at < base + (8 << 20) - SELF; at += 8)
         if (*(uint64_t *)at == place - base && *(uint64_t *)(at + SIDE) == place - base)

@@ -33,6 +33,9 @@ void flag_wait(mp_value *flag, int64_t x);
 void check_same_text(const char *got, const char *want);
 
 mp_stats stats_now(void);
+/* Where a message lies that is in the segment once, in its first 8 MiB: the place, a multiple of 64, is 8
+ * bytes before it. The mapping begins at base. */
+unsigned long message_place(const void *message, size_t len, unsigned long *base);
 /* Pages of memory that the process has in use. */
 long pages_of(pid_t pid);
 /* Bytes of this process's address space. */
