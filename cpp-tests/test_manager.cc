@@ -3,13 +3,19 @@
  * Managers, proxies, and types of one's own. */
 #include "test.hpp"
 
+#include <atomic>
 #include <mutex>
+#include <thread>
 
 namespace {
 
 struct counter {
     int number;
     std::string name;
+};
+
+struct meeting {
+    std::atomic<int> here{0};
 };
 
 } // namespace
@@ -128,6 +134,27 @@ TEST(cpp_manager, types_of_ones_own)
     CHECK_THROWS(manager.create("Counter", -1, ""), MP_ERR_INVALID, "no such start");
     mp::process([](mp::proxy &p) { p.call("add", 1); }, counting).join();
     CHECK(counting.call("add", 0).item() == mp::item(std::int64_t{43}));
+}
+
+/* Each waits in the server for the other. */
+TEST(cpp_manager, concurrent_type)
+{
+    mp::object_type<meeting> type;
+    type.concurrent();
+    type.create([] { return meeting{}; });
+    type.method("meet", [](meeting &m) {
+        ++m.here;
+        while (m.here < 2)
+            std::this_thread::yield();
+    });
+    mp::manager manager;
+    manager.add_type("Meeting", type);
+    manager.start();
+    mp::proxy proxy = manager.create("Meeting");
+    std::thread other([&] { proxy.call("meet"); });
+
+    proxy.call("meet");
+    other.join();
 }
 
 TEST(cpp_manager, memory_in_place)

@@ -139,6 +139,8 @@ public:
         names_.push_back(std::move(name));
         methods_.push_back({names_.back().c_str(), detail::method_of<T, F>::run});
     }
+    /* Has the calls of one object run at the same time, and not one after the other. */
+    void concurrent(bool yes = true) noexcept { concurrent_ = yes; }
     mp_object_options options() const noexcept
     {
         mp_object_options options = MP_OBJECT_OPTIONS;
@@ -146,6 +148,7 @@ public:
         options.destroy = destroy;
         options.methods = methods_.data();
         options.method_count = methods_.size();
+        options.concurrent = concurrent_;
         return options;
     }
 
@@ -161,6 +164,7 @@ private:
     mp_object_create_fn create_ = nullptr;
     std::deque<std::string> names_;
     std::vector<mp_object_method> methods_;
+    bool concurrent_ = false;
 };
 
 } // namespace mp

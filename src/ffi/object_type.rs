@@ -21,11 +21,12 @@
 //!   maths.add(4, 3)                    mp_proxy_call(maths, "add", items, 2, &answer, 0);
 //! ```
 //!
-//! The functions run on threads of their own, one call at a time for each object and calls of
-//! different objects at the same time (4096 of them at most), so that one that takes long holds up
-//! those who call the same object and nobody else. The caller waits as long as its timeout and the
-//! manager's patience allow together. Where it gives up, or dies, before its call has begun, the
-//! call is dropped; one that has begun runs to its end for nobody.
+//! The functions run on threads of their own, 4096 at most: one call at a time for each object and
+//! calls of different objects at the same time, so that one that takes long holds up those who call
+//! the same object and nobody else. Of a concurrent type calls of one object run at the same time,
+//! too, as in Python, and have to see to what they share. The caller waits as long as its timeout
+//! and the manager's patience allow together. Where it gives up, or dies, before its call has begun,
+//! the call is dropped; one that has begun runs to its end for nobody.
 //!
 //! A C++ exception that leaves a function is the caller's MP_ERR_REMOTE and harms no other. A crash,
 //! an exit or an abort ends the server, which all its clients are told by MP_ERR_EOF. A function must
@@ -92,11 +93,14 @@ pub struct mp_object_options {
     pub methods: *const mp_object_method,
     /// How many.
     pub method_count: usize,
+    /// The calls of one object run at the same time, in threads, and not one after the other in the
+    /// order in which they came. destroy is called when the last of them is over all the same.
+    pub concurrent: bool,
 }
 
 // mp.h:
 // /* No methods: mp_object_options o = MP_OBJECT_OPTIONS; */
-// #define MP_OBJECT_OPTIONS { sizeof(mp_object_options), NULL, NULL, NULL, 0 }
+// #define MP_OBJECT_OPTIONS { sizeof(mp_object_options), NULL, NULL, NULL, 0, false }
 
 const DEFAULTS: mp_object_options = mp_object_options {
     size: size_of::<mp_object_options>(),
@@ -104,6 +108,7 @@ const DEFAULTS: mp_object_options = mp_object_options {
     destroy: None,
     methods: std::ptr::null(),
     method_count: 0,
+    concurrent: false,
 };
 
 /// MP_OBJECT_OPTIONS as a function.
@@ -175,7 +180,7 @@ pub unsafe extern "C" fn mp_manager_register(
             create: options.create.map(|function| function as usize),
             destroy: options.destroy.map(|function| function as usize),
             methods,
-            is_concurrent: false,
+            is_concurrent: options.concurrent,
         })?;
         Ok(Status::Ok)
     })
