@@ -43,6 +43,17 @@ static void never_ends(mp_task *task, void *user)
         pause();
 }
 
+/* Squares what is not 0. */
+static void never_ends_at_0(mp_task *task, void *user)
+{
+    int64_t x;
+
+    memcpy(&x, mp_task_input(task, NULL), sizeof x);
+    if (x == 0)
+        never_ends(task, user);
+    square(task, user);
+}
+
 /* In every image, before its main: the server's workers know the functions by name. */
 __attribute__((constructor)) static void registers(void)
 {
@@ -50,6 +61,7 @@ __attribute__((constructor)) static void registers(void)
     mp_register_target("manager_pool.whose", (mp_function)whose);
     mp_register_target("manager_pool.dies", (mp_function)dies);
     mp_register_target("manager_pool.never_ends", (mp_function)never_ends);
+    mp_register_target("manager_pool.never_ends_at_0", (mp_function)never_ends_at_0);
 }
 
 static mp_proxy *pool_of(mp_manager *m, int workers)
@@ -179,6 +191,125 @@ TEST(manager_pool, asynchronous)
     CHECK_OK(mp_proxy_free(one));
     CHECK_OK(mp_proxy_free(all));
     CHECK_OK(mp_proxy_free(bad));
+    CHECK_INT(objects(m), 0);
+    CHECK_OK(mp_manager_free(m));
+}
+
+/* Takes a result; gives its place, or -1 where all were taken. */
+static int64_t take(const mp_proxy *iterator, int64_t *result)
+{
+    int64_t place = -1;
+    mp_answer *a;
+
+    CHECK_OK(mp_proxy_call(iterator, "next", NULL, 0, &a, MP_FOREVER));
+    if (mp_answer_count(a) > 0) {
+        CHECK_INT(mp_answer_count(a), 2);
+        place = mp_answer_int(a, 0);
+        *result = number_at(a, 1);
+    }
+    CHECK_OK(mp_answer_free(a));
+    return place;
+}
+
+/* Argument 0: an iterator, of which it takes one result. */
+static int takes_one(mp_child *self, void *user)
+{
+    int64_t result;
+
+    CHECK(user == NULL);
+    CHECK_INT(take(mp_child_proxy(self, 0), &result), 1);
+    return (int)result;
+}
+
+TEST(manager_pool, imap)
+{
+    mp_manager *m = manager_new();
+    mp_proxy *p = pool_of(m, 2), *it;
+    const mp_item dying[] = {TEXT("manager_pool.dies"), TEXT(""), TEXT("")};
+    mp_item items[ITEMS + 1];
+    int64_t numbers[ITEMS], result;
+    int i, seen = 0;
+
+    fill(items, numbers);
+    it = begin(p, "imap", items, ITEMS + 1);
+    for (i = 0; i < ITEMS; i++) {
+        if (i == 1) {
+            /* Another process takes what comes next. */
+            CHECK_INT(child_end(CHILD_START(takes_one, it)), 1);
+            continue;
+        }
+        CHECK_INT(take(it, &result), i);
+        CHECK_INT(result, i * i);
+    }
+    CHECK_INT(take(it, &result), -1);
+    CHECK_INT(take(it, &result), -1);
+    CHECK_OK(mp_proxy_free(it));
+    it = begin(p, "imap_unordered", items, ITEMS + 1);
+    for (i = 0; i < ITEMS; i++) {
+        int64_t place = take(it, &result);
+
+        CHECK(place >= 0 && place < ITEMS && (seen & 1 << place) == 0);
+        CHECK_INT(result, place * place);
+        seen |= 1 << place;
+    }
+    CHECK_INT(take(it, &result), -1);
+    CHECK_OK(mp_proxy_free(it));
+    /* An input that failed is one answer's failure. */
+    numbers[1] = -1;
+    it = begin(p, "imap", items, 4);
+    CHECK_INT(take(it, &result), 0);
+    CHECK_SENTENCE(mp_proxy_call(it, "next", NULL, 0, NULL, MP_FOREVER), MP_ERR_TASK_FAILED,
+                   "below 0");
+    CHECK_INT(take(it, &result), 2);
+    CHECK_INT(take(it, &result), -1);
+    CHECK_OK(mp_proxy_free(it));
+    it = begin(p, "imap", dying, 3);
+    for (i = 0; i < 2; i++)
+        CHECK_STATUS(mp_proxy_call(it, "next", NULL, 0, NULL, MP_FOREVER), MP_ERR_WORKER_DIED);
+    CHECK_INT(take(it, &result), -1);
+    CHECK_OK(mp_proxy_free(it));
+    /* Without inputs, and without a function. */
+    it = begin(p, "imap", items, 1);
+    CHECK_INT(take(it, &result), -1);
+    CHECK_OK(mp_proxy_free(it));
+    CHECK_STATUS(mp_proxy_call(p, "imap", NULL, 0, NULL, MP_FOREVER), MP_ERR_INVALID);
+    CHECK_STATUS(CALL(p, "imap", MP_FOREVER, TEXT("nobody's"), TEXT("")), MP_ERR_UNKNOWN_TARGET);
+    CHECK_STATUS(mp_manager_create(m, &it, "Iterator", NULL, 0), MP_ERR_UNSUPPORTED);
+    CHECK_OK(mp_proxy_free(p));
+    CHECK_INT(objects(m), 0);
+    CHECK_OK(mp_manager_free(m));
+}
+
+static void *nexts(void *iterator)
+{
+    CHECK_STATUS(mp_proxy_call(iterator, "next", NULL, 0, NULL, MP_FOREVER), MP_ERR_CANCELLED);
+    return NULL;
+}
+
+/* Who waits for a result that does not come gives up, or is told when the pool ends. */
+TEST(manager_pool, imap_that_does_not_end)
+{
+    mp_manager *m = manager_new();
+    mp_proxy *p = pool_of(m, 2), *it;
+    mp_item items[ITEMS + 1], endless[] = {TEXT("manager_pool.never_ends"), TEXT("")};
+    int64_t numbers[ITEMS], result;
+    pthread_t thread;
+
+    fill(items, numbers);
+    items[0] = TEXT("manager_pool.never_ends_at_0");
+    it = begin(p, "imap_unordered", items, 3);
+    CHECK_INT(take(it, &result), 1);
+    CHECK_OK(mp_proxy_free(it));
+    it = begin(p, "imap", endless, 2);
+    CHECK_STATUS(CALL(it, "next", MP_FOREVER, INT(0)), MP_ERR_TIMEOUT);
+    CHECK_STATUS(CALL(it, "next", MP_FOREVER, INT(MP_MS(20))), MP_ERR_TIMEOUT);
+    CHECK_STATUS(CALL(it, "next", MP_FOREVER, TEXT("soon")), MP_ERR_INVALID);
+    CHECK(pthread_create(&thread, NULL, nexts, it) == 0);
+    wait_for_waiting(m, 1);
+    CHECK_OK(mp_proxy_call(p, "terminate", NULL, 0, NULL, MP_NO_WAIT));
+    CHECK(pthread_join(thread, NULL) == 0);
+    CHECK_OK(mp_proxy_free(p));
+    CHECK_OK(mp_proxy_free(it));
     CHECK_INT(objects(m), 0);
     CHECK_OK(mp_manager_free(m));
 }

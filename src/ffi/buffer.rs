@@ -97,11 +97,16 @@ impl Drop for Buffer {
     }
 }
 
-/// A copy of bytes, with memory of its own.
+/// A buffer with a copy of bytes.
 pub(super) fn copy(bytes: &[u8]) -> Result<*mut mp_buffer> {
+    handle::new_boxed(copied(bytes)?.into())
+}
+
+/// A copy of bytes, with memory of its own.
+pub(super) fn copied(bytes: &[u8]) -> Result<Vec<u8>> {
     let mut copy = reserve(bytes.len())?;
     copy.extend_from_slice(bytes);
-    handle::new_boxed(copy.into())
+    Ok(copy)
 }
 
 /// Empty, with room for `len` bytes.

@@ -9,9 +9,10 @@ use super::pool_map::GRACE;
 use super::status::mp_status;
 use super::time::mp_timeout;
 use crate::error::{Error, Result, Status, fail};
-use crate::pool::{self, Imap, Source};
+use crate::pool::{self, Imap, Pool, Source};
 use crate::time::{Deadline, FOREVER};
 use core::ffi::{c_int, c_uint, c_void};
+use std::sync::Arc;
 
 /// An iterator over the results of a function.
 pub struct mp_imap {
@@ -49,7 +50,7 @@ pub struct mp_imap_options {
 // /* The defaults: mp_imap_options o = MP_IMAP_OPTIONS; */
 // #define MP_IMAP_OPTIONS { sizeof(mp_imap_options), 0, 0, false, 0, MP_FOREVER, MP_MS(100) }
 
-const DEFAULTS: mp_imap_options = mp_imap_options {
+pub(super) const DEFAULTS: mp_imap_options = mp_imap_options {
     size: size_of::<mp_imap_options>(),
     chunk: 0,
     window: 0,
@@ -95,10 +96,7 @@ impl Source for Called {
             _ => self.count += 1,
         }
         // SAFETY: the source's promise.
-        let bytes = unsafe { guard::bytes(item.data, item.len) }?;
-        let mut copy = buffer::reserve(bytes.len())?;
-        copy.extend_from_slice(bytes);
-        Ok(Some(copy))
+        buffer::copied(unsafe { guard::bytes(item.data, item.len) }?).map(Some)
     }
 }
 
@@ -131,20 +129,28 @@ pub unsafe extern "C" fn mp_pool_imap(
         // SAFETY: C's promise for its arguments, as the header gives it.
         let (options, place) = unsafe { (self::options(options, DEFAULTS)?, out(imap, "imap")?) };
         let pool = handle::object(pool)?;
-        let Some(function) = function else { fail!(Invalid, "function is NULL") };
         let Some(source) = source else { fail!(Invalid, "source is NULL") };
-        let plan = pool::plan(
-            (function as usize as u64, user as usize as u64),
-            options.chunk.max(1),
-            true,
-            options.retries,
-            (options.time_limit, options.grace),
-        );
         let source = Box::new(Called { function: source, user: source_user, count: 0 });
-        let imap = Imap::new(&pool, plan, options.window, !options.unordered, source)?;
-        place.write(handle::new_boxed(imap)?);
+        place.write(handle::new_boxed(begin(&pool, (function, user), &options, source)?)?);
         Ok(Status::Ok)
     })
+}
+
+pub(super) fn begin(
+    pool: &Arc<Pool>,
+    (function, user): (mp_task_fn, *mut c_void),
+    options: &mp_imap_options,
+    source: Box<dyn Source>,
+) -> Result<Imap> {
+    let Some(function) = function else { fail!(Invalid, "function is NULL") };
+    let plan = pool::plan(
+        (function as usize as u64, user as usize as u64),
+        options.chunk.max(1),
+        true,
+        options.retries,
+        (options.time_limit, options.grace),
+    );
+    Imap::new(pool, plan, options.window, !options.unordered, source)
 }
 
 /// Takes the next result.

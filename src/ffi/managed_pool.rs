@@ -1,8 +1,9 @@
-//! The managed type Pool: a pool in the server's process, and the results of its asynchronous calls. It is made as a
-//! program makes types of its own, of what mp.h has for pools.
+//! The managed type Pool: a pool in the server's process, and what stands for results that are to come. It is made as
+//! a program makes types of its own, of what mp.h has for pools.
 
 use super::buffer::{self, mp_buffer, mp_bytes};
 use super::handle;
+use super::imap::{self, mp_imap_options};
 use super::managed::{Method, answered, kind};
 use super::object_type::mp_call;
 use super::pool::{self, mp_pool, mp_pool_options, mp_task_fn};
@@ -12,12 +13,14 @@ use super::result::{self, mp_result};
 use super::status::{mp_last_error, mp_status};
 use crate::error::{Error, Result, Status, fail};
 use crate::manager::{Call, Kind, Value};
+use crate::pool::{Imap, Source};
 use crate::process::Target;
-use crate::time::FOREVER;
+use crate::time::{Deadline, FOREVER};
 use core::ffi::{CStr, c_void};
 use std::ptr::{null, null_mut};
 
 const RESULT: &str = "AsyncResult";
+const ITERATOR: &str = "Iterator";
 
 /// A result behind a proxy.
 struct Pending {
@@ -48,14 +51,19 @@ fn bytes(value: &Value) -> Result<&[u8]> {
 }
 
 /// The function of the name that comes first, and the inputs behind it.
-fn work(call: &Call) -> Result<(mp_task_fn, Vec<mp_bytes>)> {
+fn task(call: &Call) -> Result<(mp_task_fn, &[Value])> {
     let Some((name, inputs)) = call.args().split_first() else {
         fail!(Invalid, "the name of a registered function comes first")
     };
     let address = Target::Name(bytes(name)?.to_vec()).address()?;
-    let lend = |value| bytes(value).map(|data| mp_bytes { data: data.as_ptr().cast(), len: data.len() });
     // SAFETY: the program registered a function for tasks under the name that it gives for one.
-    let function = unsafe { std::mem::transmute::<usize, mp_task_fn>(address) };
+    Ok((unsafe { std::mem::transmute::<usize, mp_task_fn>(address) }, inputs))
+}
+
+/// The same, for mp.h's functions.
+fn work(call: &Call) -> Result<(mp_task_fn, Vec<mp_bytes>)> {
+    let (function, inputs) = task(call)?;
+    let lend = |value| bytes(value).map(|data| mp_bytes { data: data.as_ptr().cast(), len: data.len() });
     Ok((function, inputs.iter().map(lend).collect::<Result<_>>()?))
 }
 
@@ -161,6 +169,36 @@ unsafe extern "C-unwind" fn map_async(call: *mut mp_call, pool: *mut c_void) {
     });
 }
 
+/// What an iterator's inputs come from.
+struct Inputs(std::vec::IntoIter<Vec<u8>>);
+
+impl Source for Inputs {
+    fn next(&mut self) -> Result<Option<Vec<u8>>> {
+        Ok(self.0.next())
+    }
+}
+
+/// Answers an iterator, which is asked for its results by a proxy of its own.
+fn give_iterator(call: *mut mp_call, pool: *mut c_void, unordered: bool) {
+    answered(call, (), |call| {
+        let (function, inputs) = task(call)?;
+        let copied = inputs.iter().map(|input| buffer::copied(bytes(input)?));
+        let source = Inputs(copied.collect::<Result<Vec<_>>>()?.into_iter());
+        let options = mp_imap_options { unordered, ..imap::DEFAULTS };
+        let pool = handle::object(pool.cast::<mp_pool>())?;
+        let imap = imap::begin(&pool, (function, null_mut()), &options, Box::new(source))?;
+        call.give_new(ITERATOR, Box::into_raw(Box::new(imap)).expose_provenance())
+    });
+}
+
+unsafe extern "C-unwind" fn imap(call: *mut mp_call, pool: *mut c_void) {
+    give_iterator(call, pool, false);
+}
+
+unsafe extern "C-unwind" fn imap_unordered(call: *mut mp_call, pool: *mut c_void) {
+    give_iterator(call, pool, true);
+}
+
 unsafe extern "C-unwind" fn close(call: *mut mp_call, pool: *mut c_void) {
     // SAFETY: any number may be passed as a handle.
     answered(call, (), |_| ok(unsafe { pool::mp_pool_close(pool.cast()) }));
@@ -245,22 +283,44 @@ unsafe extern "C-unwind" fn end_result(object: *mut c_void) {
     }
 }
 
+unsafe extern "C-unwind" fn next(call: *mut mp_call, object: *mut c_void) {
+    answered(call, (), |call| {
+        // SAFETY: made by `give_iterator`; it lives until `end_iterator`.
+        let imap = unsafe { &*object.cast::<Imap>() };
+        if let Some((place, result)) = imap.next(Deadline::after(patience(call)?))? {
+            let result = result?;
+            call.give(Value::Int(place as i64));
+            call.give(Value::Bytes(result.into()));
+        }
+        Ok(())
+    });
+}
+
+unsafe extern "C-unwind" fn end_iterator(object: *mut c_void) {
+    // SAFETY: made by `give_iterator`, and nobody calls it any more.
+    drop(unsafe { Box::from_raw(object.cast::<Imap>()) });
+}
+
 pub(super) fn kinds() -> Vec<Kind<usize>> {
     let pool: &[(&str, Method)] = &[
         ("apply", apply),
         ("map", map),
         ("apply_async", apply_async),
         ("map_async", map_async),
+        ("imap", imap),
+        ("imap_unordered", imap_unordered),
         ("close", close),
         ("terminate", terminate),
         ("join", join),
     ];
     let result: &[(&str, Method)] =
         &[("get", get), ("wait", wait), ("ready", ready), ("successful", successful)];
-    let kinds = [
-        kind("Pool", Some(make as *const () as usize), end as *const () as usize, pool),
-        kind(RESULT, None, end_result as *const () as usize, result),
-    ];
     // Whoever waits for a task, or for its result, shall not hold up who terminates the pool.
-    kinds.map(|kind| Kind { is_concurrent: true, ..kind }).into()
+    let concurrent = |kind| Kind { is_concurrent: true, ..kind };
+    vec![
+        concurrent(kind("Pool", Some(make as *const () as usize), end as *const () as usize, pool)),
+        concurrent(kind(RESULT, None, end_result as *const () as usize, result)),
+        // Of whose results each goes to one caller.
+        kind(ITERATOR, None, end_iterator as *const () as usize, &[("next", next)]),
+    ]
 }

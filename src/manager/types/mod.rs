@@ -274,7 +274,7 @@ const TYPES: &[(&str, Make)] = &[
 ];
 
 /// Made of C's functions, like those of programs, but in every server.
-const OTHERS: [&str; 4] = ["AsyncResult", "Pool", "ShareableList", "SharedMemory"];
+const OTHERS: [&str; 5] = ["AsyncResult", "Iterator", "Pool", "ShareableList", "SharedMemory"];
 
 pub(super) fn is_known(name: &str) -> bool {
     OTHERS.contains(&name) || TYPES.iter().any(|(known, _)| *known == name)
