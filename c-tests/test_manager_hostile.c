@@ -287,28 +287,37 @@ static bool lets_in(void *m)
     return true;
 }
 
-/* A server that has no descriptor for more clients serves those that it has, and lets others in when
- * there is one again. */
+/* A server that has no descriptor for more clients serves those that it has, and lets others in when there is
+ * one again. Each descriptor is one client more: whoever believes to be in, is. */
 TEST(manager, server_without_descriptors)
 {
     enum { MOST = 64 };
     static const int turned_away[] = {MP_ERR_TIMEOUT, MP_ERR_EOF};
-    const struct rlimit limit = {MOST, MOST};
-    mp_connection *clients[MOST];
     mp_manager *m = with_key(0, 0);
     mp_proxy *d = object_new(m, "dict");
-    size_t count, i;
-    int pid, status;
+    size_t before = 0;
+    rlim_t most;
+    int pid;
 
     CHECK_OK(mp_manager_pid(m, &pid));
-    CHECK(prlimit(pid, RLIMIT_NOFILE, &limit, NULL) == 0);
-    count = connect_many(m, clients, MOST, &status);
-    CHECK(count > 10 && count < MOST);
-    check_one_of(status, turned_away, COUNT(turned_away));
-    CHECK_OK(mp_proxy_set(d, INT(1), INT(1)));
-    for (i = 0; i < count; i++)
-        CHECK_OK(mp_connection_free(clients[i]));
-    CHECK(wait_until(lets_in, m));
+    for (most = MOST - 3; most <= MOST; most++) {
+        const struct rlimit limit = {most, MOST};
+        mp_connection *clients[MOST];
+        size_t count, i;
+        int status;
+
+        CHECK(prlimit(pid, RLIMIT_NOFILE, &limit, NULL) == 0);
+        count = connect_many(m, clients, MOST, &status);
+        printf("# %zu clients of a server with %lu descriptors\n", count, (unsigned long)most);
+        CHECK(count > 10 && count < MOST);
+        CHECK(before == 0 || count == before + 1);
+        before = count;
+        check_one_of(status, turned_away, COUNT(turned_away));
+        CHECK_OK(mp_proxy_set(d, INT(1), INT(1)));
+        for (i = 0; i < count; i++)
+            CHECK_OK(mp_connection_free(clients[i]));
+        CHECK(wait_until(lets_in, m));
+    }
     CHECK_CALL0(d, "1", "len");
     CHECK_OK(mp_proxy_free(d));
     CHECK_OK(mp_manager_free(m));

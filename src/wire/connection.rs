@@ -204,8 +204,8 @@ impl Connection {
 
     /// The socket of a client's end, between two messages.
     pub(crate) fn into_socket(self) -> Result<Kept> {
-        match &self.transport {
-            Transport::Stream(stream) => stream.again(),
+        match self.transport {
+            Transport::Stream(stream) => stream.into_socket(),
             Transport::Pipe(_) => fail!(Unsupported, "a pipe is more than a socket"),
         }
     }

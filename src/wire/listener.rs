@@ -14,6 +14,7 @@ use crate::time::Deadline;
 use std::os::fd::{AsRawFd, BorrowedFd, RawFd};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 /// So many clients are accepted before those who were accepted have another turn.
 const AT_ONCE: usize = 16;
@@ -53,6 +54,14 @@ impl Sockets {
 
 fn closed() -> Error {
     Error::new(Status::Closed, "the listener was closed")
+}
+
+/// What accepting finds.
+enum Next {
+    One(Kept, Address),
+    Nobody,
+    /// Somebody is there.
+    NoDescriptor(Error),
 }
 
 pub(crate) struct Listener {
@@ -134,20 +143,33 @@ impl Listener {
         let Some(mut waiting) = self.waiting.take(deadline, || sockets.check())? else {
             fail!(Timeout, "another thread was accepting all the time");
         };
-        let (connection, from) = loop {
+        let (connection, from) = 'came: loop {
             let mut more = false;
             for _ in 0..AT_ONCE {
-                let Some((connection, from)) = self.next(&sockets, &mut waiting)? else {
-                    more = false;
-                    break;
+                let is_crowded = match Self::next(&sockets)? {
+                    Next::One(fd, from) => {
+                        let connection = Connection::over(fd);
+                        self.check_user(&connection, &from)?;
+                        let (Some(key), Some(many)) = (&self.rules.key, &sockets.many) else {
+                            return Ok(self.accepted(connection, address::text(&from)));
+                        };
+                        waiting.add(many, connection, &from, key, self.rules.patience)?;
+                        waiting.is_crowded()
+                    }
+                    Next::Nobody => {
+                        more = false;
+                        break;
+                    }
+                    Next::NoDescriptor(e) if waiting.is_empty() => return Err(e),
+                    Next::NoDescriptor(_) => true,
                 };
                 more = true;
-                self.check_user(&connection, &from)?;
-                match (&self.rules.key, &sockets.many) {
-                    (Some(key), Some(many)) => {
-                        waiting.add(many, connection, &from, key, self.rules.patience)?;
-                    }
-                    _ => return Ok(self.accepted(connection, address::text(&from))),
+                // Whoever has been trying to prove its key for longest has to go.
+                if is_crowded
+                    && let Some(many) = &sockets.many
+                    && let Some(came) = waiting.make_room(many)
+                {
+                    break 'came came?;
                 }
             }
             if let Some(many) = &sockets.many
@@ -177,22 +199,20 @@ impl Listener {
         connection.limited(self.rules.most)
     }
 
-    /// The next client that has come. Where no descriptor is free, whoever has been trying to prove its key for
-    /// longest has to go for it.
-    fn next(&self, sockets: &Sockets, waiting: &mut Waiting) -> Result<Option<(Connection, Address)>> {
-        loop {
-            let mut list = kept::list();
-            match sockets::accept(sockets.listening.fd()) {
-                Ok(Came::One(fd, from)) => return Ok(Some((Connection::over(list.keep(fd)), from))),
-                Ok(Came::Nobody) => return Ok(None),
-                Err(e) if NO_DESCRIPTOR.contains(&e.errno) => {
-                    drop(list);
-                    if !waiting.drop_oldest() {
-                        return Err(e);
-                    }
+    fn next(sockets: &Sockets) -> Result<Next> {
+        let mut list = kept::list();
+        let listening = sockets.listening.fd();
+        match sockets::accept(listening) {
+            Ok(Came::One(fd, from)) => Ok(Next::One(list.keep(fd), from)),
+            Ok(Came::Nobody) => Ok(Next::Nobody),
+            // The kernel looks for a descriptor before it looks who is there.
+            Err(e) if NO_DESCRIPTOR.contains(&e.errno) => {
+                match sockets::wait(listening, For::Reading, Duration::ZERO) {
+                    true => Ok(Next::NoDescriptor(e)),
+                    false => Ok(Next::Nobody),
                 }
-                Err(e) => return Err(e),
             }
+            Err(e) => Err(e),
         }
     }
 

@@ -238,13 +238,26 @@ impl Stream {
 
     /// A second descriptor of the same end. Not in the middle of a message, and not while another thread uses it.
     pub(super) fn again(&self) -> Result<Kept> {
+        let socket = self.between()?;
+        let mut list = kept::list();
+        Ok(list.keep(sockets::again(socket.fd())?))
+    }
+
+    /// Its descriptor, which takes no second one: whoever has proved a key with the last free one is let in.
+    pub(super) fn into_socket(self) -> Result<Kept> {
+        drop(self.between()?);
+        let socket = self.socket.into_inner().unwrap_or_else(PoisonError::into_inner);
+        // No call of another thread uses what this one owns.
+        Ok(socket.and_then(Arc::into_inner).ok_or_else(closed)?.fd)
+    }
+
+    fn between(&self) -> Result<Arc<Socket>> {
         let socket = self.socket()?;
         let idle =
             self.input.peek(Input::is_between).and_then(|a| Some(a && self.output.peek(Output::is_between)?));
         if idle != Some(true) {
             fail!(State, "the connection is in the middle of a message");
         }
-        let mut list = kept::list();
-        Ok(list.keep(sockets::again(socket.fd())?))
+        Ok(socket)
     }
 }
