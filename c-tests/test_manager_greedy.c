@@ -27,6 +27,59 @@ static mp_manager *limited(size_t max_message, size_t max_stored)
     return m;
 }
 
+/* Room for 800,000 bytes. */
+static bool has_room(void *dict)
+{
+    static const char bytes[800000];
+    mp_status s = mp_proxy_set(dict, INT(0), mp_item_bytes(bytes, sizeof bytes));
+
+    if (s != MP_OK)
+        CHECK_STATUS(s, MP_ERR_NO_MEMORY);
+    else
+        CHECK_OK(mp_proxy_del(dict, INT(0)));
+    return s == MP_OK;
+}
+
+/* Counts as long as there is a proxy. */
+static void counts(mp_proxy *dict, mp_proxy *p)
+{
+    CHECK(!has_room(dict));
+    CHECK_OK(mp_proxy_free(p));
+    CHECK(wait_until(has_room, dict));
+}
+
+/* What objects have that the server's functions made is stored, too. */
+TEST(manager_greedy, objects_of_functions)
+{
+    static const char bytes[300000];
+    const char *methods[] = {"apply_async", "map_async", "imap", "imap_unordered"};
+    const mp_item items[] = {TEXT("manager_pool.square"), mp_item_bytes(bytes, sizeof bytes)};
+    mp_item size = INT(1000001);
+    mp_manager *m = limited(1000000, 1000000);
+    mp_proxy *dict = object_new(m, "dict"), *p, *pool;
+    mp_answer *a;
+    size_t i;
+
+    CHECK(has_room(dict));
+    CHECK_SENTENCE(mp_manager_create(m, &p, "SharedMemory", &size, 1), MP_ERR_NO_MEMORY,
+                   "the manager has");
+    size = INT(sizeof bytes);
+    CHECK_OK(mp_manager_create(m, &p, "SharedMemory", &size, 1));
+    counts(dict, p);
+    CHECK_OK(mp_manager_create(m, &p, "ShareableList", &items[1], 1));
+    counts(dict, p);
+    pool = object_new(m, "Pool");
+    for (i = 0; i < COUNT(methods); i++) {
+        CHECK_OK(mp_proxy_call(pool, methods[i], items, 2, &a, MP_FOREVER));
+        CHECK_OK(mp_answer_proxy(a, 0, &p));
+        CHECK_OK(mp_answer_free(a));
+        counts(dict, p);
+    }
+    CHECK_OK(mp_proxy_free(pool));
+    CHECK_OK(mp_proxy_free(dict));
+    CHECK_OK(mp_manager_free(m));
+}
+
 static size_t put(unsigned char *to, const void *bytes, size_t len)
 {
     memcpy(to, bytes, len);

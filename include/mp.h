@@ -4452,9 +4452,10 @@ typedef struct mp_manager_options {
     /* The longest message that the server takes or sends, in bytes; 0 for 64 MiB. */
     size_t max_message;
     /*
-     * What the server stores at most, in bytes, about; 0 for 1 GiB. As much again may be on its
-     * way to and from clients. Where that is not enough it cuts off whoever holds up most of it, by
-     * not reading what it asked for or by sending half a message.
+     * What the server stores at most, in bytes, about, the memory of a SharedMemory and of a
+     * ShareableList included; 0 for 1 GiB. As much again may be on its way to and from clients.
+     * Where that is not enough it cuts off whoever holds up most of it, by not reading what it
+     * asked for or by sending half a message.
      */
     size_t max_stored;
 } mp_manager_options;

@@ -15,21 +15,22 @@ pub(super) fn answered<T>(call: *mut mp_call, otherwise: T, body: impl FnOnce(&C
     })
 }
 
-/// A function for a method.
+/// The functions of a type.
+pub(super) type Create = unsafe extern "C-unwind" fn(*mut mp_call) -> *mut c_void;
+pub(super) type Destroy = unsafe extern "C-unwind" fn(*mut c_void);
 pub(super) type Method = unsafe extern "C-unwind" fn(*mut mp_call, *mut c_void);
 
-/// A type's functions.
 pub(super) fn kind(
     name: &str,
-    create: Option<usize>,
-    destroy: usize,
+    create: Option<Create>,
+    destroy: Destroy,
     methods: &[(&str, Method)],
 ) -> Kind<usize> {
     let methods = methods.iter().map(|&(name, method)| (name.to_owned(), method as usize));
     Kind {
         name: name.to_owned(),
-        create,
-        destroy: Some(destroy),
+        create: create.map(|function| function as usize),
+        destroy: Some(destroy as usize),
         methods: methods.collect(),
         is_concurrent: false,
     }

@@ -28,7 +28,7 @@ use super::shareable_list::mp_shareable_list;
 use super::shared_memory::mp_shared_memory;
 use super::status::mp_status;
 use crate::error::{Result, Status, fail};
-use crate::manager::{Call, Kind, Value};
+use crate::manager::{Call, Charge, Kind, Value};
 use crate::shared::list::{self, List};
 use crate::shared::memory;
 use crate::shm::{self, MemoryBlock, Object};
@@ -124,20 +124,39 @@ fn list_of(list: *const mp_shareable_list) -> Result<List> {
     List::of(handle::block(list)?.data()?)
 }
 
-/// In the server: what stands for an object is a handle of its.
-fn made<T: Shared>(call: *mut mp_call, body: impl FnOnce(&Call) -> Result<Object>) -> *mut c_void {
-    answered(call, null_mut(), |call| {
-        shm::join()?;
-        let handle: *mut T = handle::new_shared(body(call)?)?;
-        Ok(handle.cast())
-    })
+/// In the server: what stands for an object.
+struct Kept<T: Shared> {
+    handle: *mut T,
+    _charge: Charge,
+}
+
+impl<T: Shared> Drop for Kept<T> {
+    fn drop(&mut self) {
+        // Nobody is there any more who could be told.
+        let _ = handle::free_shared(self.handle);
+    }
+}
+
+fn keep<T: Shared>(call: &Call, size: usize, make: impl FnOnce() -> Result<Object>) -> Result<*mut c_void> {
+    let charge = call.charge(size)?;
+    shm::join()?;
+    let kept = Kept { handle: handle::new_shared::<T>(make()?)?, _charge: charge };
+    Ok(Box::into_raw(Box::new(kept)).cast())
+}
+
+/// # Safety
+/// `object` is one of [`keep`], of the same type, which was not ended yet.
+unsafe fn handle_of<T: Shared>(object: *mut c_void) -> *mut T {
+    // SAFETY: the caller's promise.
+    unsafe { (*object.cast::<Kept<T>>()).handle }
 }
 
 unsafe extern "C-unwind" fn make_memory(call: *mut mp_call) -> *mut c_void {
-    made::<mp_shared_memory>(call, |call| match *call.args() {
+    answered(call, null_mut(), |call| match *call.args() {
         [Value::Int(size)] if size > 0 => {
             let size = size as usize;
-            shm::create_nameless(size, |s| memory::create(s, size))
+            let make = || shm::create_nameless(size, |s| memory::create(s, size));
+            keep::<mp_shared_memory>(call, size, make)
         }
         _ => fail!(Invalid, "a SharedMemory is made of its size: a number of bytes, at least 1"),
     })
@@ -156,16 +175,20 @@ fn item(value: &Value) -> Result<list::Value<'_>> {
 }
 
 unsafe extern "C-unwind" fn make_list(call: *mut mp_call) -> *mut c_void {
-    made::<mp_shareable_list>(call, |call| {
+    answered(call, null_mut(), |call| {
         let items = call.args().iter().map(item).collect::<Result<Vec<_>>>()?;
-        shm::create_nameless(list::takes(&items)?, |s| list::create(s, &items))
+        let size = list::takes(&items)?;
+        let make = || shm::create_nameless(size, |s| list::create(s, &items));
+        keep::<mp_shareable_list>(call, size, make)
     })
 }
 
 /// Answers the process, its descriptor, and the device and the inode that this leads to.
-fn give_place<T: Shared>(call: *mut mp_call, object: *mut c_void) {
+unsafe extern "C-unwind" fn place<T: Shared>(call: *mut mp_call, object: *mut c_void) {
     answered(call, (), |call| {
-        let (fd, file) = shm::passport(handle::find(object.cast::<T>())?.entry())?;
+        // SAFETY: the server calls it with such an object.
+        let handle = unsafe { handle_of::<T>(object) };
+        let (fd, file) = shm::passport(handle::find(handle)?.entry())?;
         let process = i64::from(std::process::id());
         for number in [process, i64::from(fd), file.device as i64, file.inode as i64] {
             call.give(Value::Int(number));
@@ -174,48 +197,34 @@ fn give_place<T: Shared>(call: *mut mp_call, object: *mut c_void) {
     });
 }
 
-unsafe extern "C-unwind" fn memory_place(call: *mut mp_call, object: *mut c_void) {
-    give_place::<mp_shared_memory>(call, object);
-}
-
-unsafe extern "C-unwind" fn list_place(call: *mut mp_call, object: *mut c_void) {
-    give_place::<mp_shareable_list>(call, object);
-}
-
 unsafe extern "C-unwind" fn memory_size(call: *mut mp_call, object: *mut c_void) {
     answered(call, (), |call| {
-        let size = handle::block(object.cast::<mp_shared_memory>())?.data()?.len();
-        call.give(Value::Int(size as i64));
+        // SAFETY: as above.
+        let handle = unsafe { handle_of::<mp_shared_memory>(object) };
+        call.give(Value::Int(handle::block(handle)?.data()?.len() as i64));
         Ok(())
     });
 }
 
 unsafe extern "C-unwind" fn list_len(call: *mut mp_call, object: *mut c_void) {
     answered(call, (), |call| {
-        call.give(Value::Int(list_of(object.cast())?.len() as i64));
+        // SAFETY: as above.
+        let handle = unsafe { handle_of(object) };
+        call.give(Value::Int(list_of(handle)?.len() as i64));
         Ok(())
     });
 }
 
-unsafe extern "C-unwind" fn end_memory(object: *mut c_void) {
-    // Nobody is there any more who could be told.
-    let _ = handle::free_shared(object.cast::<mp_shared_memory>());
-}
-
-unsafe extern "C-unwind" fn end_list(object: *mut c_void) {
-    let _ = handle::free_shared(object.cast::<mp_shareable_list>());
+unsafe extern "C-unwind" fn end<T: Shared>(object: *mut c_void) {
+    // SAFETY: as above, and nobody calls it any more.
+    drop(unsafe { Box::from_raw(object.cast::<Kept<T>>()) });
 }
 
 pub(super) fn kinds() -> Vec<Kind<usize>> {
-    let memory: &[(&str, Method)] = &[("size", memory_size), ("place", memory_place)];
-    let list: &[(&str, Method)] = &[("len", list_len), ("place", list_place)];
+    let memory: &[(&str, Method)] = &[("size", memory_size), ("place", place::<mp_shared_memory>)];
+    let list: &[(&str, Method)] = &[("len", list_len), ("place", place::<mp_shareable_list>)];
     vec![
-        kind(
-            "SharedMemory",
-            Some(make_memory as *const () as usize),
-            end_memory as *const () as usize,
-            memory,
-        ),
-        kind("ShareableList", Some(make_list as *const () as usize), end_list as *const () as usize, list),
+        kind("SharedMemory", Some(make_memory), end::<mp_shared_memory>, memory),
+        kind("ShareableList", Some(make_list), end::<mp_shareable_list>, list),
     ]
 }

@@ -12,7 +12,7 @@ use super::pool_map::{mp_pool_apply, mp_pool_map};
 use super::result::{self, mp_result};
 use super::status::{mp_last_error, mp_status};
 use crate::error::{Error, Result, Status, fail};
-use crate::manager::{Call, Kind, Value};
+use crate::manager::{Call, Charge, Kind, Value};
 use crate::pool::{Imap, Source};
 use crate::process::Target;
 use crate::time::{Deadline, FOREVER};
@@ -27,6 +27,14 @@ struct Pending {
     result: *mut mp_result,
     /// Of a map: how many items it has.
     items: Option<usize>,
+    /// The pool has copies of the inputs.
+    _charge: Charge,
+}
+
+/// An iterator behind a proxy.
+struct Iterator {
+    imap: Imap,
+    _charge: Charge,
 }
 
 fn ok(status: mp_status) -> Result<()> {
@@ -58,6 +66,11 @@ fn task(call: &Call) -> Result<(mp_task_fn, &[Value])> {
     let address = Target::Name(bytes(name)?.to_vec()).address()?;
     // SAFETY: the program registered a function for tasks under the name that it gives for one.
     Ok((unsafe { std::mem::transmute::<usize, mp_task_fn>(address) }, inputs))
+}
+
+/// What copies of all inputs take.
+fn charge(call: &Call) -> Result<Charge> {
+    call.charge(call.args().iter().map(Value::weight).sum())
 }
 
 /// The same, for mp.h's functions.
@@ -137,35 +150,38 @@ unsafe extern "C-unwind" fn map(call: *mut mp_call, pool: *mut c_void) {
     });
 }
 
-/// Answers a result, which waits behind a proxy of its own.
-fn give_result(call: &Call, status: mp_status, result: *mut mp_result, items: Option<usize>) -> Result<()> {
-    ok(status)?;
-    call.give_new(RESULT, Box::into_raw(Box::new(Pending { result, items })).expose_provenance())
+/// Answers an object of its own that stands for what is to come.
+fn give_object<T>(call: &Call, type_name: &str, object: T) -> Result<()> {
+    call.give_new(type_name, Box::into_raw(Box::new(object)).expose_provenance())
 }
 
 unsafe extern "C-unwind" fn apply_async(call: *mut mp_call, pool: *mut c_void) {
     answered(call, (), |call| {
         let (function, input) = single(call)?;
+        let _charge = charge(call)?;
         let (mut result, none) = (null_mut(), null_mut());
         // SAFETY: as above; the input is copied.
         let status = unsafe {
             let pool = pool.cast();
             mp_pool_apply_async(pool, function, none, input.data, input.len, null(), null(), &raw mut result)
         };
-        give_result(call, status, result, None)
+        ok(status)?;
+        give_object(call, RESULT, Pending { result, items: None, _charge })
     });
 }
 
 unsafe extern "C-unwind" fn map_async(call: *mut mp_call, pool: *mut c_void) {
     answered(call, (), |call| {
         let (function, inputs) = work(call)?;
+        let _charge = charge(call)?;
         let (mut result, none, n) = (null_mut(), null_mut(), inputs.len());
         // SAFETY: as above.
         let status = unsafe {
             let (pool, inputs) = (pool.cast(), inputs.as_ptr());
             mp_pool_map_async(pool, function, none, inputs, n, null(), null(), &raw mut result)
         };
-        give_result(call, status, result, Some(n))
+        ok(status)?;
+        give_object(call, RESULT, Pending { result, items: Some(n), _charge })
     });
 }
 
@@ -182,12 +198,13 @@ impl Source for Inputs {
 fn give_iterator(call: *mut mp_call, pool: *mut c_void, unordered: bool) {
     answered(call, (), |call| {
         let (function, inputs) = task(call)?;
+        let _charge = charge(call)?;
         let copied = inputs.iter().map(|input| buffer::copied(bytes(input)?));
         let source = Inputs(copied.collect::<Result<Vec<_>>>()?.into_iter());
         let options = mp_imap_options { unordered, ..imap::DEFAULTS };
         let pool = handle::object(pool.cast::<mp_pool>())?;
         let imap = imap::begin(&pool, (function, null_mut()), &options, Box::new(source))?;
-        call.give_new(ITERATOR, Box::into_raw(Box::new(imap)).expose_provenance())
+        give_object(call, ITERATOR, Iterator { imap, _charge })
     });
 }
 
@@ -215,7 +232,7 @@ unsafe extern "C-unwind" fn join(call: *mut mp_call, pool: *mut c_void) {
 }
 
 /// # Safety
-/// `object` is a [`Pending`] of [`give_result`].
+/// `object` is a [`Pending`] of [`give_object`].
 unsafe fn pending<'a>(object: *mut c_void) -> &'a Pending {
     // SAFETY: the caller's promise; it lives until `end_result`.
     unsafe { &*object.cast::<Pending>() }
@@ -276,7 +293,7 @@ unsafe extern "C-unwind" fn successful(call: *mut mp_call, object: *mut c_void) 
 }
 
 unsafe extern "C-unwind" fn end_result(object: *mut c_void) {
-    // SAFETY: made by `give_result`, and nobody calls it any more.
+    // SAFETY: made by `give_object`, and nobody calls it any more.
     unsafe {
         let pending = Box::from_raw(object.cast::<Pending>());
         result::mp_result_free(pending.result);
@@ -286,7 +303,7 @@ unsafe extern "C-unwind" fn end_result(object: *mut c_void) {
 unsafe extern "C-unwind" fn next(call: *mut mp_call, object: *mut c_void) {
     answered(call, (), |call| {
         // SAFETY: made by `give_iterator`; it lives until `end_iterator`.
-        let imap = unsafe { &*object.cast::<Imap>() };
+        let Iterator { imap, .. } = unsafe { &*object.cast() };
         if let Some((place, result)) = imap.next(Deadline::after(patience(call)?))? {
             let result = result?;
             call.give(Value::Int(place as i64));
@@ -298,7 +315,7 @@ unsafe extern "C-unwind" fn next(call: *mut mp_call, object: *mut c_void) {
 
 unsafe extern "C-unwind" fn end_iterator(object: *mut c_void) {
     // SAFETY: made by `give_iterator`, and nobody calls it any more.
-    drop(unsafe { Box::from_raw(object.cast::<Imap>()) });
+    drop(unsafe { Box::from_raw(object.cast::<Iterator>()) });
 }
 
 pub(super) fn kinds() -> Vec<Kind<usize>> {
@@ -318,9 +335,9 @@ pub(super) fn kinds() -> Vec<Kind<usize>> {
     // Whoever waits for a task, or for its result, shall not hold up who terminates the pool.
     let concurrent = |kind| Kind { is_concurrent: true, ..kind };
     vec![
-        concurrent(kind("Pool", Some(make as *const () as usize), end as *const () as usize, pool)),
-        concurrent(kind(RESULT, None, end_result as *const () as usize, result)),
+        concurrent(kind("Pool", Some(make), end, pool)),
+        concurrent(kind(RESULT, None, end_result, result)),
         // Of whose results each goes to one caller.
-        kind(ITERATOR, None, end_iterator as *const () as usize, &[("next", next)]),
+        kind(ITERATOR, None, end_iterator, &[("next", next)]),
     ]
 }

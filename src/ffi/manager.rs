@@ -72,9 +72,10 @@ pub struct mp_manager_options {
     pub initializer: mp_function,
     /// The longest message that the server takes or sends, in bytes; 0 for 64 MiB.
     pub max_message: usize,
-    /// What the server stores at most, in bytes, about; 0 for 1 GiB. As much again may be on its
-    /// way to and from clients. Where that is not enough it cuts off whoever holds up most of it, by
-    /// not reading what it asked for or by sending half a message.
+    /// What the server stores at most, in bytes, about, the memory of a SharedMemory and of a
+    /// ShareableList included; 0 for 1 GiB. As much again may be on its way to and from clients.
+    /// Where that is not enough it cuts off whoever holds up most of it, by not reading what it
+    /// asked for or by sending half a message.
     pub max_stored: usize,
 }
 

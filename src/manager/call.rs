@@ -1,5 +1,6 @@
 //! A call of a function of the program, in the server: what it is given, and what it comes to.
 
+use super::account::Charge;
 use super::codec::Value;
 use super::message::What;
 use super::proxy::Proxy;
@@ -76,6 +77,11 @@ impl Call {
     /// A manager that is connected to this server.
     pub(crate) fn manager(&self) -> Manager {
         Manager::connected(Arc::clone(self.house.link()))
+    }
+
+    /// Has the server count bytes until the answer is dropped.
+    pub(crate) fn charge(&self, bytes: usize) -> Result<Charge> {
+        Charge::new(&self.house.account, bytes)
     }
 
     pub(crate) fn give(&self, value: Value) {

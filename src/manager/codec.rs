@@ -107,7 +107,7 @@ impl Value {
     }
 
     /// About how much memory it takes.
-    pub(super) fn weight(&self) -> usize {
+    pub(crate) fn weight(&self) -> usize {
         const BARE: usize = 32;
         match self {
             Value::Text(text) => BARE + text.len(),

@@ -62,7 +62,7 @@ pub(crate) fn requests(input: &[u8]) {
     let listener = Listener::new(None, 1, rules).expect("a socket");
     let limits = Limits { message: 1 << 20, total: 1 << 20 };
     let mut server =
-        Server::new(listener, limits, House::without_types().expect("a flag")).expect("a server");
+        Server::new(listener, limits, House::without_types(limits).expect("a flag")).expect("a server");
     let (mut client, other) = UnixStream::pair().expect("a socket pair");
     server
         .add(Connection::from_fd(other.into_raw_fd(), true, true, usize::MAX).expect("a socket"))

@@ -26,7 +26,7 @@ pub(super) struct Hall {
 impl Hall {
     pub(super) fn new(limits: Limits, house: Arc<House>) -> Result<Self> {
         Ok(Hall {
-            store: Store::new(limits.total, house),
+            store: Store::new(house),
             limits,
             name: random::bytes()?,
             waiting: Waiting::default(),
@@ -237,7 +237,7 @@ impl Hall {
                 let mut text = format!(
                     "{} objects, {} bytes, {} sessions, {} waiting",
                     self.store.count(),
-                    self.store.used(),
+                    self.store.house.account.used(),
                     self.store.sessions.len(),
                     self.waiting.count()
                 );

@@ -3,7 +3,7 @@
 //! | file | what is in it |
 //! |---|---|
 //! | `server`, `hall`, `waiting` | the server: its loop, what clients ask for, those who wait |
-//! | `store`, `types` | objects and who holds them; what they can do, and how a type is added |
+//! | `store`, `account`, `types` | objects and who holds them; their memory; what they can do, and how a type is added |
 //! | `registry`, `call`, `crew` | types of the program's own; a call of one of their functions, and the threads for that |
 //! | `codec`, `message`, `text` | values, requests and answers as bytes; values as text |
 //! | `channel` | messages on a socket |
@@ -12,6 +12,7 @@
 //! | `start` | a server in a process of its own, or in this one |
 #![forbid(unsafe_code)]
 
+mod account;
 mod call;
 mod channel;
 mod codec;
@@ -30,6 +31,7 @@ mod text;
 mod types;
 mod waiting;
 
+pub(crate) use account::Charge;
 pub(crate) use call::Call;
 pub(crate) use codec::Value;
 pub(crate) use link::Reply;

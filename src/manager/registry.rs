@@ -1,9 +1,11 @@
 //! Types that the program has registered, and what the server needs to call their functions.
 
+use super::account::Account;
 use super::call::Call;
 use super::crew::Crew;
 use super::link::{Link, Way};
 use super::proxy::this_process;
+use super::server::Limits;
 use crate::error::{Error, Result, Status, fail};
 use crate::process::Target;
 use crate::sys::flag::Flag;
@@ -74,6 +76,8 @@ impl Bell {
 pub(super) struct House {
     kinds: Vec<Arc<Kind<usize>>>,
     pub(super) hooks: Hooks,
+    /// Of what the server stores.
+    pub(super) account: Arc<Account>,
     pub(super) crew: Arc<Crew>,
     bell: Bell,
     /// To this server, for functions that use its objects.
@@ -85,10 +89,11 @@ pub(super) struct House {
 const PATIENCE: i64 = 30_000_000_000;
 
 impl House {
-    pub(super) fn new(kinds: Vec<Kind<usize>>, hooks: Hooks, way: Way) -> Result<Arc<Self>> {
+    pub(super) fn new(kinds: Vec<Kind<usize>>, hooks: Hooks, way: Way, limits: Limits) -> Result<Arc<Self>> {
         Ok(Arc::new(House {
             kinds: (hooks.kinds)().into_iter().chain(kinds).map(Arc::new).collect(),
             hooks,
+            account: Account::new(limits.total),
             crew: Arc::default(),
             bell: Bell { flag: Flag::new()?, rung: Mutex::default() },
             way,
@@ -98,7 +103,7 @@ impl House {
 
     /// A server's that nobody reaches.
     #[cfg(any(test, fuzzing))]
-    pub(super) fn without_types() -> Result<Arc<Self>> {
+    pub(super) fn without_types(limits: Limits) -> Result<Arc<Self>> {
         let hooks = Hooks {
             kinds: Vec::new,
             create: |_, _| Ok(0),
@@ -106,7 +111,8 @@ impl House {
             destroy: |_, _| Ok(()),
             action: |_| Ok(()),
         };
-        House::new(Vec::new(), hooks, Way { address: String::new(), key: Vec::new(), any_user: false })
+        let nowhere = Way { address: String::new(), key: Vec::new(), any_user: false };
+        House::new(Vec::new(), hooks, nowhere, limits)
     }
 
     pub(super) fn kind(&self, name: &str) -> Option<&Arc<Kind<usize>>> {

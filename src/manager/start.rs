@@ -216,7 +216,7 @@ impl Manager {
             let mut state = self.state();
             Self::must_be_fresh(&state)?;
             let (listener, link) = self.listen()?;
-            let house = House::new(self.kinds().clone(), hooks, link.way.clone())?;
+            let house = House::new(self.kinds().clone(), hooks, link.way.clone(), self.plan.limits)?;
             let server = Server::new(listener, self.plan.limits, house)?;
             let (stop, control) = Connection::socket_pair()?;
             *state = State::Serving { stop: Box::new(stop), link };
@@ -368,8 +368,9 @@ fn begin(child: &Child, call: fn(usize), hooks: Hooks) -> Result<(Server, Connec
         let listener = unpack(listener, Carried::into_listener)?;
         let Papers { message, total, key, any_user, kinds, .. } = papers;
         let way = Way { address: listener.address().to_owned(), key, any_user };
-        let house = House::new(registry::from_targets(&kinds)?, hooks, way)?;
-        Server::new(listener, Limits { message, total }, house)
+        let limits = Limits { message, total };
+        let house = House::new(registry::from_targets(&kinds)?, hooks, way, limits)?;
+        Server::new(listener, limits, house)
     })();
     match made {
         Ok(server) => {

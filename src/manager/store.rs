@@ -11,7 +11,7 @@
 use super::codec::{Room, Value};
 use super::registry::House;
 use super::types::Object;
-use crate::error::{Error, Result, Status, fail};
+use crate::error::{Error, Result, Status};
 use crate::sys::random;
 use crate::time::Instant;
 use std::borrow::Cow;
@@ -55,9 +55,6 @@ pub(super) struct Store {
     /// Of sessions that are over, the oldest first.
     orphans: VecDeque<(Instant, Ticket)>,
     last: u64,
-    /// Bytes, about.
-    used: usize,
-    most: usize,
     /// For what is answered to the request that is being served.
     pub(super) room: Room,
     /// Their count was 0 once.
@@ -67,7 +64,7 @@ pub(super) struct Store {
 }
 
 impl Store {
-    pub(super) fn new(most: usize, house: Arc<House>) -> Self {
+    pub(super) fn new(house: Arc<House>) -> Self {
         Store {
             house,
             entries: HashMap::new(),
@@ -75,36 +72,22 @@ impl Store {
             tickets: HashMap::new(),
             orphans: VecDeque::new(),
             last: 0,
-            used: 0,
-            most,
             room: Room::of(0),
             doomed: Vec::new(),
             changed: VecDeque::new(),
         }
     }
 
-    /// Makes room for so many bytes more, or says that there is none.
     pub(super) fn charge(&mut self, bytes: usize) -> Result<()> {
-        match self.used.checked_add(bytes).filter(|&sum| sum <= self.most) {
-            Some(sum) => {
-                self.used = sum;
-                Ok(())
-            }
-            None => fail!(NoMemory, "the manager has {} bytes, of which {} are in use", self.most, self.used),
-        }
+        self.house.account.charge(bytes)
     }
 
-    /// What was discharged a moment ago is there again.
     pub(super) fn recharge(&mut self, bytes: usize) {
-        self.used += bytes;
+        self.house.account.recharge(bytes);
     }
 
     pub(super) fn discharge(&mut self, bytes: usize) {
-        self.used = self.used.saturating_sub(bytes);
-    }
-
-    pub(super) fn used(&self) -> usize {
-        self.used
+        self.house.account.discharge(bytes);
     }
 
     /// One that nobody holds yet.

@@ -408,8 +408,8 @@ mod tests {
 
     #[test]
     fn a_panic_ends_one_call() {
-        let mut hall =
-            Hall::new(Limits { message: 1000, total: 1000 }, House::without_types().unwrap()).unwrap();
+        let limits = Limits { message: 1000, total: 1000 };
+        let mut hall = Hall::new(limits, House::without_types(limits).unwrap()).unwrap();
         let object = hall.store.add("Clumsy".into(), Box::new(Clumsy)).unwrap();
         let caller = Caller { session: [0; 16], thread: 0 };
         let mut call = |method, timeout| {
