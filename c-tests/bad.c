@@ -217,6 +217,11 @@ TEST(bad, leaves_temporary_file)
     create(getenv("TMPDIR"), "left-behind");
 }
 
+TEST(bad, leaves_file_where_it_runs)
+{
+    create(".", "left-behind");
+}
+
 TEST(bad, crashes)
 {
     raise(SIGSEGV);

@@ -45,6 +45,11 @@ static void job_exec(const job *j, int out, const char *name)
     if (null > STDERR_FILENO)
         close(null);
     setenv("TMPDIR", j->dir, 1);
+    /* A file that a test names without a directory is its own, whatever runs beside it. */
+    if (chdir(j->dir) < 0) {
+        fprintf(stderr, "%s: %s\n", j->dir, strerror(errno));
+        _exit(1);
+    }
     snprintf(scale, sizeof scale, "%g", run_scale);
     execl("/proc/self/exe", "run", "--run", name, "--start", run_start, "--timeout-scale", scale,
           (char *)NULL);

@@ -47,7 +47,7 @@ static int run_all(const size_t *which, size_t total)
     struct sigaction stop;
     const char *place = getenv("TMPDIR");
 
-    if (place == NULL || *place == '\0' || strlen(place) > ROOT_MAX)
+    if (place == NULL || *place != '/' || strlen(place) > ROOT_MAX)
         place = "/tmp";
     snprintf(run_root, sizeof run_root, "%s/ctest.XXXXXX", place);
     if (mkdtemp(run_root) == NULL) {

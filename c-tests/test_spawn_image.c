@@ -181,13 +181,13 @@ static int checks_surroundings(mp_child *self, void *user)
 
 TEST(spawn, environment_directory_and_signals)
 {
-    const char *directory = getenv("TMPDIR");
-    char here[4096];
+    char directory[400], here[4096];
     sigset_t mask, before, after;
     mp_process *p = spawn_new(checks_surroundings);
 
     CHECK(setenv("MP_TEST_NEW", "a = b", 1) == 0);
-    CHECK(getcwd(here, sizeof here) != NULL && chdir(directory) == 0);
+    snprintf(directory, sizeof directory, "%s/below", getenv("TMPDIR"));
+    CHECK(getcwd(here, sizeof here) != NULL && mkdir(directory, 0700) == 0 && chdir(directory) == 0);
     CHECK(signal(SIGUSR1, on_signal) == SIG_DFL && signal(SIGHUP, SIG_IGN) == SIG_DFL);
     sigemptyset(&mask);
     sigaddset(&mask, SIGUSR2);
@@ -198,7 +198,7 @@ TEST(spawn, environment_directory_and_signals)
     CHECK_INT(child_end(p), 0);
     CHECK(sigprocmask(SIG_SETMASK, &before, &after) == 0);
     CHECK(sigismember(&after, SIGUSR2) && !sigismember(&after, SIGUSR1));
-    CHECK(chdir(here) == 0);
+    CHECK(chdir(here) == 0 && rmdir(directory) == 0);
 }
 
 static int ignores_sigpipe(mp_child *self, void *user)
