@@ -333,29 +333,3 @@ TEST(connection, of_something_else)
     CHECK(fcntl(fds[0], F_GETFD) < 0);
     close(fds[1]);
 }
-
-static int uses_the_parents(void *arg)
-{
-    mp_connection *c = arg;
-    char byte;
-    int fd;
-
-    CHECK_STATUS(mp_connection_send(c, "x", 1, MP_NO_WAIT), MP_ERR_STATE);
-    CHECK_STATUS(mp_connection_recv(c, &byte, 1, NULL, MP_NO_WAIT), MP_ERR_STATE);
-    CHECK_STATUS(mp_connection_fileno(c, &fd), MP_ERR_STATE);
-    CHECK_STATUS(mp_connection_close(c), MP_ERR_STATE);
-    CHECK_STATUS(mp_connection_free(c), MP_ERR_STATE);
-    return 0;
-}
-
-TEST(connection, a_fork_of_the_programs_own_does_not_have_it)
-{
-    mp_connection *a, *b;
-
-    CHECK_OK(mp_pipe_new(&a, &b, NULL));
-    CHECK_INT(in_fork(uses_the_parents, a), 0);
-    send_text(a, "still here");
-    recv_text(b, "still here");
-    CHECK_OK(mp_connection_free(a));
-    CHECK_OK(mp_connection_free(b));
-}

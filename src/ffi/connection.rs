@@ -4,10 +4,15 @@
 //! program's. A pipe's messages go through shared memory.
 //!
 //! An end is closed for the other one when nobody has it any more. A child that libmp starts has
-//! the ends that it was handed and no others; a program that forks by itself closes what its
-//! child shall not have, or execs. Any number of processes may have the same end of a pipe: each
-//! message goes to one of them, whole, whoever else sends or is killed meanwhile. A socket's end
-//! is one process's at a time: two that send through it mix their messages up.
+//! the ends that it was handed and no others. Any number of processes may have the same end of a
+//! pipe: each message goes to one of them, whole, whoever else sends or is killed meanwhile. A
+//! socket's end is one process's at a time: two that send through it mix their messages up.
+//!
+//! A child that the program forks itself has a copy of every end that is open, as of a descriptor,
+//! under the same handle, and frees the copies that it has no use for, or execs. What its parent
+//! was sending or receiving through a socket stays its parent's: that way says MP_ERR_STATE in the
+//! child. So does a handle whose end was closed before the fork, or belongs to the parent of a
+//! child that libmp started; and a pipe that all others had freed when the child first used it.
 
 use super::buffer::{Buffer, mp_buffer};
 use super::guard::{self, bytes_out, guard, initialise, joined, options, out, write_to};

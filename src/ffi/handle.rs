@@ -2,7 +2,7 @@
 
 use super::kind::Kind;
 use super::slots::{self, Pin};
-use crate::error::{Result, Status};
+use crate::error::{Result, Status, fail};
 use crate::shm::{
     self, ArrayBlock, BarrierBlock, ConditionBlock, Entry, EventBlock, In, LockBlock, MemoryBlock, Object,
     PriorityBlock, QueueBlock, Ref, SemaphoreBlock, ValueBlock,
@@ -90,6 +90,27 @@ pub(super) fn note(kind: Kind, address: usize) -> u64 {
         Kind::Value => unsafe { &*(address as *const ValueBlock) }.note(),
         _ => 0,
     }
+}
+
+/// In a fork: the object of its own in place of its parent's, of which it has a copy at this address.
+pub(super) fn in_fork(kind: Kind, parents: usize) -> Result<usize> {
+    match kind {
+        // It sees to that itself.
+        Kind::Proxy => Ok(parents),
+        Kind::Connection => {
+            own::<super::connection::mp_connection>(parents, crate::wire::Connection::in_fork)
+        }
+        Kind::Listener => own::<super::listener::mp_listener>(parents, crate::wire::Listener::in_fork),
+        _ => fail!(State, "this handle belongs to the process that made it, of which this one is a fork"),
+    }
+}
+
+/// The parent's stays where it is: its other threads may have been at work with it.
+fn own<T: Boxed>(parents: usize, make: impl FnOnce(&T::Object) -> Result<T::Object>) -> Result<usize> {
+    let memory = slots::Memory::new()?;
+    // SAFETY: a handle of this kind holds the address of such an object, which nobody in this process frees. Only
+    // what never changes is read of it, or what can be asked whether somebody was changing it.
+    Ok(memory.put(make(unsafe { &*(parents as *const T::Object) })?))
 }
 
 /// The block behind a handle, for as long as this is. Of one without a name the block stays mapped for ever; a
@@ -255,7 +276,7 @@ pub(super) fn lasting(handle: *const super::pool::mp_task) -> Result<&'static su
                 return Err(crate::pool::task_is_over());
             }
             return slots::slow(handle.addr() as u64, Kind::Task)
-                .and_then(|_| crate::error::fail!(State, "this handle belongs to the process that made it"));
+                .and_then(|_| fail!(State, "this handle belongs to the process that made it"));
         }
     };
     // SAFETY: a good handle of this kind holds the address of such an object, which no function frees.

@@ -62,11 +62,6 @@ kinds! {
 }
 
 impl Kind {
-    /// Whether a fork may use its parent's handle although it stands for no block: the object sees to it.
-    pub(super) fn outlives_fork(self) -> bool {
-        self == Kind::Proxy
-    }
-
     pub(super) fn from_bits(bits: u64) -> Option<Self> {
         Self::ALL.iter().copied().find(|&k| k as u64 == bits)
     }

@@ -171,7 +171,9 @@ pub(super) unsafe fn key(bytes: *const c_void, size: usize, allow_md5: bool) -> 
 ///
 /// Threads: to find out the address of a host by its name takes as long as the system's resolver
 /// takes.
-/// Fork: a child gets a listener as an argument; the handle belongs to the process that made it.
+/// Fork: a child of libmp's gets a listener as an argument. One that the program forks itself has a
+/// copy under the same handle, so that several processes accept; its parent's clients who wait
+/// stay its parent's.
 /// Kill: a socket's file stays behind, for the next listener to remove; nothing else does.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn mp_listener_new(

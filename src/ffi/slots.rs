@@ -198,11 +198,9 @@ fn closed(kind: Kind) -> Error {
     Error::new(Status::Closed, format!("this handle of {} was closed", kind.name()))
 }
 
-/// A handle from before the fork that made this process: it holds the block from now on, too.
+/// A handle from before the fork that made this process: it holds the block from now on, too, or has an object of
+/// its own.
 fn take_over(slot: &Slot, handle: u64, kind: Kind) -> Result<()> {
-    if kind.block().is_none() && !kind.outlives_fork() {
-        fail!(State, "this handle belongs to the process that made it, of which this one is a fork");
-    }
     let (_guard, _) = free::list()?;
     if slot.tag.load(Ordering::Acquire) == tag_of(handle) {
         return Ok(());
@@ -211,6 +209,9 @@ fn take_over(slot: &Slot, handle: u64, kind: Kind) -> Result<()> {
         let (held, r) = slot.held();
         let entry = super::handle::hold_beside(held, r, block)?;
         slot.entry.store(entry.bits(), Ordering::Relaxed);
+    } else {
+        let data = super::handle::in_fork(kind, slot.data.load(Ordering::Relaxed))?;
+        slot.data.store(data, Ordering::Relaxed);
     }
     slot.pins.store(0, Ordering::Relaxed);
     slot.tag.store(tag_of(handle), Ordering::Release);
@@ -260,26 +261,41 @@ pub(super) fn put_object(kind: Kind, object: Object) -> Result<u64> {
     Ok(vacant.fill(kind as u64 | named, address | note as usize, object.entry.bits(), object.r.generation()))
 }
 
-/// Room for an object of this process with a handle of its own.
-pub(super) struct Room<T> {
-    vacant: Vacant,
-    memory: Vec<T>,
-}
+/// Memory for an object of this process.
+pub(super) struct Memory<T>(Vec<T>);
 
-impl<T: Send + Sync> Room<T> {
+impl<T> Memory<T> {
     pub(super) fn new() -> Result<Self> {
         // Not Box::new: where there is no memory it ends the host.
         let mut memory = Vec::new();
         if memory.try_reserve_exact(1).is_err() {
             return Err(Error::new(Status::NoMemory, "no memory for an object behind a handle"));
         }
+        Ok(Memory(memory))
+    }
+
+    /// Where the object is.
+    pub(super) fn put(mut self, object: T) -> usize {
+        self.0.push(object);
+        Box::into_raw(self.0.into_boxed_slice()).cast::<T>() as usize
+    }
+}
+
+/// Room for an object of this process with a handle of its own.
+pub(super) struct Room<T> {
+    vacant: Vacant,
+    memory: Memory<T>,
+}
+
+impl<T: Send + Sync> Room<T> {
+    pub(super) fn new() -> Result<Self> {
+        let memory = Memory::new()?;
         Ok(Room { vacant: Vacant::new()?, memory })
     }
 
     /// The handle.
-    pub(super) fn put(mut self, kind: Kind, object: T) -> u64 {
-        self.memory.push(object);
-        let raw = Box::into_raw(self.memory.into_boxed_slice()).cast::<T>() as usize;
+    pub(super) fn put(self, kind: Kind, object: T) -> u64 {
+        let raw = self.memory.put(object);
         self.vacant.fill(kind as u64, raw, drop_boxed::<T> as fn(usize) as usize as u64, BOXED)
     }
 }

@@ -3,6 +3,7 @@
 
 use super::fd::{self, Identity};
 use super::page::{MutexGuard, page};
+use crate::error::{Result, fail};
 use std::cell::UnsafeCell;
 use std::mem::ManuallyDrop;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
@@ -86,6 +87,11 @@ impl Kept {
         list().keep(unsafe { OwnedFd::from_raw_fd(self.fd.as_raw_fd()) })
     }
 
+    /// What a fork of the program's own finds its copy by.
+    pub(crate) fn mark(&self) -> Mark {
+        Mark(self.fd.as_raw_fd(), self.identity)
+    }
+
     /// The program's from now on.
     pub(crate) fn into_fd(self) -> OwnedFd {
         let fd = self.fd.as_raw_fd();
@@ -112,6 +118,25 @@ impl Drop for Kept {
         if self.epoch == page().epoch.load(Ordering::Relaxed) {
             self.close(list().fds);
         }
+    }
+}
+
+/// A descriptor of a parent's, for its forks.
+#[derive(Clone, Copy)]
+pub(crate) struct Mark(RawFd, Option<Identity>);
+
+impl Mark {
+    /// In a fork of the program's own, which has a copy of each descriptor that its parent had open.
+    pub(crate) fn inherit(self) -> Result<Kept> {
+        let Mark(fd, identity) = self;
+        let mut list = list();
+        // Who was started by libmp has closed it, and may have another one of the same file there.
+        let is_mine = list.fds.iter().any(|&(f, _)| f == fd);
+        if is_mine || identity.is_none() || fd::identity(fd) != identity {
+            fail!(State, "this process does not have what its parent had: it was closed, or not handed over");
+        }
+        // SAFETY: this process's copy of the descriptor: it is open, and on no list of who owns one.
+        Ok(list.keep(unsafe { OwnedFd::from_raw_fd(fd) }))
     }
 }
 

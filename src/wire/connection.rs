@@ -78,6 +78,14 @@ impl Connection {
         Self::on(Transport::Stream(Stream::new(fd, can_receive, can_send)))
     }
 
+    /// In a fork of the program's own: its copy of this end, of which nothing is lent.
+    pub(crate) fn in_fork(&self) -> Result<Self> {
+        Ok(Self::on(match &self.transport {
+            Transport::Stream(stream) => Transport::Stream(stream.in_fork()?),
+            Transport::Pipe(pipe) => Transport::Pipe(pipe.in_fork()?),
+        }))
+    }
+
     /// Messages have at most so many bytes from now on. A pipe's other end is one of the program's own.
     pub(super) fn limited(mut self, most: usize) -> Self {
         if let Transport::Stream(stream) = &mut self.transport {

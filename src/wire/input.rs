@@ -3,7 +3,7 @@
 
 use super::frame::{self, Head};
 use super::receive::{self, Came, Source};
-use super::stream::Socket;
+use super::stream::{self, Socket};
 use crate::error::{Error, Result, Status, fail};
 use crate::sys::sockets::{self, Along, For, Moved};
 use crate::time::Deadline;
@@ -30,6 +30,16 @@ impl Input {
     pub(super) fn is_ready(&self) -> bool {
         let whole = matches!(frame::read(&self.head[..self.have]), Head::Length(n) if n == self.body.len());
         whole || !self.along.fds.is_empty() || self.along.lost || self.broken.is_some()
+    }
+
+    /// For a fork that cannot go on where its parent was.
+    pub(super) fn torn() -> Self {
+        Input { broken: Some(stream::torn("received")), ..Self::default() }
+    }
+
+    /// Whether the next bytes begin a message.
+    pub(super) fn is_intact(&self) -> bool {
+        self.is_between() && !self.along.lost && self.broken.is_none()
     }
 
     /// Whether nothing of a message has come.

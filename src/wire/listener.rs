@@ -8,10 +8,10 @@ use super::handshake::Key;
 use super::turn::{SLICE, Turn};
 use super::waiting::Waiting;
 use crate::error::{Error, Result, Status, fail};
-use crate::sys::kept::{self, Kept};
+use crate::sys::kept::{self, Kept, Mark};
 use crate::sys::sockets::{self, Address, Came, For, Many};
 use crate::time::Deadline;
-use std::os::fd::{AsRawFd, BorrowedFd, RawFd};
+use std::os::fd::{AsRawFd, BorrowedFd, IntoRawFd, RawFd};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -67,6 +67,7 @@ enum Next {
 pub(crate) struct Listener {
     /// None: it was closed.
     sockets: Mutex<Option<Arc<Sockets>>>,
+    mark: Mark,
     address: String,
     rules: Rules,
     /// The file that this process has made.
@@ -113,9 +114,11 @@ impl Listener {
     }
 
     fn over(listening: Kept, many: Option<Kept>, address: String, rules: Rules, file: Option<File>) -> Self {
+        let mark = listening.mark();
         let sockets = Arc::new(Sockets { listening, many, closed: AtomicBool::new(false) });
         Listener {
             sockets: Mutex::new(Some(sockets)),
+            mark,
             address,
             rules,
             file,
@@ -127,6 +130,19 @@ impl Listener {
     /// In another process: what it was handed. The file stays who made it's.
     pub(super) fn received(listening: Kept, many: Option<Kept>, address: String, rules: Rules) -> Self {
         Self::over(listening, many, address, rules, None)
+    }
+
+    /// In a fork of the program's own: its copy of this one, with clients of its own who wait.
+    pub(crate) fn in_fork(&self) -> Result<Self> {
+        let listening = self.mark.inherit()?;
+        match Self::many(&listening, &self.rules) {
+            Ok(many) => Ok(Self::received(listening, many, self.address.clone(), self.rules.clone())),
+            Err(e) => {
+                // It stays open, for another try.
+                let _ = listening.into_fd().into_raw_fd();
+                Err(e)
+            }
+        }
     }
 
     fn sockets(&self) -> Result<Arc<Sockets>> {

@@ -2,7 +2,7 @@
 //! stays here when a call gives up, and goes on with the next call.
 
 use super::frame;
-use super::stream::Socket;
+use super::stream::{self, Socket};
 use crate::error::{Error, Result, Status};
 use crate::sys::sockets::{self, For, Moved};
 use crate::time::Deadline;
@@ -37,6 +37,16 @@ impl Output {
     /// Whether there is no such message.
     pub(super) fn is_between(&self) -> bool {
         self.half.is_none()
+    }
+
+    /// For a fork that cannot go on where its parent was.
+    pub(super) fn torn() -> Self {
+        Output { broken: Some(stream::torn("sent")), ..Self::default() }
+    }
+
+    /// Whether the next bytes begin a message.
+    pub(super) fn is_intact(&self) -> bool {
+        self.is_between() && self.broken.is_none()
     }
 
     /// Sends a message. If a part of it has gone before, this is the rest of it; if that was another message's, that

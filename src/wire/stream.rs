@@ -6,7 +6,7 @@ use super::output::Output;
 use super::receive;
 use super::turn::{SLICE, Turn};
 use crate::error::{Error, Result, Status, fail};
-use crate::sys::kept::{self, Kept};
+use crate::sys::kept::{self, Kept, Mark};
 use crate::sys::sockets::{self, For};
 use crate::time::Deadline;
 use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd, RawFd};
@@ -55,10 +55,16 @@ pub(super) fn closed() -> Error {
     Error::new(Status::Closed, "the connection was closed")
 }
 
+/// In a fork: its parent's message was not whole, and this process has no part in it.
+pub(super) fn torn(what: &str) -> Error {
+    Error::new(Status::State, format!("a message was being {what} when this process was forked"))
+}
+
 /// One end.
 pub(super) struct Stream {
     /// None: it was closed.
     socket: Mutex<Option<Arc<Socket>>>,
+    mark: Mark,
     /// Both ends are on this machine: descriptors can go along.
     is_local: bool,
     can_receive: bool,
@@ -73,9 +79,11 @@ impl Stream {
     /// Of a listed descriptor.
     pub(super) fn new(fd: Kept, can_receive: bool, can_send: bool) -> Self {
         let is_local = sockets::own(fd.fd()).is_some_and(|at| at.is_local());
+        let mark = fd.mark();
         let socket = Arc::new(Socket::new(fd));
         Stream {
             socket: Mutex::new(Some(socket)),
+            mark,
             is_local,
             can_receive,
             can_send,
@@ -83,6 +91,20 @@ impl Stream {
             input: Turn::new(Input::default()),
             output: Turn::new(Output::default()),
         }
+    }
+
+    /// In a fork of the program's own: its copy of this end. A message that its parent was in the middle of stays its
+    /// parent's, and nothing more goes that way here.
+    pub(super) fn in_fork(&self) -> Result<Self> {
+        let mut stream = Self::new(self.mark.inherit()?, self.can_receive, self.can_send);
+        stream.most = self.most;
+        if self.input.peek_in_fork(Input::is_intact) != Some(true) {
+            stream.input = Turn::new(Input::torn());
+        }
+        if self.output.peek_in_fork(Output::is_intact) != Some(true) {
+            stream.output = Turn::new(Output::torn());
+        }
+        Ok(stream)
     }
 
     pub(super) fn limit(&mut self, most: usize) {

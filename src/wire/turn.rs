@@ -3,7 +3,7 @@
 use crate::error::Result;
 use crate::time::Deadline;
 use std::ops::{Deref, DerefMut};
-use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError, TryLockError};
 use std::time::Duration;
 
 /// How long a thread sleeps at most before it looks whether it still shall.
@@ -49,6 +49,16 @@ impl<T> Turn<T> {
     /// Looks at it, if nobody has it.
     pub(super) fn peek<R>(&self, look: impl FnOnce(&T) -> R) -> Option<R> {
         self.lock().as_ref().map(look)
+    }
+
+    /// The same in a fork, without whose other threads the mutex may stay locked for ever.
+    pub(super) fn peek_in_fork<R>(&self, look: impl FnOnce(&T) -> R) -> Option<R> {
+        let place = match self.place.try_lock() {
+            Err(TryLockError::WouldBlock) => return None,
+            Err(TryLockError::Poisoned(place)) => place.into_inner(),
+            Ok(place) => place,
+        };
+        place.as_ref().map(look)
     }
 
     /// Whoever waits looks whether it still shall.

@@ -44,10 +44,14 @@ impl Rings {
         Ok(Rings { object, block, data, owner: shm::tree_of(block).me() })
     }
 
+    /// Of a pipe that there is.
+    pub(super) fn held(r: Ref) -> Result<Self> {
+        Self::of(Object { r, entry: shm::hold(r, Kind::Pipe)? })
+    }
+
     /// One more.
     pub(in crate::wire) fn again(&self) -> Result<Self> {
-        let r = self.object.r;
-        Self::of(Object { r, entry: shm::hold(r, Kind::Pipe)? })
+        Self::held(self.object.r)
     }
 
     pub(in crate::wire) fn reference(&self) -> Ref {

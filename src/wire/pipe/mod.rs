@@ -19,8 +19,8 @@ use super::output::Output;
 use super::receive::{into_room, into_vec};
 use super::turn::{Taken, Turn};
 use crate::error::{Result, fail};
-use crate::shm::{self, Content, Edge, Entry, Kind, Object};
-use crate::sys::kept::{self, Kept};
+use crate::shm::{self, Content, Edge, Entry, Kind, Object, Ref};
+use crate::sys::kept::{self, Kept, Mark};
 use crate::sys::{packets, sockets};
 use crate::time::Deadline;
 use line::Line;
@@ -53,6 +53,8 @@ impl Role {
 pub(super) struct Pipe {
     /// None: it was closed.
     line: Mutex<Option<Arc<Line>>>,
+    mark: Mark,
+    reference: Ref,
     role: Role,
     input: Turn<Input>,
     output: Turn<Output>,
@@ -103,13 +105,23 @@ impl Pipe {
     }
 
     pub(super) fn new(fd: Kept, rings: Rings, role: Role) -> Self {
+        let (mark, reference) = (fd.mark(), rings.reference());
         let line = Line::new(fd, rings, role.first, role.duplex);
         Pipe {
             line: Mutex::new(Some(Arc::new(line))),
+            mark,
+            reference,
             role,
             input: Turn::new(Input::default()),
             output: Turn::new(Output::default()),
         }
+    }
+
+    /// In a fork of the program's own: its copy of this end. Where its parent was in a message, that is another
+    /// process's that it waits for.
+    pub(super) fn in_fork(&self) -> Result<Self> {
+        let rings = Rings::held(self.reference)?;
+        Ok(Self::new(self.mark.inherit()?, rings, self.role))
     }
 
     fn line(&self) -> Result<Arc<Line>> {
@@ -175,8 +187,7 @@ impl Pipe {
         fds: &[RawFd],
         deadline: Deadline,
     ) -> Result<()> {
-        let itself = self.line()?.rings().reference();
-        if contents.iter().any(|content| content.object == Some((Kind::Pipe, itself))) {
+        if contents.iter().any(|content| content.object == Some((Kind::Pipe, self.reference))) {
             fail!(Invalid, "one of the handles is of the pipe itself, which would hold itself for ever");
         }
         let parcel = shm::pack_with(bytes, papers, contents)?;
