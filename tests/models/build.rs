@@ -1,12 +1,16 @@
-//! Copies src/park once for each mutant, with one thing wrong in each copy. Copies src/queue, which is longer, twice: as
-//! it is, and with all that is wrong with one mutant or another, each where `mutants::is` says so; so the bells of pipes.
+//! Copies src/park, src/queue and the bells of pipes with what is wrong with all mutants: a function that any of them
+//! changes has a body for each, and `mutants::is` says which one runs. Of src/queue and the bells, which need something
+//! changed for the models, it makes another copy that has no mutants.
 
-#[path = "src/list.rs"]
+#[path = "src/list/mod.rs"]
 mod list;
 
+use list::Mutant;
+use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::fs;
-use std::path::Path;
+use std::ops::Range;
+use std::path::{Path, PathBuf};
 
 /// What of src/shm the queue's models take as it is.
 const SHM: [&str; 4] = ["queue_block.rs", "rings.rs", "loans.rs", "redo.rs"];
@@ -47,7 +51,7 @@ fn main() {
         println!("cargo::rerun-if-changed={}", from.display());
     }
     println!("cargo::rerun-if-changed={}", library.join("wire/pipe/bell.rs").display());
-    for from in ["src/list.rs", "src/list_flow.rs", "src/list_polled.rs", "src/shm", "build.rs"] {
+    for from in ["src/list", "src/shm", "build.rs"] {
         println!("cargo::rerun-if-changed={}", here.join(from).display());
     }
 
@@ -60,64 +64,35 @@ fn main() {
     let pipes = itself("polled", polled(here, &out.join("polled"), &[]));
     fs::write(out.join("rooms.rs"), queues + &pipes).expect("a file can be written");
 
-    let (mut modules, mut arms, mut of_queue, mut of_pipe) =
-        (String::new(), String::new(), Vec::new(), Vec::new());
+    let (mut of_park, mut of_queue, mut of_pipe) = (Vec::new(), Vec::new(), Vec::new());
     for mutant in list::all() {
-        let name = mutant.name;
-        // Only what is needed of the models: there are many mutants.
-        let models = mutant.model.split('_').next().expect("a model's name begins with its file's");
-        let module = if models == "flow" || models == "polled" {
-            let all = if models == "flow" { &mut of_queue } else { &mut of_pipe };
-            all.extend(mutant.edits.iter().map(|edit| at_will(mutant, edit)));
-            models
-        } else {
-            let edits: Vec<_> =
-                mutant.edits.iter().map(|&(from, to)| (mutant.file, from, to.into())).collect();
-            add_module(&mut modules, name, &park(here, &out.join(name), models, &edits), models);
-            name
-        };
-        writeln!(arms, "\"{name}\" => {module}::check(model),").expect("memory");
+        // A model's name begins with its file's.
+        match mutant.model.split('_').next() {
+            Some("flow") => of_queue.push(mutant),
+            Some("polled") => of_pipe.push(mutant),
+            _ => of_park.push(mutant),
+        }
     }
-    let with_mutants = flow(here, &out.join("flow_mutants"), "crate::mutants::flow", &of_queue);
-    add_module(&mut modules, "flow", &with_mutants, "flow");
-    add_module(&mut modules, "polled", &polled(here, &out.join("polled_mutants"), &of_pipe), "polled");
-    let check = format!(
-        "/// Runs a model with that mutant.\npub fn check(mutant: &'static str, model: &str) {{\n\
-         WRONG.set(mutant);\nmatch mutant {{\n{arms}_ => panic!(\"there is no mutant {{mutant}}\"),\n}}\n}}\n"
-    );
-    fs::write(out.join("mutants.rs"), modules + &check).expect("a file can be written");
+    let park = park(here, &out.join("park_mutants"), &of_park);
+    let flow = flow(here, &out.join("flow_mutants"), "crate::mutants::flow", &of_queue);
+    let polled = polled(here, &out.join("polled_mutants"), &of_pipe);
+    let modules = [("park", park), ("flow", flow), ("polled", polled)];
+    let modules = modules.map(|(name, has)| format!("pub(crate) mod {name} {{ {has} }}\n"));
+    fs::write(out.join("mutants.rs"), modules.concat()).expect("a file can be written");
 }
 
-fn add_module(modules: &mut String, name: &str, has: &str, models: &str) {
-    let check = format!("pub fn check(name: &str) {{ super::find({models}::MODELS, name)() }}");
-    writeln!(modules, "pub mod {name} {{ {has}{check} }}").expect("memory");
-}
-
-/// In which file, what stands there once, and what shall stand there.
-type Edit<'a> = (&'a str, &'a str, String);
-
-/// An expression, or whole statements, of which the mutant has others.
-fn at_will<'a>(mutant: &'a list::Mutant, &(from, to): &'a (&str, &str)) -> Edit<'a> {
-    let either = format!("if crate::mutants::is(\"{}\") {{ {to} }} else {{ {from} }}", mutant.name);
-    (mutant.file, from, if from.ends_with(';') { either } else { format!("({either})") })
-}
-
-/// A copy of src/park, and its models.
-fn park(here: &Path, copy: &Path, models: &str, edits: &[Edit]) -> String {
+/// A copy of src/park, and all its models.
+fn park(here: &Path, copy: &Path, mutants: &[&Mutant]) -> String {
     let _ = fs::remove_dir_all(copy);
     copy_sources(&here.join("../../src/park"), copy, &|text| text);
-    for edit in edits {
-        change(copy, edit);
-    }
-    let needed = if models == "rlock" { &["rlock", "lock"][..] } else { &[models] };
-    let needed = needed.iter().map(|name| module(name, &here.join(format!("src/models/{name}.rs"))));
+    add_mutants(copy, mutants);
     module("park", &copy.join("mod.rs"))
-        + &module("explore", &here.join("src/models/explore.rs"))
-        + &needed.collect::<String>()
+        + &module("models", &here.join("src/models/mod.rs"))
+        + "pub(crate) use models::OF_PARK as MODELS; "
 }
 
 /// A copy of src/queue and of what it stands on, which is the module `path`, and its models.
-fn flow(here: &Path, copy: &Path, path: &str, edits: &[Edit]) -> String {
+fn flow(here: &Path, copy: &Path, path: &str, mutants: &[&Mutant]) -> String {
     let _ = fs::remove_dir_all(copy);
     let library = here.join("../../src");
     // Where the library's own atomics are named in full they are the checker's here.
@@ -129,10 +104,13 @@ fn flow(here: &Path, copy: &Path, path: &str, edits: &[Edit]) -> String {
     for name in SHM {
         copy_source(&library.join("shm").join(name), &copy.join("shm").join(name), &moved);
     }
-    let smaller = SMALLER.iter().map(|&(file, from, to)| (file, from, to.into()));
-    for edit in smaller.chain(edits.iter().cloned()) {
-        change(copy, &edit);
+    for &(file, from, to) in SMALLER {
+        let file = copy.join(file);
+        let text = read(&file);
+        let at = place(&file, &text, from);
+        write(&file, &replaced(&text, at, to));
     }
+    add_mutants(copy, mutants);
     "use crate::park; pub(crate) use flow::MODELS; ".to_owned()
         + &module("shm", &copy.join("shm/mod.rs"))
         + &module("queue", &copy.join("queue/mod.rs"))
@@ -141,7 +119,7 @@ fn flow(here: &Path, copy: &Path, path: &str, edits: &[Edit]) -> String {
 }
 
 /// A copy of the bells of pipes, and their models. What else they need lies beside the models.
-fn polled(here: &Path, copy: &Path, edits: &[Edit]) -> String {
+fn polled(here: &Path, copy: &Path, mutants: &[&Mutant]) -> String {
     let _ = fs::remove_dir_all(copy);
     fs::create_dir_all(copy).expect("a directory can be made");
     let moved = |text: String| {
@@ -157,9 +135,7 @@ fn polled(here: &Path, copy: &Path, edits: &[Edit]) -> String {
         })
     };
     copy_source(&here.join("../../src/wire/pipe/bell.rs"), &copy.join("bell.rs"), &moved);
-    for edit in edits {
-        change(copy, edit);
-    }
+    add_mutants(copy, mutants);
     "use crate::park; pub(crate) use polled::MODELS; ".to_owned()
         + &module("way", &here.join("src/pipe/way.rs"))
         + &module("bell", &copy.join("bell.rs"))
@@ -181,15 +157,74 @@ fn copy_sources(from: &Path, to: &Path, moved: &dyn Fn(String) -> String) {
 }
 
 fn copy_source(from: &Path, to: &Path, moved: &dyn Fn(String) -> String) {
-    let text = fs::read_to_string(from).expect("a source");
-    fs::write(to, moved(text)).expect("a file can be written");
+    write(to, &moved(read(from)));
 }
 
-/// The text must be there once, or the change is no longer what it was made for.
-fn change(copy: &Path, (file, from, to): &Edit) {
-    let file = copy.join(file);
-    let text = fs::read_to_string(&file).expect("a source");
-    let count = text.matches(*from).count();
-    assert_eq!(count, 1, "{} has {count} times:\n{from}\n", file.display());
-    fs::write(file, text.replace(*from, to)).expect("a file can be written");
+fn read(file: &Path) -> String {
+    fs::read_to_string(file).unwrap_or_else(|error| panic!("{}: {error}", file.display()))
+}
+
+fn write(file: &Path, text: &str) {
+    fs::write(file, text).expect("a file can be written");
+}
+
+/// Where that stands in the file. It must be there once, or the change is no longer what it was made for.
+fn place(file: &Path, text: &str, what: &str) -> Range<usize> {
+    let count = text.matches(what).count();
+    assert_eq!(count, 1, "{} has {count} times:\n{what}\n", file.display());
+    let from = text.find(what).expect("it was counted");
+    from..from + what.len()
+}
+
+fn replaced(text: &str, at: Range<usize>, to: &str) -> String {
+    [&text[..at.start], to, &text[at.end..]].concat()
+}
+
+/// In which file a function's body is, and from where to where.
+type Place = (PathBuf, usize, usize);
+
+/// Gives each function that a mutant changes a body for it, which runs where that mutant is asked for.
+fn add_mutants(copy: &Path, mutants: &[&Mutant]) {
+    let mut bodies = BTreeMap::<Place, Vec<(&str, String)>>::new();
+    for mutant in mutants {
+        let file = copy.join(mutant.file);
+        let text = read(&file);
+        for (from, to) in mutant.edits {
+            let body = body(&text, place(&file, &text, from))
+                .unwrap_or_else(|| panic!("{} changes more than bodies of functions", mutant.name));
+            let others = bodies.entry((file.clone(), body.start, body.end)).or_default();
+            if others.last().is_none_or(|(name, _)| *name != mutant.name) {
+                others.push((mutant.name, text[body].to_owned()));
+            }
+            let (_, other) = others.last_mut().expect("it was put there");
+            *other = replaced(other, place(&file, other, from), to);
+        }
+    }
+    // From behind, so that the places of those before stay what they are.
+    for ((file, from, to), others) in bodies.into_iter().rev() {
+        let text = read(&file);
+        let mut all = String::new();
+        for (mutant, other) in others {
+            write!(all, "if crate::mutants::is(\"{mutant}\") {{{other}}} else ").expect("memory");
+        }
+        write!(all, "{{{}}}", &text[from..to]).expect("memory");
+        write(&file, &replaced(&text, from..to, &all));
+    }
+}
+
+/// What is between the braces of the function that this is in. As rustfmt leaves it, the second brace stands on a line
+/// of its own, and as far to the right as the function's first line.
+fn body(text: &str, at: Range<usize>) -> Option<Range<usize>> {
+    let starts = text[..at.start].rmatch_indices('\n').map(|(newline, _)| newline + 1);
+    starts.into_iter().find_map(|start| {
+        let line = text[start..].lines().next()?;
+        let margin = &line[..line.len() - line.trim_start().len()];
+        let head = ["", "pub ", "pub(crate) ", "pub(super) "];
+        if !head.iter().any(|head| line.trim_start().starts_with(&format!("{head}fn "))) {
+            return None;
+        }
+        let open = start + text[start..].find("{\n")? + 1;
+        let close = open + text[open..].find(&format!("\n{margin}}}\n"))? + 1;
+        (open <= at.start && at.end <= close).then_some(open..close)
+    })
 }

@@ -27,10 +27,9 @@ pub mod models;
 
 include!(concat!(env!("OUT_DIR"), "/rooms.rs"));
 
-/// src/park again and again, each time with one thing wrong, and src/queue with what is asked for.
+/// The rooms with what is wrong with any mutant, which is asked for by its name.
 #[allow(warnings, clippy::all)]
 pub mod mutants {
-    pub(crate) use crate::models::find;
     use std::cell::Cell;
 
     thread_local! {
@@ -38,8 +37,15 @@ pub mod mutants {
     }
 
     /// Whether that one is being checked, by this thread.
-    pub(crate) fn is(mutant: &str) -> bool {
+    fn is(mutant: &str) -> bool {
         WRONG.get() == mutant
+    }
+
+    /// Runs a model with that mutant.
+    pub fn check(mutant: &'static str, model: &str) {
+        WRONG.set(mutant);
+        let models = [park::MODELS, &[flow::MODELS], &[polled::MODELS]].concat().concat();
+        crate::models::find(&models, model)();
     }
 
     include!(concat!(env!("OUT_DIR"), "/mutants.rs"));

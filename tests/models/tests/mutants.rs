@@ -1,6 +1,6 @@
 //! The models find what is wrong with each mutant, and say what.
 
-#[path = "../src/list.rs"]
+#[path = "../src/list/mod.rs"]
 mod list;
 
 use libmp_models::mutants;

@@ -13,21 +13,23 @@ mod spot;
 
 use super::park;
 
+/// Models by name, those of one file each.
+pub(crate) type Models = &'static [(&'static str, fn())];
+
+pub(crate) const OF_PARK: &[Models] = &[
+    spot::MODELS,
+    lock::MODELS,
+    rlock::MODELS,
+    semaphore::MODELS,
+    event::MODELS,
+    condition::MODELS,
+    barrier::MODELS,
+    bells::MODELS,
+];
+
 /// All models, by name.
 pub fn all() -> Vec<(&'static str, fn())> {
-    [
-        spot::MODELS,
-        lock::MODELS,
-        rlock::MODELS,
-        semaphore::MODELS,
-        event::MODELS,
-        condition::MODELS,
-        barrier::MODELS,
-        bells::MODELS,
-        crate::flow::MODELS,
-        crate::polled::MODELS,
-    ]
-    .concat()
+    [OF_PARK, &[crate::flow::MODELS, crate::polled::MODELS]].concat().concat()
 }
 
 /// Tries everything that can happen in one of them, and panics where it should not.
