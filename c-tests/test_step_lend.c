@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0
  *
  * Fail everywhere, and two threads that meet: messages through a pipe which are written and read in place, or carry
- * connections and listeners. A victim has both ends. See step.h; who is killed here is in test_step_pipe_more.c. */
+ * connections, listeners and descriptors. A victim has both ends. See step.h; who is killed here is in test_step_pipe_more.c. */
 #include "step.h"
 #include "test_connection.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 enum { LENGTH = 20000 };
 
@@ -167,8 +168,9 @@ static mp_buffer *laden;
 static int passes(void)
 {
     const void *handles[] = {end, listener};
+    const int fd = STDERR_FILENO;
 
-    return status = CHECK_CLEAN(mp_connection_send_handles(mine, "laden", 5, handles, 2, MP_SEC(20)));
+    return status = CHECK_CLEAN(mp_connection_send_fds(mine, "laden", 5, handles, 2, &fd, 1, MP_SEC(20)));
 }
 
 static void has_an_end(void)
@@ -272,6 +274,22 @@ FAILS(pipe_send_connection, has_an_end, passes, is_passed)
 FAILS_BUT(EAGAIN, pipe_recv_connection, has_passed, gets, is_taken)
 FAILS(pipe_take_connection, has_got, takes_the_end, the_end_works)
 FAILS(pipe_take_listener, has_taken_the_end, takes_the_listener, the_listener_works)
+
+static int taken_fd;
+
+static int takes_the_descriptor(void)
+{
+    return status = CHECK_CLEAN(mp_buffer_fd(laden, 0, &taken_fd));
+}
+
+static void the_descriptor_works(void)
+{
+    CHECK(write(taken_fd, "", 0) == 0 && close(taken_fd) == 0);
+    CHECK_OK(takes_the_end());
+    the_end_works();
+}
+
+FAILS(pipe_take_descriptor, has_got, takes_the_descriptor, the_descriptor_works)
 
 /* ---- a child that is started meanwhile ---- */
 

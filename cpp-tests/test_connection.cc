@@ -46,6 +46,16 @@ TEST(cpp_connection, values_through_a_pipe)
         CHECK(seen.bytes().str() == "in place");
     }
     CHECK_INT(right.peek(std::nothrow, mp::no_wait).status(), MP_ERR_TIMEOUT);
+    {
+        const mp::event carried;
+        left.send_fds(std::string("laden"), {2, 2}, carried);
+        auto m = right.recv_with<std::string>();
+        CHECK(m.value() == "laden");
+        CHECK_INT(m.handles(), 1);
+        CHECK_INT(m.fds(), 2);
+        CHECK(close(m.take_fd(1)) == 0);
+        CHECK_INT(m.take_fd(std::nothrow, 2).status(), MP_ERR_INVALID);
+    }
 
     mp::pipe_options one_way;
     one_way.duplex = false;

@@ -474,7 +474,10 @@ mp_status mp_buffer_new(mp_buffer **buffer, const void *data, size_t len);
  */
 const void *mp_buffer_data(const mp_buffer *buffer, size_t *len);
 
-/* Frees a buffer, and gives up the handles that came with it and nobody took. NULL is fine. */
+/*
+ * Frees a buffer, and gives up the handles and descriptors that came with it and nobody took. NULL
+ * is fine.
+ */
 mp_status mp_buffer_free(mp_buffer *buffer);
 
 /* ---- name ---------------------------------------------------------------------------------------
@@ -3660,10 +3663,15 @@ mp_status mp_descriptor(const void *handle, int *descriptor);
  * program's. A pipe's messages go through shared memory.
  *
  * An end is closed for the other one when nobody has it any more. A child that libmp starts has
- * the ends that it was handed and no others; a program that forks by itself closes what its
- * child shall not have, or execs. Any number of processes may have the same end of a pipe: each
- * message goes to one of them, whole, whoever else sends or is killed meanwhile. A socket's end
- * is one process's at a time: two that send through it mix their messages up.
+ * the ends that it was handed and no others. Any number of processes may have the same end of a
+ * pipe: each message goes to one of them, whole, whoever else sends or is killed meanwhile. A
+ * socket's end is one process's at a time: two that send through it mix their messages up.
+ *
+ * A child that the program forks itself has a copy of every end that is open, as of a descriptor,
+ * under the same handle, and frees the copies that it has no use for, or execs. What its parent
+ * was sending or receiving through a socket stays its parent's: that way says MP_ERR_STATE in the
+ * child. So does a handle whose end was closed before the fork, or belongs to the parent of a
+ * child that libmp started; and a pipe that all others had freed when the child first used it.
  */
 
 /* One end of a connection. */
@@ -3753,7 +3761,7 @@ mp_status mp_connection_send(mp_connection *connection,
  * MP_ERR_EOF: the other end is closed and all it sent was received; or it was closed, or killed,
  *     in the middle of a message, as the sentence then says.
  * MP_ERR_CLOSED: this end was closed.
- * MP_ERR_UNSUPPORTED: the message carries handles, and stays the next one:
+ * MP_ERR_UNSUPPORTED: the message carries handles or descriptors, and stays the next one:
  *     mp_connection_recv_buffer receives it.
  * MP_ERR_STATE: this end only sends, or belongs to another process; or what comes next is a
  *     descriptor, which mp_connection_recv_fd receives.
@@ -3775,8 +3783,9 @@ mp_status mp_connection_recv(mp_connection *connection,
                              mp_timeout timeout);
 
 /*
- * Receives the next message into a new buffer, with the handles that it carries: see
- * mp_buffer_handle. Its memory grows with what comes: a length alone, however large, takes none.
+ * Receives the next message into a new buffer, with the handles and the descriptors that it
+ * carries: see mp_buffer_handle and mp_buffer_fd. Its memory grows with what comes: a length
+ * alone, however large, takes none.
  *
  * buffer: where the buffer goes, which is the caller's to free.
  * most: the most bytes that the message may have; SIZE_MAX for any number.
@@ -3790,8 +3799,8 @@ mp_status mp_connection_recv(mp_connection *connection,
  *     write down that this process has the message's handles. What has come of it is kept; one
  *     with handles stays the next one.
  * MP_ERR_EOF, MP_ERR_CLOSED, MP_ERR_STATE: as mp_connection_recv.
- * MP_ERR_OS: as mp_connection_recv; or connections or listeners come with the message, and this
- *     process has no descriptors for them: it stays the next one.
+ * MP_ERR_OS: as mp_connection_recv; or connections, listeners or descriptors come with the
+ *     message, and this process has no room for them: it stays the next one.
  */
 mp_status mp_connection_recv_buffer(mp_connection *connection,
                                     mp_buffer **buffer,
@@ -3972,7 +3981,8 @@ mp_status mp_connection_free(mp_connection *connection);
  */
 
 /*
- * Sends a message through a pipe which carries handles besides. The pipe holds what they stand
+ * Sends a message through a pipe which carries handles besides. mp_connection_send_fds has it carry
+ * descriptors of the program's, too. The pipe holds what they stand
  * for until the message was received, or nobody has either end any more; the caller may free its
  * own at once. Only mp_connection_recv_buffer receives such a message, and mp_buffer_handle takes
  * the handles out.
@@ -4013,6 +4023,53 @@ mp_status mp_connection_send_handles(mp_connection *connection,
                                      const void *const *handles,
                                      size_t count,
                                      mp_timeout timeout);
+
+/*
+ * Sends a message as mp_connection_send_handles does, which carries descriptors of the program's
+ * besides: of any files. mp_buffer_fd takes them out of what mp_connection_recv_buffer receives.
+ *
+ * data: may be NULL where len is 0. len: bytes.
+ * handles: as of mp_connection_send_handles. count: how many.
+ * fds: the descriptors, of which copies go: the caller's own stay open. May be NULL where fd_count
+ *     is 0. fd_count: how many; together with the connections and listeners among the handles at
+ *     most 253.
+ * timeout: nanoseconds.
+ *
+ * MP_ERR_INVALID: fds is NULL, or there are more than 253; or as mp_connection_send_handles.
+ * MP_ERR_OS: one of fds is closed, no descriptor is free, or the kernel takes no more that are on
+ *     their way.
+ * MP_ERR_UNSUPPORTED, MP_ERR_BAD_HANDLE, MP_ERR_TIMEOUT, MP_ERR_EOF, MP_ERR_CLOSED, MP_ERR_STATE,
+ *     MP_ERR_NO_MEMORY: as mp_connection_send_handles.
+ *
+ * Threads: as mp_connection_send.
+ * Kill: as mp_connection_send_handles. A descriptor that nobody receives is closed with the last
+ * process that has the pipe.
+ */
+mp_status mp_connection_send_fds(mp_connection *connection,
+                                 const void *data,
+                                 size_t len,
+                                 const void *const *handles,
+                                 size_t count,
+                                 const int *fds,
+                                 size_t fd_count,
+                                 mp_timeout timeout);
+
+/* How many descriptors came with a message; 0 with mp_last_error() for a bad handle. */
+size_t mp_buffer_fds(const mp_buffer *buffer);
+
+/*
+ * A descriptor that came with a message: another one at each call, of the same file, for the
+ * caller to close. It is close-on-exec. A buffer that is freed closes its own.
+ *
+ * index: from 0, in the order in which they were sent. fd: where it goes.
+ *
+ * MP_ERR_INVALID: there is none of this index, or fd is NULL.
+ * MP_ERR_OS: no descriptor is free.
+ * MP_ERR_STATE: the message was overwritten by a stray pointer.
+ *
+ * Threads: any number at a time, but mp_buffer_free.
+ */
+mp_status mp_buffer_fd(mp_buffer *buffer, size_t index, int *fd);
 
 /* ---- connection_lend ----------------------------------------------------------------------------
  *
@@ -4257,7 +4314,9 @@ mp_status mp_client_options_init(mp_client_options *options, size_t size);
  *
  * Threads: to find out the address of a host by its name takes as long as the system's resolver
  * takes.
- * Fork: a child gets a listener as an argument; the handle belongs to the process that made it.
+ * Fork: a child of libmp's gets a listener as an argument. One that the program forks itself has a
+ * copy under the same handle, so that several processes accept; its parent's clients who wait
+ * stay its parent's.
  * Kill: a socket's file stays behind, for the next listener to remove; nothing else does.
  */
 mp_status mp_listener_new(mp_listener **listener,

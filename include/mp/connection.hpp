@@ -6,6 +6,8 @@
 
 #include <mp/message.hpp>
 
+#include <initializer_list>
+
 namespace mp {
 
 struct connection_options : mp_connection_options {
@@ -113,6 +115,22 @@ public:
 
         return detail::outcome(detail::packed(value, [&](bytes_view m) {
             return mp_connection_send_handles(native(), m.data(), m.size(), handles, sizeof...(nouns), MP_FOREVER);
+        }));
+    }
+    /* And descriptors besides. */
+    template <class T, class... Noun>
+    void send_fds(const T &value, std::initializer_list<int> fds, const Noun &...nouns)
+    {
+        send_fds(std::nothrow, value, fds, nouns...).value();
+    }
+    template <class T, class... Noun>
+    result<void> send_fds(std::nothrow_t, const T &value, std::initializer_list<int> fds, const Noun &...nouns)
+    {
+        const void *const handles[] = {nouns.native()..., nullptr};
+
+        return detail::outcome(detail::packed(value, [&](bytes_view m) {
+            return mp_connection_send_fds(native(), m.data(), m.size(), handles, sizeof...(nouns), fds.begin(),
+                                          fds.size(), MP_FOREVER);
         }));
     }
     template <class T>

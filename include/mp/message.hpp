@@ -100,6 +100,19 @@ public:
             return error(MP_ERR_INVALID, mp_last_error());
         return Noun(adopt(native));
     }
+    /* How many descriptors came. */
+    std::size_t fds() const noexcept { return mp_buffer_fds(carrier_.native()); }
+    /* A copy of one of them, for the caller to close. */
+    int take_fd(std::size_t index) { return take_fd(std::nothrow, index).value(); }
+    result<int> take_fd(std::nothrow_t, std::size_t index)
+    {
+        int fd = -1;
+        const int status = mp_buffer_fd(carrier_.native(), index, &fd);
+
+        if (status < 0)
+            return error(status);
+        return fd;
+    }
 
 private:
     T value_;

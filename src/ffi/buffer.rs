@@ -1,15 +1,16 @@
 //! Bytes that the library hands out and the caller frees, and bytes that the caller lends.
 
+use super::cargo::DESCRIPTOR;
 use super::connection::mp_connection;
 use super::guard::{self, guard, guard_or, out};
 use super::handle;
 use super::kind::Kind;
 use super::listener::mp_listener;
 use super::status::mp_status;
-use crate::error::{Error, Result, Status};
+use crate::error::{Error, Result, Status, fail};
 use crate::shm::{self, Entry, ParcelBlock};
 use crate::wire::Load;
-use core::ffi::c_void;
+use core::ffi::{c_int, c_void};
 use std::ops::Deref;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
@@ -66,14 +67,14 @@ impl Buffer {
     /// A new handle for the connection or the listener that came at this place; None where none did.
     pub(super) fn carried(&self, index: usize) -> Result<Option<*mut c_void>> {
         let (Some(parcel), Some(load)) = (self.parcel(), &self.load) else { return Ok(None) };
-        let kind_at = |what: &AtomicU64| Kind::from_bits(what.load(Relaxed));
-        let is_carried = |what: &AtomicU64| matches!(kind_at(what), Some(Kind::Connection | Kind::Listener));
         let whats = parcel.whats();
-        let Some(what) = whats.get(index).filter(|what| is_carried(what)) else { return Ok(None) };
-        let nth = whats[..index].iter().filter(|what| is_carried(what)).count();
+        let kind = match whats.get(index).map(kind_of) {
+            Some(kind @ (Some(Kind::Connection) | Some(Kind::Listener))) => kind,
+            _ => return Ok(None),
+        };
         let held = parcel.take(index).transpose()?.map(|(object, ..)| object);
-        let carried = load.carried(nth, held)?;
-        let unpacked = match kind_at(what) {
+        let carried = load.carried(before(whats, index), held)?;
+        let unpacked = match kind {
             Some(Kind::Listener) => carried
                 .into_listener()
                 .map(|listener| handle::new_boxed::<mp_listener>(listener).map(|made| made.cast())),
@@ -84,9 +85,48 @@ impl Buffer {
         unpacked.map_err(|failed| failed.1)?.map(Some)
     }
 
+    /// How many handles came with it.
+    pub(super) fn handles(&self) -> usize {
+        self.parcel().map_or(0, |parcel| parcel.whats().iter().filter(|what| !is_descriptor(what)).count())
+    }
+
+    /// How many descriptors did, which are behind the handles.
+    pub(super) fn descriptors(&self) -> usize {
+        self.parcel().map_or(0, |parcel| parcel.whats().iter().filter(|what| is_descriptor(what)).count())
+    }
+
+    /// A copy of one of them.
+    pub(super) fn descriptor(&self, index: usize) -> Result<c_int> {
+        let found = self.parcel().zip(self.load.as_ref()).and_then(|(parcel, load)| {
+            let whats = parcel.whats();
+            let at = whats.iter().enumerate().filter(|(_, what)| is_descriptor(what)).nth(index)?.0;
+            Some(load.carried(before(whats, at), None))
+        });
+        match found {
+            Some(carried) => carried?.into_descriptor().map_err(|failed| failed.1),
+            None => fail!(Invalid, "descriptor {index} is out of range: there are {}", self.descriptors()),
+        }
+    }
+
     pub(super) fn parcel(&self) -> Option<&ParcelBlock> {
         self.parcel.and_then(shm::parcel)
     }
+}
+
+fn kind_of(what: &AtomicU64) -> Option<Kind> {
+    Kind::from_bits(what.load(Relaxed))
+}
+
+fn is_descriptor(what: &AtomicU64) -> bool {
+    what.load(Relaxed) == DESCRIPTOR
+}
+
+/// How many of those before this place came by descriptors.
+fn before(whats: &[AtomicU64], at: usize) -> usize {
+    let came = |what: &&AtomicU64| {
+        is_descriptor(what) || matches!(kind_of(what), Some(Kind::Connection | Kind::Listener))
+    };
+    whats[..at].iter().filter(came).count()
 }
 
 impl Drop for Buffer {
@@ -157,7 +197,8 @@ pub unsafe extern "C" fn mp_buffer_data(buffer: *const mp_buffer, len: *mut usiz
     })
 }
 
-/// Frees a buffer, and gives up the handles that came with it and nobody took. NULL is fine.
+/// Frees a buffer, and gives up the handles and descriptors that came with it and nobody took. NULL
+/// is fine.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn mp_buffer_free(buffer: *mut mp_buffer) -> mp_status {
     guard("mp_buffer_free", || handle::free_boxed(buffer))

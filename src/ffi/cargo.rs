@@ -1,4 +1,4 @@
-//! The handles that a message shall carry, as C lists them.
+//! The handles and descriptors that a message shall carry, as C lists them.
 
 use super::connection::mp_connection;
 use super::handle;
@@ -8,10 +8,13 @@ use super::slots::{self, Known};
 use crate::error::{Result, Status, fail};
 use crate::shm::{self, Content, Object};
 use crate::wire::Carried;
-use core::ffi::c_void;
+use core::ffi::{c_int, c_void};
 
 /// More handles than this in one message are taken for a mistake.
 const MOST: usize = 65_536;
+
+/// In place of a kind: what comes is a descriptor of the program's, behind all handles.
+pub(super) const DESCRIPTOR: u64 = 1 << 8;
 
 /// What the message goes through.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -44,6 +47,25 @@ impl Cargo {
             cargo.add(at, unsafe { *handles.add(at) }.addr() as u64, way)?;
         }
         Ok(cargo)
+    }
+
+    /// Descriptors besides.
+    ///
+    /// # Safety
+    /// `fds` is NULL or points to `count` numbers.
+    pub(super) unsafe fn with(mut self, fds: *const c_int, count: usize) -> Result<Self> {
+        if count > MOST || (fds.is_null() && count > 0) {
+            fail!(Invalid, "fds is NULL, or {count} are more than {MOST}");
+        }
+        if self.contents.try_reserve_exact(count).is_err() || self.carried.try_reserve_exact(count).is_err() {
+            fail!(NoMemory, "no memory for {count} descriptors");
+        }
+        for at in 0..count {
+            // SAFETY: the caller's promise.
+            self.carried.push(Carried::descriptor_of_program(unsafe { *fds.add(at) })?);
+            self.contents.push(Content { object: None, what: DESCRIPTOR });
+        }
+        Ok(self)
     }
 
     fn add(&mut self, at: usize, handle: u64, way: Way) -> Result<()> {

@@ -156,7 +156,7 @@ pub unsafe extern "C" fn mp_connection_send(
 /// MP_ERR_EOF: the other end is closed and all it sent was received; or it was closed, or killed,
 ///     in the middle of a message, as the sentence then says.
 /// MP_ERR_CLOSED: this end was closed.
-/// MP_ERR_UNSUPPORTED: the message carries handles, and stays the next one:
+/// MP_ERR_UNSUPPORTED: the message carries handles or descriptors, and stays the next one:
 ///     mp_connection_recv_buffer receives it.
 /// MP_ERR_STATE: this end only sends, or belongs to another process; or what comes next is a
 ///     descriptor, which mp_connection_recv_fd receives.
@@ -189,8 +189,9 @@ pub unsafe extern "C" fn mp_connection_recv(
     })
 }
 
-/// Receives the next message into a new buffer, with the handles that it carries: see
-/// mp_buffer_handle. Its memory grows with what comes: a length alone, however large, takes none.
+/// Receives the next message into a new buffer, with the handles and the descriptors that it
+/// carries: see mp_buffer_handle and mp_buffer_fd. Its memory grows with what comes: a length
+/// alone, however large, takes none.
 ///
 /// buffer: where the buffer goes, which is the caller's to free.
 /// most: the most bytes that the message may have; SIZE_MAX for any number.
@@ -204,8 +205,8 @@ pub unsafe extern "C" fn mp_connection_recv(
 ///     write down that this process has the message's handles. What has come of it is kept; one
 ///     with handles stays the next one.
 /// MP_ERR_EOF, MP_ERR_CLOSED, MP_ERR_STATE: as mp_connection_recv.
-/// MP_ERR_OS: as mp_connection_recv; or connections or listeners come with the message, and this
-///     process has no descriptors for them: it stays the next one.
+/// MP_ERR_OS: as mp_connection_recv; or connections, listeners or descriptors come with the
+///     message, and this process has no room for them: it stays the next one.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn mp_connection_recv_buffer(
     connection: *mut mp_connection,

@@ -77,7 +77,7 @@ pub unsafe extern "C" fn mp_queue_put_handles(
 /// How many handles came with a message; 0 with mp_last_error() for a bad handle.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn mp_buffer_handles(buffer: *const mp_buffer) -> usize {
-    guard_or("mp_buffer_handles", 0, || Ok(handle::object(buffer)?.parcel().map_or(0, |p| p.count())))
+    guard_or("mp_buffer_handles", 0, || Ok(handle::object(buffer)?.handles()))
 }
 
 /// A handle that came with a message: one of this process's own, another one at each call, for the
@@ -98,8 +98,7 @@ pub unsafe extern "C" fn mp_buffer_handle(buffer: *mut mp_buffer, index: usize) 
             return Ok(handle);
         }
         let Some(taken) = parcel.and_then(|parcel| parcel.take(index)) else {
-            let count = parcel.map_or(0, |parcel| parcel.count());
-            fail!(Invalid, "handle {index} is out of range: there are {count}");
+            fail!(Invalid, "handle {index} is out of range: there are {}", buffer.handles());
         };
         let (object, block, what) = taken?;
         // What says so lies in shared memory; the block has the last word.

@@ -52,6 +52,15 @@ pub(crate) fn adopt(fd: RawFd) -> crate::error::Result<OwnedFd> {
     Ok(unsafe { OwnedFd::from_raw_fd(fd) })
 }
 
+/// One more for what the program has open there.
+pub(crate) fn again(fd: RawFd) -> crate::error::Result<OwnedFd> {
+    // SAFETY: only asked for a copy; should nothing be open there, fcntl says EBADF.
+    let raw = fcntl(unsafe { BorrowedFd::borrow_raw(fd) }, FcntlArg::F_DUPFD_CLOEXEC(3))
+        .map_err(super::os("cannot copy a descriptor"))?;
+    // SAFETY: fcntl has just made it.
+    Ok(unsafe { OwnedFd::from_raw_fd(raw) })
+}
+
 /// Locks one byte of the file for as long as this process lives and keeps the descriptor open. The lock is
 /// not inherited by fork, and the kernel drops it at death.
 pub(crate) fn lock_byte(fd: RawFd, at: u64) -> Result<(), Errno> {

@@ -1,4 +1,4 @@
-//! A connection or a listener on its way into another process: a descriptor of its own, which stays until that has it,
+//! A connection, a listener or a descriptor on its way into another process: a descriptor of its own, which stays until that has it,
 //! and what else the child must know.
 
 use super::connection::Connection;
@@ -11,7 +11,10 @@ use crate::sys::fd;
 use crate::sys::kept::{self, Kept};
 use crate::sys::sockets;
 use serde::{Deserialize, Serialize};
-use std::os::fd::{AsRawFd, RawFd};
+use std::os::fd::{AsRawFd, IntoRawFd, RawFd};
+
+/// The same on every Linux.
+const EBADF: i32 = 9;
 
 /// What it is.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -33,6 +36,8 @@ pub(crate) enum What {
         patience: i64,
         most: usize,
     },
+    /// The program's own.
+    Descriptor,
 }
 
 /// What it became; or itself, for another try, and why it did not.
@@ -53,6 +58,15 @@ impl Carried {
     pub(super) fn of_pipe((fd, rings, role): (Kept, Rings, Role)) -> Self {
         let what = What::Pipe { first: role.first, duplex: role.duplex };
         Carried { fd, rings: Some(Box::new(rings)), what }
+    }
+
+    /// A copy of a descriptor of the program's.
+    pub(crate) fn descriptor_of_program(fd: RawFd) -> Result<Self> {
+        if fd < 0 {
+            return Err(Error::os(EBADF, format!("{fd} is no descriptor")));
+        }
+        let mut list = kept::list();
+        Ok(Self::new(list.keep(fd::again(fd)?), What::Descriptor))
     }
 
     /// What in shared memory the child has to hold.
@@ -101,21 +115,29 @@ impl Carried {
                 let why = Error::new(Status::State, "the pipe's block in shared memory is damaged");
                 Carried { rings: None, ..self }.stays(why)
             }
-            (What::Listener { .. }, rings) => {
-                Carried { rings, ..self }.stays(Error::new(Status::Invalid, "it is a listener"))
+            (What::Listener { .. } | What::Descriptor, rings) => {
+                Carried { rings, ..self }.stays(Error::new(Status::Invalid, "it is no connection"))
             }
         }
     }
 
     pub(crate) fn into_listener(self) -> Unpacked<Listener> {
         let What::Listener { address, key, allow_md5, any_user, patience, most } = &self.what else {
-            return self.stays(Error::new(Status::Invalid, "it is a connection"));
+            return self.stays(Error::new(Status::Invalid, "it is no listener"));
         };
         let key = key.as_ref().map(|bytes| Key { bytes: bytes.clone().into(), allow_md5: *allow_md5 });
         let rules = Rules { key, any_user: *any_user, patience: *patience, most: *most };
         match Listener::many(&self.fd, &rules) {
             Ok(many) => Ok(Listener::received(self.fd, many, address.clone(), rules)),
             Err(e) => self.stays(e),
+        }
+    }
+
+    /// For the program.
+    pub(crate) fn into_descriptor(self) -> Unpacked<RawFd> {
+        match self.what {
+            What::Descriptor => Ok(self.fd.into_fd().into_raw_fd()),
+            _ => self.stays(Error::new(Status::Invalid, "it is no descriptor")),
         }
     }
 

@@ -1,4 +1,5 @@
-//! Connections and listeners that go with a message: a descriptor each, and papers that say what else there is to know.
+//! Connections, listeners and descriptors that go with a message: a descriptor each, and papers that say what else there
+//! is to know.
 //! The papers lie in shared memory behind the message: what they say is checked before it is believed.
 
 use super::carried::{Carried, What};
@@ -13,7 +14,7 @@ pub(super) fn pack(carried: &[Carried]) -> Result<(Vec<u8>, Vec<RawFd>)> {
     if carried.len() > packets::MOST {
         fail!(
             Invalid,
-            "{} handles are connections or listeners, and {} can be",
+            "{} of them are connections, listeners or descriptors, and {} can be",
             carried.len(),
             packets::MOST
         );
@@ -36,8 +37,7 @@ impl Load {
         Load { parcel, fds }
     }
 
-    /// The connection or listener that was the `at`-th handle, and the `nth` such; `held` is what it has in shared
-    /// memory.
+    /// The `nth` connection, listener or descriptor; `held` is what it has in shared memory.
     pub(crate) fn carried(&self, nth: usize, held: Option<Object>) -> Result<Carried> {
         let what = shm::parcel(self.parcel).and_then(|parcel| {
             let data = parcel.papers()?;
@@ -85,6 +85,7 @@ fn take_number(from: &mut &[u8]) -> Option<u64> {
 const CONNECTION: u8 = 1;
 const PIPE: u8 = 2;
 const LISTENER: u8 = 3;
+const DESCRIPTOR: u8 = 4;
 
 fn written(what: &What) -> Vec<u8> {
     let mut out = Vec::new();
@@ -94,6 +95,7 @@ fn written(what: &What) -> Vec<u8> {
             out.extend_from_slice(&most.to_ne_bytes());
         }
         &What::Pipe { first, duplex } => out.extend_from_slice(&[PIPE, first.into(), duplex.into()]),
+        What::Descriptor => out.extend_from_slice(&[DESCRIPTOR, 0, 0]),
         What::Listener { address, key, allow_md5, any_user, patience, most } => {
             out.extend_from_slice(&[LISTENER, (*allow_md5).into(), (*any_user).into()]);
             out.extend_from_slice(&most.to_ne_bytes());
@@ -115,6 +117,7 @@ fn read(paper: &[u8]) -> Option<What> {
             What::Connection { can_receive: one, can_send: other, most: take_number(&mut rest)? as usize }
         }
         PIPE => What::Pipe { first: one, duplex: other },
+        DESCRIPTOR => What::Descriptor,
         LISTENER => {
             let most = take_number(&mut rest)? as usize;
             let patience = take_number(&mut rest)? as i64;
@@ -144,6 +147,7 @@ mod tests {
         let all = [
             What::Connection { can_receive: true, can_send: false, most: usize::MAX },
             What::Pipe { first: false, duplex: true },
+            What::Descriptor,
             listener(None),
             listener(key),
         ];
