@@ -21,6 +21,8 @@ mp_proxy *counter_new(mp_manager *m, int64_t start);
 mp_proxy *counted_new(mp_manager *m, const char *type, int64_t start);
 /* Waits until there are so many Counters. */
 void check_counters(const mp_proxy *tools, int64_t count);
+/* From now on this process gets no more threads. */
+void starves(void);
 /* A method of Tools: what it was given. */
 void tools_echo(mp_call *call, void *object);
 

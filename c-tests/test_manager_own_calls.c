@@ -216,6 +216,47 @@ TEST(manager_own, who_does_not_wait_longer)
     CHECK_OK(mp_manager_free(m));
 }
 
+/* What was made is ended, whether or not there is a thread to be had then. */
+TEST(manager_own, no_more_threads)
+{
+    mp_manager_options o = MP_MANAGER_OPTIONS;
+    mp_manager *m;
+    mp_proxy *c, *tools;
+
+    /* The server's user becomes another one. */
+    o.any_user = true;
+    m = with_types(&o);
+    CHECK_OK(mp_manager_start(m));
+    c = counter_new(m, 0);
+    tools = object_new(m, "Tools");
+    CHECK_OK(mp_proxy_call(tools, "starve", NULL, 0, NULL, MP_NO_WAIT));
+    /* Those that have nothing to do for a second end. */
+    sleep_ms(1500);
+    CHECK_OK(mp_proxy_free(c));
+    check_counters(tools, 0);
+    CHECK_OK(mp_proxy_free(tools));
+    CHECK_INT(objects(m), 0);
+    CHECK_OK(mp_manager_free(m));
+}
+
+TEST(manager_own, no_thread_at_all)
+{
+    mp_manager_options o = MP_MANAGER_OPTIONS;
+    mp_manager *m;
+    mp_proxy *d, *p;
+
+    o.any_user = true;
+    o.initializer = starves;
+    m = with_types(&o);
+    CHECK_OK(mp_manager_start(m));
+    CHECK_SENTENCE(mp_manager_create(m, &p, "Tools", NULL, 0), MP_ERR_OS, "no thread");
+    d = object_new(m, "dict");
+    CHECK_OK(mp_proxy_set(d, INT(1), INT(2)));
+    CHECK_INT(objects(m), 1);
+    CHECK_OK(mp_proxy_free(d));
+    CHECK_OK(mp_manager_free(m));
+}
+
 static void *hangs(void *tools)
 {
     CHECK_STATUS(mp_proxy_call(tools, "hang", NULL, 0, NULL, MP_NO_WAIT), MP_ERR_EOF);

@@ -7,6 +7,8 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
+#include <unistd.h>
 #include <unwind.h>
 
 /* In the server: how many Counters there are, and the last call's handle. */
@@ -207,6 +209,24 @@ static void tools_large(mp_call *call, void *object)
     free(bytes);
 }
 
+/* From now on this process gets no more threads. */
+void starves(void)
+{
+    struct rlimit one = {1, 1};
+
+    CHECK(setrlimit(RLIMIT_NPROC, &one) == 0);
+    /* For root there is no such limit. */
+    if (geteuid() == 0)
+        CHECK(setresuid(65534, 65534, 65534) == 0);
+}
+
+static void tools_starve(mp_call *call, void *object)
+{
+    (void)call;
+    (void)object;
+    starves();
+}
+
 static bool holds_back(void)
 {
     sigset_t mask;
@@ -245,7 +265,7 @@ static const mp_object_method tools_methods[] = {
     {"wait", tools_wait},         {"fail", tools_fail}, {"throw", tools_throw},
     {"keep", tools_keep},         {"late", tools_late}, {"kill", tools_kill},
     {"large", tools_large},       {"crash", tools_crash}, {"blocked", tools_blocked},
-    {"hang", tools_hang}};
+    {"hang", tools_hang},         {"starve", tools_starve}};
 
 mp_manager *with_types(const mp_manager_options *options)
 {

@@ -3,6 +3,9 @@
 //!
 //! Each object has a [`Row`] of jobs, which are done one at a time and in their order; those of different objects at
 //! the same time. A row that has something to do is in the crew's list, or a thread is at one of its jobs.
+//!
+//! The last thread stays until the end: where an object was made, there is a thread for what ends it, also when no
+//! other is to be had.
 
 use crate::error::Result;
 use crate::sys::thread;
@@ -14,8 +17,8 @@ use std::time::Duration;
 /// More objects than this are not at work at the same time; the next have to wait. A thread that waits takes little more
 /// than its stack has used.
 const MOST: usize = 4096;
-/// How long a thread waits for something to do before it ends.
-const IDLE: Duration = Duration::from_secs(10);
+/// How long a thread that is not the last one waits for something to do before it ends.
+const IDLE: Duration = Duration::from_secs(1);
 
 type Job = Box<dyn FnOnce() + Send>;
 
@@ -62,7 +65,8 @@ impl Row {
         &self.crew
     }
 
-    /// One more job, by a number for [`Self::withdraw`]. Fails where no thread is to be had: then it is dropped.
+    /// One more job, by a number for [`Self::withdraw`]. Fails where there was no thread yet and none is to be had: then
+    /// it is dropped.
     pub(super) fn push(self: &Arc<Self>, number: u64, job: impl FnOnce() + Send + 'static) -> Result<()> {
         let mut jobs = lock(&self.jobs);
         jobs.waiting.push_back((number, Box::new(job)));
@@ -136,10 +140,17 @@ impl Crew {
                 break;
             }
             state.idle += 1;
-            let (woken, waited) = self.work.wait_timeout(state, IDLE).unwrap_or_else(PoisonError::into_inner);
-            state = woken;
+            let mut is_over = false;
+            if state.threads == 1 {
+                state = self.work.wait(state).unwrap_or_else(PoisonError::into_inner);
+            } else {
+                let (woken, waited) =
+                    self.work.wait_timeout(state, IDLE).unwrap_or_else(PoisonError::into_inner);
+                state = woken;
+                is_over = waited.timed_out();
+            }
             state.idle -= 1;
-            if waited.timed_out() && state.ready.is_empty() {
+            if is_over && state.ready.is_empty() && state.threads > 1 {
                 break;
             }
         }

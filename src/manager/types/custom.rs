@@ -207,9 +207,8 @@ impl Custom {
     /// What is left of a call goes where the program's functions may run, and where the server may be asked.
     fn spend(&self, parts: Vec<Part>) {
         if !parts.is_empty() {
-            // Without any thread it is lost: here it would hold up everybody.
-            let mut parts = std::mem::ManuallyDrop::new(parts);
-            let _ = self.row.push(0, move || drop(std::mem::take(&mut *parts)));
+            // There is a thread since the call.
+            let _ = self.row.push(0, move || drop(parts));
         }
     }
 
@@ -270,8 +269,9 @@ impl Drop for Custom {
                 self.spend(parts);
             }
         }
-        // Behind the call that is running; of a concurrent type the last one that runs drops it.
-        let mut referent = std::mem::ManuallyDrop::new(self.referent.take());
-        let _ = self.row.push(0, move || drop(referent.take()));
+        // Behind the call that is running; of a concurrent type the last one that runs drops it. One for which there was
+        // no thread yet has nothing to end.
+        let referent = self.referent.take();
+        let _ = self.row.push(0, move || drop(referent));
     }
 }
