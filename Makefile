@@ -15,6 +15,7 @@ CXX_STD = c++17
 PREFIX = /usr/local
 LIBDIR = $(PREFIX)/lib
 INCLUDEDIR = $(PREFIX)/include
+MANDIR = $(PREFIX)/share/man
 DESTDIR =
 
 # Cargo.toml has the one version number.
@@ -100,6 +101,11 @@ header: ## write include/mp.h and libmp.map from src/ffi
 docs: ## what mp.h says, as HTML and manual pages, in build/docs
 	@tests/need.sh doxygen doxygen --version
 	make/docs.sh $(CURDIR)/build/docs
+
+# The manual pages that are installed, where there is Doxygen.
+build/docs/made: include/mp.h $(wildcard docs/*.md) make/docs.sh make/doxygen.awk
+	@if command -v doxygen >/dev/null; then make/docs.sh $(CURDIR)/build/docs && touch $@; \
+	else echo 'skipped: no manual pages, for there is no doxygen'; fi
 
 # Two workers, and rows that take some time: the bars are then wide enough to be seen.
 pictures: build/examples/mandelbrot ## the pictures in README, in docs/pictures
@@ -224,7 +230,7 @@ checked: ## the C suite, with a library that checks its arithmetic and its asser
 fuzz: ## libFuzzer over what a peer may send, for FUZZ_SECONDS each; needs a nightly compiler
 	fuzz/run.sh
 
-install: $(LIBRARY) build/lib/libmp.a build/rust/libs-private ## into DESTDIR/PREFIX
+install: $(LIBRARY) build/lib/libmp.a build/rust/libs-private build/docs/made ## into DESTDIR/PREFIX
 	install -d $(DESTDIR)$(LIBDIR)/pkgconfig $(DESTDIR)$(LIBDIR)/cmake/mp $(DESTDIR)$(INCLUDEDIR)/mp
 	install -m 644 include/mp.h include/mp.hpp $(DESTDIR)$(INCLUDEDIR)
 	install -m 644 $(wildcard include/mp/*.hpp) $(DESTDIR)$(INCLUDEDIR)/mp
@@ -245,6 +251,10 @@ install: $(LIBRARY) build/lib/libmp.a build/rust/libs-private ## into DESTDIR/PR
 	        cmake/$$file.cmake.in >build/$$file.cmake; \
 	    install -m 644 build/$$file.cmake $(DESTDIR)$(LIBDIR)/cmake/mp; \
 	done
+	@set -e; if [ -e build/docs/made ]; then \
+	    install -d $(DESTDIR)$(MANDIR)/man3; \
+	    install -m 644 build/docs/man/man3/libmp_*.3 build/docs/man/man3/[Mm][Pp][._]*.3 $(DESTDIR)$(MANDIR)/man3; \
+	fi
 	@# Outside a staged tree the loader's cache has to learn the new name.
 	@test -n "$(DESTDIR)" || PATH="$$PATH:/sbin:/usr/sbin" ldconfig 2>/dev/null || true
 
@@ -267,6 +277,9 @@ uninstall: ## remove what install put there
 	rmdir $(DESTDIR)$(INCLUDEDIR)/mp $(DESTDIR)$(LIBDIR)/cmake/mp $(DESTDIR)$(LIBDIR)/cmake 2>/dev/null || true
 	rm -f $(DESTDIR)$(LIBDIR)/libmp.a $(DESTDIR)$(LIBDIR)/libmp.so
 	rm -f $(DESTDIR)$(LIBDIR)/$(SONAME) $(DESTDIR)$(LIBDIR)/libmp.so.$(VERSION)
+	@# Others have pages whose names begin as ours do.
+	@cd $(DESTDIR)$(MANDIR)/man3 2>/dev/null || exit 0; \
+	grep -ls -e '^\.TH .* "libmp"' -e '^\.so man3/libmp_' -e '^\.so man3/mp\.h\.3' [Mm][Pp][._]*.3 | xargs rm -f libmp_*.3
 
 clean: ## remove build and target
 	rm -rf build
@@ -275,7 +288,7 @@ clean: ## remove build and target
 help: ## this text
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  \1|\2/p' Makefile | awk -F'|' '{ printf "%-12s %s\n", $$1, $$2 }'
 	@echo
-	@echo 'Variables: PREFIX=$(PREFIX) LIBDIR INCLUDEDIR DESTDIR CC CXX CFLAGS LDFLAGS CARGO RUSTC'
+	@echo 'Variables: PREFIX=$(PREFIX) LIBDIR INCLUDEDIR MANDIR DESTDIR CC CXX CFLAGS LDFLAGS CARGO RUSTC'
 	@echo '           CARGO_BUILD_TARGET LD AR OBJCOPY READELF STRIP PKG_CONFIG'
 	@echo '           BENCH and ROWS: parts of the names of benches, and of their rows'
 	@echo 'As root, missing packages that a check needs are installed by apt-get; MP_NO_APT=1 forbids it.'

@@ -4,6 +4,8 @@ set -eu
 cd "$(dirname "$0")/.."
 out=$1
 mkdir -p "$out"
+# Pages of what is no longer there.
+rm -rf "$out/html" "$out/man"
 awk -f make/doxygen.awk include/mp.h >"$out/mp.h"
 doxygen - <<CONFIG
 PROJECT_NAME = libmp
@@ -18,6 +20,7 @@ GENERATE_LATEX = NO
 GENERATE_MAN = YES
 MAN_LINKS = YES
 QUIET = YES
+EXTRACT_ALL = YES
 WARN_IF_UNDOCUMENTED = NO
 WARN_IF_INCOMPLETE_DOC = NO
 HAVE_DOT = NO

@@ -20,7 +20,7 @@ heading && /^ \*\/$/ { print " * @{"; print " */"; heading = 0; next }
 heading && /^ \*$/ { print; next }
 /^#ifdef __cplusplus$/ && group != "" { close_group() }
 
-/^ *\/\*/ { sub(/\/\*/, "/**") }
+/^ *\/\*/ { sub(/\/\*/, "/**"); split("", told) }
 /^ *\*|^ *\/\*\*/ {
     # Parameters, one or more in a line; statuses; headings.
     while (match($0, /(^ \* |\. )[a-z_]+(, [a-z_]+)*: /)) {
@@ -34,9 +34,14 @@ heading && /^ \*$/ { print; next }
         $0 = " * @param " name " " rest
     }
     if (match($0, /^ \* MP_[A-Z_]+(, MP_[A-Z_]+)*: /)) {
-        name = substr($0, 4, RLENGTH - 5)
-        gsub(/, /, ",", name)
-        $0 = " * @retval " name " " substr($0, RLENGTH + 1)
+        count = split(substr($0, 4, RLENGTH - 5), names, ", ")
+        rest = substr($0, RLENGTH + 1)
+        # A status may be told of twice: of the call, and of what it makes. Doxygen takes the first.
+        again = 0
+        for (i = 1; i <= count; i++) again += told[names[i]]++
+        name = names[1]
+        for (i = 2; i <= count; i++) name = name (again ? ", " : ",") names[i]
+        $0 = again ? " * @li " name ": " rest : " * @retval " name " " rest
     }
     if (match($0, /^ \* (Threads|Fork|Kill|Fork, Kill): /)) {
         print " * @par " substr($0, 4, RLENGTH - 5)

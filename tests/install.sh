@@ -8,6 +8,8 @@ rm -rf "$out"
 mkdir -p "$out"
 stage=$PWD/$out/stage
 
+# For the manual.
+tests/need.sh doxygen doxygen --version || true
 remake install DESTDIR="$stage" PREFIX=/usr
 pc() {
     PKG_CONFIG_LIBDIR="$stage/usr/lib/pkgconfig" PKG_CONFIG_SYSROOT_DIR="$stage" PKG_CONFIG_PATH='' \
@@ -35,6 +37,26 @@ installcheck() {
         remake installcheck INSTALLED_TESTS="$suite" | tail -n 1
 }
 try "make installcheck" test -n "$(installcheck | grep '^[1-9][0-9]* passed, 0 failed')"
+
+# The manual has each function; some have a page with others. On its way out it takes no other's page along.
+man=$stage/usr/share/man
+if command -v doxygen >/dev/null; then
+    for name in $(declared); do test -e "$man/man3/$name.3" || echo "$name"; done >"$out/unwritten"
+    equal "functions without an installed page" "" "$(cat "$out/unwritten")"
+    equal "pages of something else" "" "$(find "$man" -type f ! -name 'libmp_*' ! -name '[Mm][Pp][._]*')"
+    if command -v man >/dev/null; then
+        for name in mp_pool_map mp_child_array; do
+            # shellcheck disable=SC2016 # for the inner shell
+            try "man $name" sh -c 'man -M "$1" "$2" | grep -q "$2 *("' - "$man" $name
+        done
+    else
+        skip "no man"
+    fi
+else
+    skip "manual pages: no doxygen"
+fi
+mkdir -p "$man/man3"
+echo '.TH "mp_others" 3' >"$man/man3/mp_others.3"
 
 # static NAME FLAGS...: a program that gets libmp from libmp.a, which is all that is there.
 rm -f "$stage"/usr/lib/libmp.so*
@@ -80,5 +102,5 @@ try "CC, CFLAGS, LDFLAGS" test -n "$(echo "$said" | grep -e 'their-cc -Otheir -W
 try "CARGO" test -n "$(echo "$said" | grep 'their-cargo build')"
 
 remake uninstall DESTDIR="$stage" PREFIX=/usr
-equal "uninstall leaves" "" "$(find "$stage" ! -type d)"
+equal "uninstall leaves" "$man/man3/mp_others.3" "$(find "$stage" ! -type d)"
 finish
