@@ -254,6 +254,29 @@ TEST(manager, nesting)
     CHECK_OK(mp_manager_free(m));
 }
 
+TEST(manager, debug_info)
+{
+    mp_manager *m = manager_new();
+    mp_proxy *l = object_new(m, "list"), *d = object_new(m, "dict");
+    mp_buffer *info;
+    char text[256];
+    size_t len;
+    const char *data;
+
+    CHECK_OK(mp_proxy_append(l, mp_item_proxy(d)));
+    CHECK_OK(mp_manager_debug_info(m, &info));
+    data = mp_buffer_data(info, &len);
+    snprintf(text, sizeof text, "%.*s", (int)len, data);
+    CHECK_CONTAINS(text, "2 objects, ");
+    CHECK_CONTAINS(text, " 1 sessions, 0 waiting\n");
+    CHECK_CONTAINS(text, "1: list, held 1 times\n");
+    CHECK_CONTAINS(text, "2: dict, held 2 times");
+    CHECK_OK(mp_buffer_free(info));
+    CHECK_OK(mp_proxy_free(d));
+    CHECK_OK(mp_proxy_free(l));
+    CHECK_OK(mp_manager_free(m));
+}
+
 /* The server does not outlive a proxy's call by a crash: every call says so. */
 TEST(manager, server_killed)
 {

@@ -3,6 +3,7 @@
  * Managers: objects of the program's own types, what their methods take and answer, and registering. */
 #include "test_manager_own.h"
 
+#include <signal.h>
 #include <string.h>
 
 TEST(manager_own, objects)
@@ -115,6 +116,20 @@ TEST(manager_own, failures)
     CHECK_CALL0(tools, "-2 0", "late");
     step.proxy = tools;
     CHECK_SENTENCE(mp_proxy_batch(&step, 1, &a), MP_ERR_UNSUPPORTED, "registered type");
+    CHECK_OK(mp_proxy_free(tools));
+    CHECK_OK(mp_manager_free(m));
+}
+
+/* The terminal's Ctrl-C is not the server's. */
+TEST(manager_own, the_servers_process)
+{
+    mp_manager *m = started();
+    mp_proxy *tools = object_new(m, "Tools");
+    int pid;
+
+    CHECK_OK(mp_manager_pid(m, &pid));
+    CHECK(kill(pid, SIGINT) == 0);
+    CHECK_CALL0(tools, "'SyncManager-1'", "name");
     CHECK_OK(mp_proxy_free(tools));
     CHECK_OK(mp_manager_free(m));
 }

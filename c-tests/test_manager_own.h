@@ -8,16 +8,16 @@
 
 #include <stdatomic.h>
 
-/* In the server: how many Counters there are, and whether calls of "hang" shall end. */
+/* In the server: how many Counters there are, and whether calls of "hang" and ends of Slow shall end. */
 extern atomic_int counters;
 extern atomic_bool released;
 
 /* One that knows these types, and is not started: Counter; Made, which only methods make; Tools, functions without
- * an object; Crowd, a Counter with the functions of Tools, of which many run at the same time. */
+ * an object; Crowd, a Counter with the functions of Tools, of which many run at the same time; Slow, a Counter. */
 mp_manager *with_types(const mp_manager_options *options);
 mp_manager *started(void);
 mp_proxy *counter_new(mp_manager *m, int64_t start);
-/* A Counter or a Crowd. */
+/* Of a type that is made of a number. */
 mp_proxy *counted_new(mp_manager *m, const char *type, int64_t start);
 /* Waits until there are so many Counters. */
 void check_counters(const mp_proxy *tools, int64_t count);

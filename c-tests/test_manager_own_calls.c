@@ -206,10 +206,11 @@ TEST(manager_own, who_does_not_wait_longer)
     w.tools = object_new(m, "Tools");
     w.event = object_new(m, "Event");
     CHECK_STATUS(CALL(w.tools, "wait", MP_NO_WAIT, mp_item_proxy(w.event)), MP_ERR_TIMEOUT);
-    /* One that waits behind it, and is nobody's in the end. */
-    CHECK_STATUS(CALL(w.tools, "echo", MP_NO_WAIT, INT(1)), MP_ERR_TIMEOUT);
+    /* One that waits behind it, and does not begin any more. */
+    CHECK_STATUS(mp_proxy_call(w.tools, "add_100", NULL, 0, NULL, MP_NO_WAIT), MP_ERR_TIMEOUT);
     CHECK_OK(mp_proxy_call(w.event, "set", NULL, 0, NULL, MP_NO_WAIT));
     CHECK_OK(CALL(w.tools, "echo", MP_SEC(30), INT(2)));
+    CHECK_CALL0(w.tools, "1", "counters");
     CHECK_OK(mp_proxy_free(w.tools));
     CHECK_OK(mp_proxy_free(w.event));
     CHECK_OK(mp_proxy_free(c));
@@ -324,6 +325,24 @@ TEST(manager_own, serves_here)
     CHECK_OK(mp_answer_free(a));
     CHECK_OK(mp_proxy_free(c));
     CHECK_OK(mp_proxy_free(tools));
+    CHECK_OK(mp_manager_free(m));
+}
+
+/* An object's end that lasts holds up nobody. */
+TEST(manager_own, a_slow_end)
+{
+    mp_manager *m = with_types(NULL);
+    pthread_t thread = serves_in_a_thread(m);
+    mp_proxy *tools = object_new(m, "Tools");
+
+    CHECK_OK(mp_proxy_free(counted_new(m, "Slow", 0)));
+    CHECK_INT(objects(m), 1);
+    CHECK_CALL0(tools, "1", "counters");
+    released = true;
+    check_counters(tools, 0);
+    CHECK_OK(mp_proxy_free(tools));
+    CHECK_OK(mp_manager_shutdown(m));
+    CHECK(pthread_join(thread, NULL) == 0);
     CHECK_OK(mp_manager_free(m));
 }
 

@@ -38,12 +38,21 @@ static void counter_end(void *object)
     counters--;
 }
 
+static void slow_end(void *object)
+{
+    while (!released)
+        sleep_ms(1);
+    counter_end(object);
+}
+
 static void counter_incr(mp_call *call, void *object)
 {
     int64_t *counter = object;
 
     if (inside++ != 0)
         CHECK_OK(mp_call_fail(call, MP_ERR_STATE, "two at once"));
+    /* Long enough for another one to come. */
+    sleep_ms(1);
     *counter += mp_call_count(call) > 0 ? mp_call_int(call, 0) : 1;
     CHECK_OK(mp_call_return(call, mp_item_int(*counter)));
     inside--;
@@ -81,6 +90,20 @@ static void tools_counters(mp_call *call, void *object)
 {
     (void)object;
     CHECK_OK(mp_call_return(call, INT(counters)));
+}
+
+static void tools_add_100(mp_call *call, void *object)
+{
+    (void)call;
+    (void)object;
+    counters += 100;
+}
+
+/* What the server's process is called. */
+static void tools_name(mp_call *call, void *object)
+{
+    (void)object;
+    CHECK_OK(mp_call_return(call, TEXT(mp_process_name(mp_current_process()))));
 }
 
 /* What it was given. */
@@ -265,11 +288,12 @@ static const mp_object_method tools_methods[] = {
     {"wait", tools_wait},         {"fail", tools_fail}, {"throw", tools_throw},
     {"keep", tools_keep},         {"late", tools_late}, {"kill", tools_kill},
     {"large", tools_large},       {"crash", tools_crash}, {"blocked", tools_blocked},
-    {"hang", tools_hang},         {"starve", tools_starve}};
+    {"hang", tools_hang},         {"starve", tools_starve}, {"name", tools_name},
+    {"add_100", tools_add_100}};
 
 mp_manager *with_types(const mp_manager_options *options)
 {
-    mp_object_options counter = MP_OBJECT_OPTIONS, tools, made, crowd;
+    mp_object_options counter = MP_OBJECT_OPTIONS, tools, made, crowd, slow;
     mp_manager *m;
 
     CHECK_OK(mp_object_options_init(&tools, sizeof tools));
@@ -291,6 +315,9 @@ mp_manager *with_types(const mp_manager_options *options)
     made = counter;
     made.create = NULL;
     CHECK_OK(mp_manager_register(m, "Made", &made));
+    slow = counter;
+    slow.destroy = slow_end;
+    CHECK_OK(mp_manager_register(m, "Slow", &slow));
     return m;
 }
 

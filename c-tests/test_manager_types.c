@@ -180,6 +180,8 @@ TEST(manager, list)
     CHECK(found);
     CHECK_OK(mp_proxy_contains(l, INT(1), &found));
     CHECK(!found);
+    CHECK_CALL0(l, "", "clear");
+    check_str(l, "[]");
     CHECK_OK(mp_proxy_free(l));
     CHECK_OK(mp_manager_create(m, &l, "list", mixed, COUNT(mixed)));
     CHECK_INT(mp_proxy_call(l, "sort", NULL, 0, NULL, MP_NO_WAIT), MP_ERR_INVALID);
