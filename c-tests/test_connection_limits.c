@@ -52,6 +52,7 @@ TEST(connection, timeouts_hold)
 
     CHECK_STATUS(mp_connection_recv(h.c, &c, 1, NULL, MP_NO_WAIT), MP_ERR_TIMEOUT);
     CHECK_STATUS(mp_connection_recv(h.c, &c, 1, NULL, INT64_MIN), MP_ERR_TIMEOUT);
+    CHECK_STATUS(mp_connection_poll(h.c, INT64_MIN), MP_ERR_TIMEOUT);
     alarms_start();
     began = now_ns();
     CHECK_STATUS(mp_connection_recv(h.c, &c, 1, NULL, MP_MS(60)), MP_ERR_TIMEOUT);

@@ -4,6 +4,7 @@
 #include "test_connection.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <pthread.h>
 #include <stdio.h>
@@ -53,8 +54,10 @@ void talk(mp_listener *l, const char *to)
     send_text(server, "from the listener");
     recv_text(server, "from the client");
     recv_text(client, "from the listener");
-    CHECK_OK(mp_connection_free(client));
+    /* Of TCP the system remembers the port of who closes first. */
     CHECK_OK(mp_connection_free(server));
+    CHECK_STATUS(mp_connection_recv(client, NULL, 0, NULL, MP_FOREVER), MP_ERR_EOF);
+    CHECK_OK(mp_connection_free(client));
 }
 
 static void last_is(mp_listener *l, const char *begin)
@@ -236,6 +239,47 @@ TEST(listener, nobody_listens)
     CHECK_STATUS(mp_client_connect(&c, "./nothing", NULL, MP_FOREVER), MP_ERR_NOT_FOUND);
     CHECK_INT(mp_last_errno(), ENOENT);
     CHECK_STATUS(mp_client_connect(&c, "@nobody has this name", NULL, MP_FOREVER), MP_ERR_NOT_FOUND);
+}
+
+/* ---- exec ---- */
+
+enum { FDS = 1000 };
+
+/* What pipes, listeners, clients and those who were accepted have open ends with an exec. */
+TEST(listener, descriptors_are_close_on_exec)
+{
+    static const char *const at[] = {NULL, "./a-socket", "127.0.0.1:0"};
+    mp_listener *l[COUNT(at)];
+    mp_connection *a, *b, *client[COUNT(at)], *server[COUNT(at)];
+    bool had[FDS];
+    int fd, seen = 0;
+    size_t i;
+
+    for (fd = 0; fd < FDS; fd++)
+        had[fd] = fcntl(fd, F_GETFD) >= 0;
+    CHECK_OK(mp_pipe_new(&a, &b, NULL));
+    CHECK_OK(mp_connection_fileno(a, &fd));
+    for (i = 0; i < COUNT(at); i++) {
+        l[i] = listener_new(at[i], NULL);
+        client[i] = client_new(address_of(l[i]).text, NULL);
+        CHECK_OK(mp_listener_accept(l[i], &server[i], MP_FOREVER));
+        CHECK_OK(mp_listener_free(l[i]));
+        /* Of one with a key there is a descriptor more. */
+        l[i] = listener_new(at[i], "key");
+    }
+    for (fd = 0; fd < FDS; fd++)
+        if (!had[fd] && fcntl(fd, F_GETFD) >= 0) {
+            CHECK_INT(fcntl(fd, F_GETFD), FD_CLOEXEC);
+            seen++;
+        }
+    CHECK(seen >= 2 + 4 * (int)COUNT(at));
+    for (i = 0; i < COUNT(at); i++) {
+        CHECK_OK(mp_connection_free(client[i]));
+        CHECK_OK(mp_connection_free(server[i]));
+        CHECK_OK(mp_listener_free(l[i]));
+    }
+    CHECK_OK(mp_connection_free(a));
+    CHECK_OK(mp_connection_free(b));
 }
 
 /* ---- time and threads ---- */
