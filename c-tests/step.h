@@ -78,7 +78,7 @@ void fail_everywhere(const operation *op);
                                               .after = after_,                                     \
                                               .moments = moments_,                                 \
                                               .leaves_children = true};                            \
-    TEST_DEFINE(meet, name_, 60, true)                                                             \
+    TEST_DEFINE(meet, name_, 120, true)                                                            \
     {                                                                                              \
         meet_everywhere(&name_##_meeting);                                                         \
     }
