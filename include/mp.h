@@ -5680,7 +5680,8 @@ mp_status mp_process_sentinel(mp_process *process, int *fd);
 
 /*
  * Sends the child SIGTERM, and does not wait. Its own children stay, but daemons die with it.
- * Locks that it holds go on to the next who wants them. Nothing happens if it has ended.
+ * Locks that it holds go on to the next who wants them; what it has printed and not flushed is
+ * lost. Nothing happens if it has ended.
  *
  * MP_ERR_STATE: it was not started, is no child of the caller's, or belongs to another process.
  * MP_ERR_OS: the caller may not signal it, because it runs as another user now.
