@@ -5,7 +5,7 @@ use super::manager::mp_proxy;
 use super::shareable_list::mp_item;
 use super::{guard, handle};
 use crate::error::{Error, Result, Status, fail};
-use crate::manager::{Proxy, Value};
+use crate::manager::{Lent, Proxy, Value, text};
 use core::ffi::{CStr, c_char, c_int, c_void};
 
 /// The kind of a managed object.
@@ -61,12 +61,12 @@ pub unsafe extern "C" fn mp_item_proxy(proxy: *const mp_proxy) -> mp_item {
 /// Items as they are sent.
 ///
 /// # Safety
-/// `items` is NULL or points to `count` items, and those to what they say.
-pub(super) unsafe fn values(
+/// `items` is NULL or points to `count` items, and those to what they say, for `'a`.
+pub(super) unsafe fn values<'a>(
     items: *const mp_item,
     count: usize,
-    of_proxy: impl Fn(&Proxy) -> Result<Value>,
-) -> Result<Vec<Value>> {
+    of_proxy: impl Fn(&Proxy) -> Result<Lent<'a>>,
+) -> Result<Vec<Lent<'a>>> {
     if count > 0 && items.is_null() {
         fail!(Invalid, "items is NULL, and count is {count}");
     }
@@ -84,8 +84,11 @@ pub(super) unsafe fn values(
 /// One of them.
 ///
 /// # Safety
-/// It points to what it says.
-pub(super) unsafe fn value(item: &mp_item, of_proxy: impl Fn(&Proxy) -> Result<Value>) -> Result<Value> {
+/// It points to what it says, for `'a`.
+pub(super) unsafe fn value<'a>(
+    item: &mp_item,
+    of_proxy: impl Fn(&Proxy) -> Result<Lent<'a>>,
+) -> Result<Lent<'a>> {
     // SAFETY: the caller's promise.
     let bytes = || unsafe { guard::bytes(item.data, item.data_size) };
     Ok(match item.kind {
@@ -93,8 +96,8 @@ pub(super) unsafe fn value(item: &mp_item, of_proxy: impl Fn(&Proxy) -> Result<V
         1 => Value::Int(item.integer),
         2 => Value::Double(item.number),
         3 => Value::Bool(item.boolean),
-        4 => Value::text(bytes()?)?,
-        5 => Value::Bytes(bytes()?.into()),
+        4 => Value::Text(text(bytes()?)?),
+        5 => Value::Bytes(bytes()?),
         PROXY => of_proxy(&*handle::object(item.data.cast::<mp_proxy>())?)?,
         other => fail!(Invalid, "{other} is no type of an item: MP_ITEM_NONE to MP_ITEM_PROXY are"),
     })

@@ -89,7 +89,7 @@ fn single(call: &Call) -> Result<(mp_task_fn, mp_bytes)> {
 
 /// Answers what a buffer has.
 fn give(call: &Call, buffer: *mut mp_buffer) -> Result<()> {
-    let copied = handle::object(buffer).map(|found| Value::Bytes((**found).into()));
+    let copied = handle::object(buffer).map(|found| Value::Bytes((&**found).into()));
     // SAFETY: the buffer is ours.
     unsafe { buffer::mp_buffer_free(buffer) };
     call.give(copied?);
@@ -307,7 +307,7 @@ unsafe extern "C-unwind" fn next(call: *mut mp_call, object: *mut c_void) {
         if let Some((place, result)) = imap.next(Deadline::after(patience(call)?))? {
             let result = result?;
             call.give(Value::Int(place as i64));
-            call.give(Value::Bytes(result.into()));
+            call.give(Value::Bytes(result[..].into()));
         }
         Ok(())
     });

@@ -98,7 +98,7 @@ pub unsafe extern "C" fn mp_call_return(call: *mut mp_call, item: mp_item) -> mp
         } else {
             let none = |_: &_| fail!(Invalid, "the item is no proxy");
             // SAFETY: C's promise: it points to what it says.
-            call.give(unsafe { item::value(&item, none) }?);
+            call.give(unsafe { item::value(&item, none) }?.into());
         }
         Ok(Status::Ok)
     })

@@ -200,7 +200,7 @@ pub unsafe extern "C" fn mp_proxy_batch(
             // SAFETY: as above.
             let args = unsafe { item::values(step.items, step.count, |other| other.value(&first)) }?;
             // SAFETY: as above.
-            values.push(Value::text(unsafe { method(step.method) }?.as_bytes())?);
+            values.push(Value::Text(unsafe { method(step.method) }?));
             values.push(Value::Int(args.len() as i64));
             values.extend(args);
         }

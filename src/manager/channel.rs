@@ -1,6 +1,8 @@
 //! One end of a connection after the handshake: messages, each behind its length in 4 bytes, big end first. None of
 //! the calls waits but [`Channel::exchange`].
 
+use super::bytes::Bytes;
+use super::outgoing::Outgoing;
 use crate::error::{Error, Result, Status, fail};
 use crate::park::Patience;
 use crate::sys::kept::Kept;
@@ -8,24 +10,28 @@ use crate::sys::sockets::{self, For, Moved};
 use crate::time::Deadline;
 use std::ops::Range;
 use std::os::fd::BorrowedFd;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// Room that is made for what comes, until it is known to be more.
 const FIRST: usize = 4 << 10;
+/// Room that is made for a longer message on its word alone; more, as it comes: then a length costs the other side as
+/// much as it costs this one.
+const TRUSTED: usize = 1 << 20;
 /// Room that a buffer keeps while nothing is in it.
 const KEPT: usize = 64 << 10;
+/// From here on bytes stay where they are, where that is possible, instead of being copied.
+pub(super) const LARGE: usize = 16 << 10;
 /// A wait is cut into pieces of this length at most.
 const SLICE: Duration = Duration::from_secs(60);
-const HEAD: usize = 4;
+pub(super) const HEAD: usize = 4;
 
 pub(super) struct Channel {
     socket: Kept,
     /// What came and was not taken yet begins at `taken`.
     input: Vec<u8>,
     taken: usize,
-    /// What did not go yet begins at `gone`.
-    output: Vec<u8>,
-    gone: usize,
+    pub(super) output: Outgoing<Bytes>,
     /// For the answer, before a sleep.
     patience: Patience,
 }
@@ -40,14 +46,38 @@ pub(super) enum Came {
     Reset,
 }
 
+/// A message that has come.
+pub(super) enum Message {
+    /// In the channel's buffer, which is to be given back.
+    Among(Vec<u8>, Range<usize>),
+    /// In a buffer of its own, behind its length.
+    Alone(Arc<Vec<u8>>),
+}
+
+impl Message {
+    pub(super) fn bytes(&self) -> &[u8] {
+        match self {
+            Message::Among(input, range) => &input[range.clone()],
+            Message::Alone(all) => &all[HEAD..],
+        }
+    }
+
+    /// For a value that stays in it.
+    pub(super) fn alone(&self) -> Option<&Arc<Vec<u8>>> {
+        match self {
+            Message::Among(..) => None,
+            Message::Alone(all) => Some(all),
+        }
+    }
+}
+
 impl Channel {
     pub(super) fn new(socket: Kept) -> Self {
         Channel {
             socket,
             input: Vec::new(),
             taken: 0,
-            output: Vec::new(),
-            gone: 0,
+            output: Outgoing::default(),
             patience: Patience::default(),
         }
     }
@@ -56,18 +86,19 @@ impl Channel {
         self.socket.fd()
     }
 
-    /// Reads some of what is there.
+    /// Reads some of what is there, behind what [`Self::take`] has found to be no whole message.
     pub(super) fn fill(&mut self) -> Result<Came> {
         if self.taken > 0 {
             self.input.drain(..self.taken);
             self.taken = 0;
         }
-        if self.input.capacity() - self.input.len() < FIRST {
-            // Grows with what came: a length costs the other side as much as it costs this one.
-            let more = if self.input.is_empty() { FIRST } else { self.input.len().max(KEPT) };
-            self.input.try_reserve(more).map_err(|_| no_memory())?;
+        let came = self.input.len();
+        let wanted = self.next_len().map_or(FIRST, |len| (HEAD + len).min(TRUSTED.max(2 * came)));
+        let wanted = wanted.max(FIRST).max(came + 1);
+        if self.input.capacity() < wanted {
+            self.input.try_reserve_exact(wanted - came).map_err(|_| no_memory())?;
         }
-        let room = self.input.capacity() - self.input.len();
+        let room = self.input.capacity() - came;
         Ok(match sockets::receive_behind(self.socket.fd(), &mut self.input, room)? {
             Moved::Bytes(_) => Came::Something,
             Moved::NotNow => Came::Nothing,
@@ -76,10 +107,15 @@ impl Channel {
         })
     }
 
-    /// Where the next message lies in what came, if all of it has.
-    pub(super) fn take(&mut self, most: usize) -> Result<Option<Range<usize>>> {
-        let Some(head) = self.input[self.taken..].first_chunk::<HEAD>() else { return Ok(None) };
-        let len = u32::from_be_bytes(*head) as usize;
+    /// How long the next message is, as soon as that has come.
+    fn next_len(&self) -> Option<usize> {
+        let head = self.input[self.taken..].first_chunk::<HEAD>()?;
+        Some(u32::from_be_bytes(*head) as usize)
+    }
+
+    /// The next message, if all of it has come; to be given back before anything else.
+    pub(super) fn take(&mut self, most: usize) -> Result<Option<Message>> {
+        let Some(len) = self.next_len() else { return Ok(None) };
         if len > most {
             fail!(Invalid, "a message of {len} bytes came, and at most {most} are taken");
         }
@@ -87,92 +123,64 @@ impl Channel {
         if self.input.len() - from < len {
             return Ok(None);
         }
-        self.taken = from + len;
-        Ok(Some(from..self.taken))
-    }
-
-    /// What came, for who looks at a message while the channel is changed otherwise; to be given back.
-    pub(super) fn lend(&mut self) -> Vec<u8> {
-        std::mem::take(&mut self.input)
-    }
-
-    pub(super) fn give_back(&mut self, input: Vec<u8>) {
-        self.input = input;
-        if self.taken == self.input.len() {
-            self.start_anew();
+        let input = std::mem::take(&mut self.input);
+        if len >= LARGE && input.capacity() == HEAD + len {
+            return Ok(Some(Message::Alone(Arc::new(input))));
         }
+        self.taken = 0;
+        Ok(Some(Message::Among(input, from..from + len)))
     }
 
-    /// Nothing of what came is wanted any more.
-    pub(super) fn start_anew(&mut self) {
-        self.taken = 0;
-        match self.input.capacity() > KEPT {
-            true => self.input = Vec::new(),
-            false => self.input.clear(),
+    pub(super) fn give_back(&mut self, message: Message) {
+        let Message::Among(input, range) = message else { return };
+        self.input = input;
+        if range.end < self.input.len() {
+            self.taken = range.end;
+        } else {
+            match self.input.capacity() > KEPT {
+                true => self.input = Vec::new(),
+                false => self.input.clear(),
+            }
         }
     }
 
     /// Bytes of its buffers, but for small ones.
     pub(super) fn large(&self) -> usize {
-        [&self.input, &self.output].iter().map(|buffer| buffer.capacity()).filter(|&size| size > KEPT).sum()
-    }
-
-    /// Puts a message of about so many bytes behind those that are to go.
-    pub(super) fn put(&mut self, weight: usize, write: impl FnOnce(&mut Vec<u8>)) -> Result<()> {
-        let begin = self.output.len();
-        self.output.try_reserve(HEAD + weight).map_err(|_| no_memory())?;
-        self.output.extend_from_slice(&[0; HEAD]);
-        write(&mut self.output);
-        match head_of(self.output.len() - begin - HEAD) {
-            Ok(head) => self.output[begin..begin + HEAD].copy_from_slice(&head),
-            Err(e) => {
-                self.output.truncate(begin);
-                return Err(e);
-            }
-        }
-        Ok(())
-    }
-
-    /// Bytes that are still to go.
-    pub(super) fn unsent(&self) -> usize {
-        self.output.len() - self.gone
+        [self.input.capacity(), self.output.size()].into_iter().filter(|&size| size > KEPT).sum()
     }
 
     /// Sends what the other side takes.
     pub(super) fn flush(&mut self) -> Result<()> {
-        while self.unsent() > 0 {
-            match sockets::send(self.socket.fd(), &self.output[self.gone..], &[])? {
-                Moved::Bytes(n) => self.gone += n,
+        while self.output.left() > 0 {
+            let (first, second) = self.output.next();
+            match sockets::send(self.socket.fd(), first, second)? {
+                Moved::Bytes(n) => self.output.advance(n),
                 Moved::NotNow => return Ok(()),
                 Moved::End | Moved::Reset => return Err(Error::new(Status::Eof, "the other end is closed")),
             }
         }
-        self.output.clear();
-        self.gone = 0;
-        if self.output.capacity() > KEPT {
-            self.output = Vec::new();
-        }
+        self.output.start_anew(KEPT);
         Ok(())
     }
 
-    /// Sends a request, and waits for what comes back.
-    pub(super) fn exchange(&mut self, message: &[u8], most: usize, deadline: Deadline) -> Result<&[u8]> {
-        let head = head_of(message.len())?;
-        let mut gone = 0;
-        while gone < HEAD + message.len() {
-            let moved = match gone.checked_sub(HEAD) {
-                None => sockets::send(self.socket.fd(), &head[gone..], message)?,
-                Some(gone) => sockets::send(self.socket.fd(), &message[gone..], &[])?,
-            };
-            match moved {
-                Moved::Bytes(n) => gone += n,
+    /// Sends a request, and waits for what comes back; to be given back.
+    pub(super) fn exchange<B: AsRef<[u8]>>(
+        &mut self,
+        request: &mut Outgoing<B>,
+        most: usize,
+        deadline: Deadline,
+    ) -> Result<Message> {
+        while request.left() > 0 {
+            let (first, second) = request.next();
+            match sockets::send(self.socket.fd(), first, second)? {
+                Moved::Bytes(n) => request.advance(n),
                 Moved::NotNow => self.wait(For::Writing, deadline)?,
                 Moved::End | Moved::Reset => return Err(server_gone()),
             }
         }
         loop {
             if let Some(message) = self.take(most)? {
-                return Ok(&self.input[message]);
+                return Ok(message);
             }
             let patience = std::mem::take(&mut self.patience);
             let mut came = Ok(Came::Nothing);
@@ -199,17 +207,10 @@ impl Channel {
     }
 }
 
-fn head_of(len: usize) -> Result<[u8; HEAD]> {
-    match u32::try_from(len) {
-        Ok(len) => Ok(len.to_be_bytes()),
-        Err(_) => fail!(Invalid, "a message has less than 4 GiB, and this one has {len} bytes"),
-    }
-}
-
 fn server_gone() -> Error {
     Error::new(Status::Eof, "the manager's server is gone")
 }
 
-fn no_memory() -> Error {
+pub(super) fn no_memory() -> Error {
     Error::new(Status::NoMemory, "no memory for a message")
 }

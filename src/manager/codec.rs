@@ -1,5 +1,8 @@
 //! Values, and how they lie in a message: all numbers little end first. docs/manager-protocol.md says it for others.
 
+use super::bytes::Bytes;
+use super::channel::{LARGE, Message};
+use super::outgoing::Outgoing;
 use crate::error::{Error, Result, Status, fail};
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
@@ -9,19 +12,21 @@ pub(super) const MOST_VALUES: usize = 1 << 20;
 
 /// What is stored and sent. The numbers of the kinds are those of the C API's items.
 #[derive(Clone, Debug, Default)]
-pub(crate) enum Value {
+pub(crate) enum Value<T = Box<str>, B = Bytes> {
     #[default]
     None,
     Int(i64),
     Double(f64),
     Bool(bool),
     /// UTF-8 without a zero in it.
-    Text(Box<str>),
-    /// Shared with what stands somewhere else meanwhile.
-    Bytes(Arc<[u8]>),
+    Text(T),
+    Bytes(B),
     /// A managed object by its number.
     Object(u64),
 }
+
+/// One that is only sent, and whose text or bytes are somebody else's.
+pub(crate) type Lent<'a> = Value<&'a str, &'a [u8]>;
 
 /// The same kind and the same content: 1, 1.0 and true are three values. A double is equal to itself, NaN too, and
 /// both zeros are one, so that every value but an object can be a key.
@@ -73,18 +78,18 @@ const TEXT: u8 = 4;
 const BYTES: u8 = 5;
 const OBJECT: u8 = 6;
 
-impl Value {
-    /// A text, if it is one.
-    pub(crate) fn text(bytes: &[u8]) -> Result<Self> {
-        if bytes.contains(&0) {
-            fail!(Invalid, "a text has a zero in it");
-        }
-        match std::str::from_utf8(bytes) {
-            Ok(text) => Ok(Value::Text(text.into())),
-            Err(_) => fail!(Invalid, "a text is not UTF-8: pass it as bytes"),
-        }
+/// The bytes of a text.
+pub(crate) fn text(bytes: &[u8]) -> Result<&str> {
+    if bytes.contains(&0) {
+        fail!(Invalid, "a text has a zero in it");
     }
+    match std::str::from_utf8(bytes) {
+        Ok(text) => Ok(text),
+        Err(_) => fail!(Invalid, "a text is not UTF-8: pass it as bytes"),
+    }
+}
 
+impl Value {
     /// For C: a text with a zero behind it.
     pub(crate) fn ended(self) -> Self {
         match self {
@@ -93,6 +98,32 @@ impl Value {
         }
     }
 
+    /// About how much memory it takes.
+    pub(crate) fn weight(&self) -> usize {
+        const BARE: usize = 32;
+        match self {
+            Value::Text(text) => BARE + text.len(),
+            Value::Bytes(bytes) => BARE + bytes.len(),
+            _ => BARE,
+        }
+    }
+}
+
+impl From<Lent<'_>> for Value {
+    fn from(lent: Lent<'_>) -> Self {
+        match lent {
+            Value::None => Value::None,
+            Value::Int(i) => Value::Int(i),
+            Value::Double(d) => Value::Double(d),
+            Value::Bool(b) => Value::Bool(b),
+            Value::Text(text) => Value::Text(text.into()),
+            Value::Bytes(bytes) => Value::Bytes(bytes.into()),
+            Value::Object(id) => Value::Object(id),
+        }
+    }
+}
+
+impl<T: AsRef<str>, B: AsRef<[u8]> + Clone> Value<T, B> {
     /// In sentences.
     pub(super) fn kind(&self) -> &'static str {
         match self {
@@ -106,53 +137,57 @@ impl Value {
         }
     }
 
-    /// About how much memory it takes.
-    pub(crate) fn weight(&self) -> usize {
-        const BARE: usize = 32;
-        match self {
-            Value::Text(text) => BARE + text.len(),
-            Value::Bytes(bytes) => BARE + bytes.len(),
-            _ => BARE,
-        }
-    }
-
     /// Bytes that it has in a message.
     pub(super) fn length(&self) -> usize {
         match self {
             Value::None => 1,
             Value::Bool(_) => 2,
             Value::Int(_) | Value::Double(_) | Value::Object(_) => 9,
-            Value::Text(text) => 5 + text.len(),
-            Value::Bytes(bytes) => 5 + bytes.len(),
+            Value::Text(text) => 5 + text.as_ref().len(),
+            Value::Bytes(bytes) => 5 + bytes.as_ref().len(),
         }
     }
 
-    pub(super) fn write(&self, to: &mut Vec<u8>) {
+    fn write(&self, to: &mut Outgoing<B>) {
         match self {
-            Value::None => to.push(NONE),
+            Value::None => to.write(&[NONE]),
             Value::Int(i) => put(to, INT, &i.to_le_bytes()),
             Value::Double(d) => put(to, DOUBLE, &d.to_le_bytes()),
             Value::Bool(b) => put(to, BOOL, &[u8::from(*b)]),
-            Value::Text(text) => put_bytes(to, TEXT, text.as_bytes()),
-            Value::Bytes(bytes) => put_bytes(to, BYTES, bytes),
+            Value::Text(text) => {
+                let text = text.as_ref().as_bytes();
+                put(to, TEXT, &(text.len() as u32).to_le_bytes());
+                to.write(text);
+            }
+            Value::Bytes(bytes) => {
+                put(to, BYTES, &(bytes.as_ref().len() as u32).to_le_bytes());
+                to.lend(bytes);
+            }
             Value::Object(id) => put(to, OBJECT, &id.to_le_bytes()),
         }
     }
 }
 
-fn put(to: &mut Vec<u8>, kind: u8, bytes: &[u8]) {
-    to.push(kind);
-    to.extend_from_slice(bytes);
+fn put<B: AsRef<[u8]>>(to: &mut Outgoing<B>, kind: u8, bytes: &[u8]) {
+    to.write(&[kind]);
+    to.write(bytes);
 }
 
-fn put_bytes(to: &mut Vec<u8>, kind: u8, bytes: &[u8]) {
-    put(to, kind, &(bytes.len() as u32).to_le_bytes());
-    to.extend_from_slice(bytes);
+/// How many of their bytes are copied into a message.
+pub(super) fn copied<T: AsRef<str>, B: AsRef<[u8]> + Clone>(values: &[Value<T, B>]) -> usize {
+    let of = |value: &Value<T, B>| match value {
+        Value::Bytes(bytes) if bytes.as_ref().len() >= LARGE => 5,
+        value => value.length(),
+    };
+    values.iter().fold(4, |sum: usize, value| sum.saturating_add(of(value)))
 }
 
 /// How many there are, and they.
-pub(super) fn write_values(to: &mut Vec<u8>, values: &[Value]) {
-    to.extend_from_slice(&(values.len() as u32).to_le_bytes());
+pub(super) fn write_values<T: AsRef<str>, B: AsRef<[u8]> + Clone>(
+    to: &mut Outgoing<B>,
+    values: &[Value<T, B>],
+) {
+    to.write(&(values.len() as u32).to_le_bytes());
     values.iter().for_each(|value| value.write(to));
 }
 
@@ -185,14 +220,30 @@ impl Room {
 }
 
 /// Takes a message apart. Whoever reads past its end is told so.
-pub(super) struct Reader<'a>(pub(super) &'a [u8]);
+pub(super) struct Reader<'a> {
+    rest: &'a [u8],
+    /// All of it, for a value that stays there.
+    alone: Option<&'a Arc<Vec<u8>>>,
+}
+
+impl<'a> From<&'a [u8]> for Reader<'a> {
+    fn from(rest: &'a [u8]) -> Self {
+        Reader { rest, alone: None }
+    }
+}
+
+impl<'a> From<&'a Message> for Reader<'a> {
+    fn from(message: &'a Message) -> Self {
+        Reader { rest: message.bytes(), alone: message.alone() }
+    }
+}
 
 impl<'a> Reader<'a> {
     pub(super) fn bytes(&mut self, len: usize) -> Result<&'a [u8]> {
-        let Some((bytes, rest)) = self.0.split_at_checked(len) else {
+        let Some((bytes, rest)) = self.rest.split_at_checked(len) else {
             fail!(Invalid, "the message ends where {len} bytes more are expected");
         };
-        self.0 = rest;
+        self.rest = rest;
         Ok(bytes)
     }
 
@@ -217,8 +268,14 @@ impl<'a> Reader<'a> {
                 [1] => Value::Bool(true),
                 [other] => fail!(Invalid, "{other} is no truth value"),
             },
-            TEXT => Value::text(self.sized()?)?,
-            BYTES => Value::Bytes(self.sized()?.into()),
+            TEXT => Value::Text(text(self.sized()?)?.into()),
+            BYTES => {
+                let bytes = self.sized()?;
+                Value::Bytes(match self.alone {
+                    Some(message) if self.rest.is_empty() => Bytes::end_of(message, bytes),
+                    _ => bytes.into(),
+                })
+            }
             OBJECT => Value::Object(u64::from_le_bytes(self.number()?)),
             other => fail!(Invalid, "{other} is no kind of a value"),
         })
@@ -232,7 +289,7 @@ impl<'a> Reader<'a> {
     pub(super) fn values(&mut self) -> Result<Vec<Value>> {
         let count = self.u32()? as usize;
         // Each takes a byte at least: a hostile number makes room for no more than the message has.
-        if count > MOST_VALUES || count > self.0.len() {
+        if count > MOST_VALUES || count > self.rest.len() {
             fail!(Invalid, "the message says that it has {count} values, which it cannot have");
         }
         let mut values = Vec::new();
@@ -247,8 +304,8 @@ impl<'a> Reader<'a> {
 
     /// Nothing may be left.
     pub(super) fn end(&self) -> Result<()> {
-        if !self.0.is_empty() {
-            fail!(Invalid, "the message has {} bytes too many", self.0.len());
+        if !self.rest.is_empty() {
+            fail!(Invalid, "the message has {} bytes too many", self.rest.len());
         }
         Ok(())
     }

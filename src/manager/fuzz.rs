@@ -32,9 +32,9 @@ fn split(mut input: &[u8]) -> Vec<Vec<u8>> {
 }
 
 fn hello() -> Vec<u8> {
-    let who = [Value::Int(VERSION), Value::Bytes([7; 16].into())];
+    let who: [Value; 2] = [Value::Int(VERSION), Value::Bytes([7; 16][..].into())];
     let hello = Request { what: What::Hello, thread: 0, timeout: 0, object: 0, name: "" };
-    hello.encode(&who).expect("a short request")
+    hello.encode(&who).expect("a short request").into_vec()
 }
 
 fn framed(message: &[u8]) -> Vec<u8> {
@@ -70,7 +70,7 @@ pub(crate) fn requests(input: &[u8]) {
     client.set_nonblocking(true).expect("a socket");
     let mut room = vec![0; 1 << 16];
     let (mut came, mut answers) = (Vec::new(), 0);
-    client.write_all(&framed(&hello())).expect("room");
+    client.write_all(&hello()).expect("room");
     for request in &requests {
         client.write_all(&framed(request)).expect("room");
     }

@@ -1,5 +1,6 @@
 //! What clients ask for.
 
+use super::channel::Message;
 use super::codec::{Room, Value};
 use super::message::{Answer, Request, VERSION, What};
 use super::registry::House;
@@ -35,7 +36,7 @@ impl Hall {
     }
 
     /// A message of a client that is not parked.
-    pub(super) fn handle(&mut self, clients: &mut Clients, number: u64, message: &[u8]) {
+    pub(super) fn handle(&mut self, clients: &mut Clients, number: u64, message: &Message) {
         let Some(client) = clients.get(number) else { return };
         // It goes on, so it has the answer before.
         self.confirm(client);
@@ -72,7 +73,7 @@ impl Hall {
         let is_new = known.connections == 0;
         known.connections += 1;
         client.session = Some(session);
-        let name = Value::Bytes(self.name.to_vec().into());
+        let name = Value::Bytes(self.name[..].into());
         let most = Value::Int(self.limits.message as i64);
         Ok((Status::Ok, vec![Value::Int(VERSION), name, Value::Bool(is_new), most]))
     }
@@ -112,7 +113,7 @@ impl Hall {
             }
             What::Export => {
                 let ticket = self.store.issue(session, request.object);
-                ticket.and_then(|ticket| done(vec![Value::Bytes(ticket.to_vec().into())]))
+                ticket.and_then(|ticket| done(vec![Value::Bytes(ticket[..].into())]))
             }
             What::Batch => self.batch(caller, values, &mut client.given),
             What::Info if request.name == "str" && self.runs_apart(request.object) => {

@@ -4,9 +4,10 @@
 //!
 //! A fork has sessions of its own: it begins with none, whatever its parent was doing.
 
-use super::channel::Channel;
-use super::codec::Value;
+use super::channel::{Channel, HEAD};
+use super::codec::{Lent, Value};
 use super::message::{self, Request, VERSION, What};
+use super::outgoing::Outgoing;
 use super::proxy::Lease;
 use crate::error::{Error, Result, Status, fail};
 use crate::sys::local::Local;
@@ -19,6 +20,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 /// No longer an answer is taken.
 const LONGEST: usize = u32::MAX as usize;
+
+const NOTHING: &[Lent<'static>] = &[];
 
 /// Who a server is, or a session.
 pub(super) type Name = [u8; 16];
@@ -123,20 +126,21 @@ impl Link {
     }
 
     fn session(&self) -> Result<Arc<Session>> {
-        let name = random::bytes()?;
-        Ok(SESSIONS.with(|all| {
-            let fresh = || {
-                Arc::new(Session {
-                    name,
-                    opening: Turn::new(()),
-                    anchor: Mutex::default(),
-                    idle: Mutex::default(),
-                    held: Mutex::default(),
-                    most: AtomicU64::new(u64::MAX),
-                })
-            };
-            Arc::clone(all.entry(self.number).or_insert_with(fresh))
-        }))
+        SESSIONS.with(|all| {
+            if let Some(session) = all.get(&self.number) {
+                return Ok(Arc::clone(session));
+            }
+            let session = Arc::new(Session {
+                name: random::bytes()?,
+                opening: Turn::new(()),
+                anchor: Mutex::default(),
+                idle: Mutex::default(),
+                held: Mutex::default(),
+                most: AtomicU64::new(u64::MAX),
+            });
+            all.insert(self.number, Arc::clone(&session));
+            Ok(session)
+        })
     }
 
     /// Connects, if this process has not done so; the server's name.
@@ -165,10 +169,9 @@ impl Link {
             None => wire::connect(way.address.as_bytes(), Some(key), way.any_user, usize::MAX, deadline)?,
         };
         let mut channel = Channel::new(connection.into_socket()?);
-        let who = [Value::Int(VERSION), Value::Bytes(session.name.to_vec().into())];
+        let who: [Lent<'_>; 2] = [Value::Int(VERSION), Value::Bytes(&session.name)];
         let hello = Request { what: What::Hello, thread: 0, timeout: 0, object: 0, name: "" };
-        let (_, said) =
-            message::decode_answer(channel.exchange(&hello.encode(&who)?, LONGEST, deadline)?)??;
+        let (_, said) = answer(&mut channel, &mut hello.encode(&who)?, deadline)??;
         let [Value::Int(_), Value::Bytes(server), Value::Bool(is_new), Value::Int(most)] = &said[..] else {
             fail!(Remote, "the manager's server does not say who it is");
         };
@@ -192,9 +195,9 @@ impl Link {
     fn hold_again(&self, session: &Session, channel: &mut Channel, deadline: Deadline) -> Result<()> {
         let held = lock(&session.held).leases.clone();
         for (object, count) in held {
-            let hold = Request { what: What::Hold, thread: 0, timeout: 0, object, name: "" }.encode(&[])?;
+            let hold = Request { what: What::Hold, thread: 0, timeout: 0, object, name: "" };
             for _ in 0..count {
-                if message::decode_answer(channel.exchange(&hold, LONGEST, deadline)?)?.is_err() {
+                if answer(channel, &mut hold.encode(NOTHING)?, deadline)?.is_err() {
                     lock(&session.held).leases.remove(&object);
                     break;
                 }
@@ -210,13 +213,12 @@ impl Link {
         what: What,
         object: u64,
         name: &str,
-        values: &[Value],
+        values: &[Lent<'_>],
         timeout: i64,
     ) -> Result<Reply> {
         let deadline = Deadline::after(timeout.max(0).saturating_add(self.patience));
         let request = Request { what, thread: thread::number(), timeout, object, name };
-        let message = request.encode(values)?;
-        let (server, answer) = self.exchange(at, &message, deadline)?;
+        let (server, answer) = self.exchange(at, request.encode(values)?, deadline)?;
         let (status, values) = answer?;
         let objects =
             values.iter().filter_map(|value| if let Value::Object(id) = value { Some(*id) } else { None });
@@ -250,7 +252,7 @@ impl Link {
     fn exchange(
         &self,
         at: Option<Name>,
-        message: &[u8],
+        mut message: Outgoing<&[u8]>,
         deadline: Deadline,
     ) -> Result<(Name, message::Answer)> {
         let session = self.session()?;
@@ -264,15 +266,15 @@ impl Link {
             return Err(gone());
         }
         let most = session.most.load(Ordering::Relaxed);
-        if message.len() as u64 > most {
+        let len = message.left() - HEAD;
+        if len as u64 > most {
             lock(&session.idle).push(line);
-            fail!(TooSmall, "the message has {} bytes, and the server takes at most {most}", message.len());
+            fail!(TooSmall, "the message has {len} bytes, and the server takes at most {most}");
         }
-        match line.channel.exchange(message, LONGEST, deadline).map(message::decode_answer) {
+        match answer(&mut line.channel, &mut message, deadline) {
             Ok(answer) => {
-                line.channel.start_anew();
                 lock(&session.idle).push(line);
-                Ok((server, answer?))
+                Ok((server, answer))
             }
             Err(e) => {
                 drop(line);
@@ -304,8 +306,8 @@ impl Link {
             }
         }
         let request = Request { what: What::Release, thread: 0, timeout: 0, object: 0, name: "" };
-        if let Ok(message) = request.encode(&[Value::Object(id)]) {
-            let _ = self.exchange(Some(server), &message, Deadline::after(LONGEST_WAIT.min(self.patience)));
+        if let Ok(message) = request.encode(&[Lent::Object(id)]) {
+            let _ = self.exchange(Some(server), message, Deadline::after(LONGEST_WAIT.min(self.patience)));
         }
     }
 
@@ -315,6 +317,18 @@ impl Link {
         let session = SESSIONS.with(|all| all.remove(&self.number));
         drop(session);
     }
+}
+
+/// Asks, and waits for the answer.
+fn answer(
+    channel: &mut Channel,
+    request: &mut Outgoing<&[u8]>,
+    deadline: Deadline,
+) -> Result<message::Answer> {
+    let came = channel.exchange(request, LONGEST, deadline)?;
+    let answer = message::decode_answer(&came);
+    channel.give_back(came);
+    answer
 }
 
 impl Session {

@@ -12,11 +12,16 @@
 //! | count of values | 4 |           |       |
 //! | they    |       |               |       |
 
+use super::bytes::Bytes;
 use super::codec::{self, Reader, Value};
+use super::outgoing::Outgoing;
 use crate::error::{Error, Result, Status, fail};
 
 /// What this library speaks. Another number is refused by the server with a sentence.
 pub(super) const VERSION: i64 = 1;
+
+/// Bytes before the name.
+const HEAD: usize = 24;
 
 /// What is asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -66,25 +71,31 @@ pub(super) struct Request<'a> {
 }
 
 impl<'a> Request<'a> {
-    pub(super) fn encode(&self, values: &[Value]) -> Result<Vec<u8>> {
+    /// Behind its length.
+    pub(super) fn encode<T: AsRef<str>, B: AsRef<[u8]> + Clone>(
+        &self,
+        values: &[Value<T, B>],
+    ) -> Result<Outgoing<B>> {
         if self.name.len() > 255 {
             fail!(Invalid, "a name has at most 255 bytes, and this one has {}", self.name.len());
         }
-        let weight = values.iter().fold(64usize, |sum, value| sum.saturating_add(value.weight()));
-        let mut bytes = Vec::new();
-        bytes.try_reserve(weight).map_err(|_| Error::new(Status::NoMemory, "no memory for a message"))?;
-        bytes.extend_from_slice(&[self.what as u8, 0]);
-        bytes.extend_from_slice(&(self.name.len() as u16).to_le_bytes());
-        bytes.extend_from_slice(&self.thread.to_le_bytes());
-        bytes.extend_from_slice(&self.timeout.to_le_bytes());
-        bytes.extend_from_slice(&self.object.to_le_bytes());
-        bytes.extend_from_slice(self.name.as_bytes());
-        codec::write_values(&mut bytes, values);
-        Ok(bytes)
+        let mut message = Outgoing::default();
+        message.put(HEAD + self.name.len() + codec::copied(values), |to| {
+            let mut head = [0; HEAD];
+            head[0] = self.what as u8;
+            head[2..4].copy_from_slice(&(self.name.len() as u16).to_le_bytes());
+            head[4..8].copy_from_slice(&self.thread.to_le_bytes());
+            head[8..16].copy_from_slice(&self.timeout.to_le_bytes());
+            head[16..].copy_from_slice(&self.object.to_le_bytes());
+            to.write(&head);
+            to.write(self.name.as_bytes());
+            codec::write_values(to, values);
+        })?;
+        Ok(message)
     }
 
-    pub(super) fn decode(bytes: &'a [u8]) -> Result<(Self, Vec<Value>)> {
-        let mut reader = Reader(bytes);
+    pub(super) fn decode(message: impl Into<Reader<'a>>) -> Result<(Self, Vec<Value>)> {
+        let mut reader = message.into();
         let [what, zero] = reader.number()?;
         let Some(what) = What::ALL.into_iter().find(|&known| known as u8 == what) else {
             fail!(Unsupported, "{what} is no request that this server knows");
@@ -108,29 +119,27 @@ impl<'a> Request<'a> {
 /// What a request came to: the status is OK or OWNER_DIED.
 pub(super) type Answer = Result<(Status, Vec<Value>)>;
 
-/// About how many bytes it has.
-pub(super) fn weight(answer: &Answer) -> usize {
-    answer.as_ref().map_or(0, |(_, values)| values.iter().map(Value::length).sum::<usize>()) + 8
-}
-
-pub(super) fn encode_answer(answer: &Answer, bytes: &mut Vec<u8>) {
+/// Puts it behind what is to go.
+pub(super) fn encode_answer(answer: &Answer, to: &mut Outgoing<Bytes>) -> Result<()> {
     match answer {
-        Ok((status, values)) => {
-            bytes.extend_from_slice(&(*status as i32).to_le_bytes());
-            codec::write_values(bytes, values);
-        }
+        Ok((status, values)) => to.put(4 + codec::copied(values), |to| {
+            to.write(&(*status as i32).to_le_bytes());
+            codec::write_values(to, values);
+        }),
         Err(error) => {
             let text = error.to_string();
-            bytes.extend_from_slice(&(error.status as i32).to_le_bytes());
-            bytes.extend_from_slice(&(text.len() as u32).to_le_bytes());
-            bytes.extend_from_slice(text.as_bytes());
+            to.put(8 + text.len(), |to| {
+                to.write(&(error.status as i32).to_le_bytes());
+                to.write(&(text.len() as u32).to_le_bytes());
+                to.write(text.as_bytes());
+            })
         }
     }
 }
 
 /// An answer, or why there is none that could be made out.
-pub(super) fn decode_answer(bytes: &[u8]) -> Result<Answer> {
-    let mut reader = Reader(bytes);
+pub(super) fn decode_answer<'a>(message: impl Into<Reader<'a>>) -> Result<Answer> {
+    let mut reader = message.into();
     let number = i32::from_le_bytes(reader.number()?);
     let Some(status) = Status::from_number(number) else {
         fail!(Remote, "the manager's server answers with {number}, which is no status");
@@ -157,20 +166,27 @@ mod tests {
             Value::Double(0.25),
             Value::Bool(true),
             Value::Text("grün".into()),
-            Value::Bytes(vec![0, 255].into()),
+            Value::Bytes([0, 255][..].into()),
             Value::Object(7),
         ]
     }
 
+    /// Without its length.
+    fn flat(message: Outgoing<Bytes>) -> Vec<u8> {
+        let all = message.into_vec();
+        assert_eq!(all[..4], (all.len() as u32 - 4).to_be_bytes());
+        all[4..].to_vec()
+    }
+
     fn request() -> Vec<u8> {
         let request = Request { what: What::Call, thread: 3, timeout: -1, object: 9, name: "append" };
-        request.encode(&values()).unwrap()
+        flat(request.encode(&values()).unwrap())
     }
 
     #[test]
     fn requests_come_back() {
         let bytes = request();
-        let (got, found) = Request::decode(&bytes).unwrap();
+        let (got, found) = Request::decode(&bytes[..]).unwrap();
         assert_eq!(
             (got.what, got.thread, got.timeout, got.object, got.name),
             (What::Call, 3, -1, 9, "append")
@@ -181,15 +197,14 @@ mod tests {
     #[test]
     fn answers_come_back() {
         let encoded = |answer: &Answer| {
-            let mut bytes = Vec::new();
-            encode_answer(answer, &mut bytes);
-            bytes
+            let mut message = Outgoing::default();
+            encode_answer(answer, &mut message).unwrap();
+            flat(message)
         };
         let good: Answer = Ok((Status::OwnerDied, values()));
-        assert_eq!(encoded(&good).len(), weight(&good));
-        assert_eq!(decode_answer(&encoded(&good)).unwrap().unwrap(), (Status::OwnerDied, values()));
+        assert_eq!(decode_answer(&encoded(&good)[..]).unwrap().unwrap(), (Status::OwnerDied, values()));
         let bad: Answer = Err(Error::new(Status::NotFound, "no such key"));
-        let error = decode_answer(&encoded(&bad)).unwrap().unwrap_err();
+        let error = decode_answer(&encoded(&bad)[..]).unwrap().unwrap_err();
         assert_eq!((error.status, error.to_string()), (Status::NotFound, "no such key".to_owned()));
     }
 
@@ -201,19 +216,19 @@ mod tests {
             for flip in [1, 0x80, 0xFF] {
                 let mut damaged = bytes.clone();
                 damaged[at] ^= flip;
-                let _ = Request::decode(&damaged);
-                let _ = decode_answer(&damaged);
+                let _ = Request::decode(&damaged[..]);
+                let _ = decode_answer(&damaged[..]);
             }
         }
-        assert!(Request::decode(&[&bytes[..], &[0]].concat()).is_err());
+        assert!(Request::decode(&[&bytes[..], &[0]].concat()[..]).is_err());
     }
 
     #[test]
     fn a_hostile_count_allocates_nothing() {
-        let mut bytes =
-            Request { what: What::Call, thread: 0, timeout: 0, object: 0, name: "" }.encode(&[]).unwrap();
+        let request = Request { what: What::Call, thread: 0, timeout: 0, object: 0, name: "" };
+        let mut bytes = flat(request.encode::<Box<str>, _>(&[]).unwrap());
         let at = bytes.len() - 4;
         bytes[at..].copy_from_slice(&u32::MAX.to_le_bytes());
-        assert!(Request::decode(&bytes).is_err());
+        assert!(Request::decode(&bytes[..]).is_err());
     }
 }

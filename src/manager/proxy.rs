@@ -1,6 +1,6 @@
 //! What stands for an object in a process.
 
-use super::codec::Value;
+use super::codec::{Lent, Value};
 use super::link::{Link, Name, Reply, Way, gone};
 use super::message::What;
 use crate::error::{Error, Result, Status, fail};
@@ -67,11 +67,11 @@ impl Proxy {
     }
 
     /// As an argument for another object of the same server.
-    pub(crate) fn value(&self, of: &Proxy) -> Result<Value> {
+    pub(crate) fn value(&self, of: &Proxy) -> Result<Lent<'static>> {
         self.value_at(of.0.server)
     }
 
-    fn value_at(&self, server: Name) -> Result<Value> {
+    fn value_at(&self, server: Name) -> Result<Lent<'static>> {
         self.0.check()?;
         if self.0.server != server {
             fail!(Invalid, "the two objects are not of the same manager");
@@ -80,17 +80,17 @@ impl Proxy {
     }
 
     /// The same for an object that is to be made there.
-    pub(crate) fn value_for(&self, link: &Link) -> Result<Value> {
+    pub(crate) fn value_for(&self, link: &Link) -> Result<Lent<'static>> {
         self.value_at(link.connect(Deadline::after(link.patience()))?)
     }
 
-    fn ask(&self, what: What, name: &str, values: &[Value], timeout: i64) -> Result<Reply> {
+    fn ask(&self, what: What, name: &str, values: &[Lent<'_>], timeout: i64) -> Result<Reply> {
         self.0.check()?;
         self.0.link.ask(Some(self.0.server), what, self.0.id, name, values, timeout)
     }
 
     /// Calls a method.
-    pub(crate) fn call(&self, method: &str, args: &[Value], timeout: i64) -> Result<Reply> {
+    pub(crate) fn call(&self, method: &str, args: &[Lent<'_>], timeout: i64) -> Result<Reply> {
         self.ask(What::Call, method, args, timeout)
     }
 
@@ -115,7 +115,7 @@ impl Proxy {
     }
 
     /// Several calls as one.
-    pub(crate) fn batch(&self, values: &[Value]) -> Result<Reply> {
+    pub(crate) fn batch(&self, values: &[Lent<'_>]) -> Result<Reply> {
         self.ask(What::Batch, "", values, 0)
     }
 
@@ -162,7 +162,7 @@ impl Proxy {
         };
         // The way there has statuses of its own.
         link.connect(Deadline::after(link.patience()))?;
-        let ticket = Value::Bytes(ticket.to_vec().into());
+        let ticket = Value::Bytes(&ticket[..]);
         let reply = link.ask(Some(*server), What::Hold, 0, "", &[ticket], 0)?;
         reply.leases.into_iter().next().map(Proxy).ok_or_else(gone)
     }

@@ -272,7 +272,7 @@ impl Server {
     /// Something happened at a client.
     fn serve(&mut self, number: u64, over: bool) {
         let Some(client) = self.clients.get(number) else { return };
-        let gone = match (client.parked, client.channel.unsent()) {
+        let gone = match (client.parked, client.channel.output.left()) {
             // Whoever is gone does not wait.
             (Some(_), _) => over.then_some(Read::No),
             (None, 0) => match client.channel.fill() {
@@ -299,15 +299,14 @@ impl Server {
     fn work(&mut self, number: u64) {
         loop {
             let Some(client) = self.clients.get(number) else { return };
-            if client.parked.is_some() || client.channel.unsent() > 0 {
+            if client.parked.is_some() || client.channel.output.left() > 0 {
                 return self.watch_client(number);
             }
             match client.channel.take(self.limits.message) {
                 Ok(Some(message)) => {
-                    let input = client.channel.lend();
-                    self.hall.handle(&mut self.clients, number, &input[message]);
+                    self.hall.handle(&mut self.clients, number, &message);
                     if let Some(client) = self.clients.get(number) {
-                        client.channel.give_back(input);
+                        client.channel.give_back(message);
                     }
                     self.hall.wake(&mut self.clients);
                 }
@@ -343,7 +342,7 @@ impl Server {
         let large = client.channel.large();
         self.buffered = self.buffered - client.counted + large;
         client.counted = large;
-        let interest = match (client.parked, client.channel.unsent()) {
+        let interest = match (client.parked, client.channel.output.left()) {
             (Some(_), 0) => Interest::End,
             (_, 0) => Interest::Reading,
             _ => Interest::Writing,
@@ -382,6 +381,6 @@ impl Server {
 impl Client {
     /// Puts an answer into its output.
     pub(super) fn answer(&mut self, answer: &Answer) -> Result<()> {
-        self.channel.put(message::weight(answer), |to| message::encode_answer(answer, to))
+        message::encode_answer(answer, &mut self.channel.output)
     }
 }

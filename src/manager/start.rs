@@ -8,7 +8,7 @@
 //! | Connected | to a server that somebody else looks after                         |
 //! | Over      | shut down                                                          |
 
-use super::codec::Value;
+use super::codec::{Lent, Value};
 use super::link::{Link, Reply, Way};
 use super::message::What;
 use super::proxy::text_of;
@@ -258,7 +258,7 @@ impl Manager {
     }
 
     /// Makes an object of this type.
-    pub(crate) fn create(&self, type_name: &str, args: &[Value]) -> Result<Reply> {
+    pub(crate) fn create(&self, type_name: &str, args: &[Lent<'_>]) -> Result<Reply> {
         let link = self.link()?;
         // The objects among the arguments are of the server that is there now.
         let has_objects = args.iter().any(|arg| matches!(arg, Value::Object(_)));

@@ -87,7 +87,7 @@ mod tests {
             (Value::Bool(true), "True"),
             (Value::Text("it's \"x\"\n\\ é".into()), "'it\\'s \"x\"\\n\\\\ é'"),
             (Value::Text("it's".into()), "\"it's\""),
-            (Value::Bytes(b"a'\x00\xff".to_vec().into()), "b\"a'\\x00\\xff\""),
+            (Value::Bytes(b"a'\x00\xff"[..].into()), "b\"a'\\x00\\xff\""),
             (Value::Object(12), "<list 12>"),
         ];
         for (value, want) in same {
