@@ -4,6 +4,7 @@
 #include "test_manager.h"
 
 #include <pthread.h>
+#include <signal.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
@@ -224,6 +225,58 @@ TEST(manager, wait_for)
     CHECK_OK(mp_proxy_release(c));
     CHECK_STATUS(mp_proxy_release(c), MP_ERR_NOT_OWNER);
     CHECK_INT(child_end(child), 0);
+    CHECK_OK(mp_proxy_free(s.dict));
+    CHECK_OK(mp_proxy_free(c));
+    CHECK_OK(mp_manager_free(m));
+}
+
+static bool is_there_the_second_time(const mp_proxy *condition, void *asked)
+{
+    CHECK(condition != NULL);
+    return ++*(int *)asked == 2;
+}
+
+/* Nobody notifies: it is asked once more when the time is over. */
+TEST(manager, wait_for_at_last)
+{
+    mp_manager *m = manager_new();
+    mp_proxy *c = object_new(m, "Condition");
+    int asked = 0;
+
+    CHECK_OK(mp_proxy_acquire(c, MP_FOREVER));
+    CHECK_OK(mp_proxy_wait_for(c, is_there_the_second_time, &asked, MP_MS(20)));
+    CHECK_INT(asked, 2);
+    CHECK_OK(mp_proxy_release(c));
+    CHECK_OK(mp_proxy_free(c));
+    CHECK_OK(mp_manager_free(m));
+}
+
+/* Argument 0: a condition; 1: a dict. It dies with the condition's lock. */
+static int notifies_and_dies(mp_child *self, void *user)
+{
+    mp_proxy *c = mp_child_proxy(self, 0);
+
+    CHECK(user == NULL);
+    CHECK_OK(mp_proxy_acquire(c, MP_FOREVER));
+    CHECK_OK(mp_proxy_set(mp_child_proxy(self, 1), TEXT("x"), INT(1)));
+    CHECK_OK(mp_proxy_call(c, "notify_all", NULL, 0, NULL, MP_NO_WAIT));
+    raise(SIGKILL);
+    return 0;
+}
+
+TEST(manager, wait_for_of_the_dead)
+{
+    mp_manager *m = manager_new();
+    mp_proxy *c = object_new(m, "Condition");
+    struct seeks s = {object_new(m, "dict"), 1, 0};
+    mp_process *child;
+
+    CHECK_OK(mp_proxy_set(s.dict, TEXT("x"), INT(0)));
+    CHECK_OK(mp_proxy_acquire(c, MP_FOREVER));
+    child = CHILD_START(notifies_and_dies, c, s.dict);
+    CHECK_INT(mp_proxy_wait_for(c, is_there, &s, MP_FOREVER), MP_OWNER_DIED);
+    CHECK_OK(mp_proxy_release(c));
+    CHECK_INT(child_end(child), -SIGKILL);
     CHECK_OK(mp_proxy_free(s.dict));
     CHECK_OK(mp_proxy_free(c));
     CHECK_OK(mp_manager_free(m));
