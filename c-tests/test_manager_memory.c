@@ -207,6 +207,9 @@ TEST(manager_memory, refused)
     CHECK_OK(mp_manager_free(m));
 }
 
+/* Its last call: where the memory cannot be reached, the server is asked once more. */
+enum { LAST = 7 };
+
 /* A server that names another file than its memory's, or none: nothing of it is opened. */
 static void *other_make(mp_call *call)
 {
@@ -230,6 +233,9 @@ static void other_place(mp_call *call, void *object)
         break;
     case 2:
         place[1] = 1 << 20;
+        break;
+    case LAST:
+        raise(SIGKILL);
         break;
     default:
         /* A file of this user's that must not be opened for writing. */
@@ -261,6 +267,8 @@ TEST(manager_memory, what_is_not_the_servers_memory)
     /* No such descriptor; and one that leads elsewhere. */
     for (i = 0; i < 2; i++)
         CHECK_SENTENCE(mp_proxy_shared_memory(p, &memory), MP_ERR_UNSUPPORTED, "cannot be reached");
+    /* One that has died meanwhile. */
+    CHECK_STATUS(mp_proxy_shared_memory(p, &memory), MP_ERR_EOF);
     CHECK_OK(mp_proxy_free(p));
     CHECK_OK(mp_manager_free(m));
 }

@@ -89,9 +89,15 @@ static int as_nobody(void *arg)
     return 0;
 }
 
+static void is_nobodys(void)
+{
+    CHECK(setgid(NOBODY) == 0 && setuid(NOBODY) == 0);
+}
+
 TEST(manager_memory, another_users)
 {
     mp_manager_options o = MP_MANAGER_OPTIONS;
+    mp_shared_memory *memory;
     mp_manager *m;
     mp_proxy *p;
 
@@ -102,6 +108,14 @@ TEST(manager_memory, another_users)
     CHECK_OK(mp_manager_start(m));
     p = memory_of(m, SIZE);
     CHECK_INT(in_fork(as_nobody, p), 0);
+    CHECK_OK(mp_proxy_free(p));
+    CHECK_OK(mp_manager_free(m));
+    /* Root, who can open everything, does not open what somebody else's server says. */
+    o.initializer = is_nobodys;
+    CHECK_OK(mp_manager_new(&m, &o));
+    CHECK_OK(mp_manager_start(m));
+    p = memory_of(m, SIZE);
+    CHECK_SENTENCE(mp_proxy_shared_memory(p, &memory), MP_ERR_UNSUPPORTED, "another user's");
     CHECK_OK(mp_proxy_free(p));
     CHECK_OK(mp_manager_free(m));
 }

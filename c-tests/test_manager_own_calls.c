@@ -3,6 +3,7 @@
  * Managers: calls of the program's own methods that come together, that last, and that end the server. */
 #include "test_manager_own.h"
 
+#include <errno.h>
 #include <signal.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -306,23 +307,31 @@ TEST(manager_own, a_crash)
 /* Here the objects are this process's own. */
 TEST(manager_own, serves_here)
 {
-    mp_manager *m = with_types(NULL);
-    mp_proxy *c, *tools;
+    mp_manager_options o = MP_MANAGER_OPTIONS;
+    mp_manager *m;
+    mp_proxy *c, *tools, *slow;
     pthread_t thread;
     mp_answer *a;
 
+    o.shutdown_timeout = MP_FOREVER;
+    m = with_types(&o);
     thread = serves_in_a_thread(m);
     c = counter_new(m, 1);
     tools = object_new(m, "Tools");
     CHECK_CALL0(c, "2", "incr");
     CHECK_OK(mp_proxy_call(c, "copy", NULL, 0, &a, MP_NO_WAIT));
     CHECK_OK(mp_proxy_call(tools, "dict", NULL, 0, NULL, MP_NO_WAIT));
-    check_counters(tools, 2);
+    slow = counted_new(m, "Slow", 0);
+    check_counters(tools, 3);
     CHECK_OK(mp_manager_shutdown(m));
+    /* It serves until what there was is ended. */
+    sleep_ms(50);
+    CHECK(pthread_tryjoin_np(thread, NULL) == EBUSY);
+    released = true;
     CHECK(pthread_join(thread, NULL) == 0);
-    /* What there was at the end was ended. */
     CHECK_INT(counters, 0);
     CHECK_OK(mp_answer_free(a));
+    CHECK_OK(mp_proxy_free(slow));
     CHECK_OK(mp_proxy_free(c));
     CHECK_OK(mp_proxy_free(tools));
     CHECK_OK(mp_manager_free(m));
