@@ -284,10 +284,15 @@ void bench_limit(const char *name, double ours, const char *unit, double most)
     fflush(stdout);
 }
 
+static void no_figure(const char *name, const char *peer, const char *why)
+{
+    printf("%-30s | %26s | %-11s %26s |\n", name, "", peer, why);
+    fflush(stdout);
+}
+
 void bench_missing(const char *name, const char *peer)
 {
-    printf("%-30s | %26s | %-11s %26s |\n", name, "", peer, "not to be had");
-    fflush(stdout);
+    no_figure(name, peer, "not to be had");
 }
 
 void bench_rows(const char *name, const struct bench_subject *subjects, int count, int rounds,
@@ -309,6 +314,9 @@ void bench_rows(const char *name, const struct bench_subject *subjects, int coun
     for (s = 1; s < count; s++) {
         if (subjects[s].absent)
             bench_missing(name, subjects[s].name);
+        else if (middle[0] == 0 || middle[s] == 0)
+            /* What has failed is no figure, and nothing is faster than it. */
+            no_figure(name, subjects[middle[0] == 0 ? 0 : s].name, "failed");
         else
             bench_row(name, middle[0], kind != NOTHING_MORE ? note[0] : NULL, subjects[s].name, middle[s],
                       kind != NOTHING_MORE ? note[s] : NULL, unit, good, marks == NULL ? 0 : marks[s]);
