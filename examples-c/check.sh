@@ -49,6 +49,12 @@ same() {
     esac
 }
 
+# The table names each of them, and nothing else.
+(cd examples-c && printf '%s\n' *.c */) | sed '/^expected\/$/d' | LC_ALL=C sort >"$tmp/there"
+# shellcheck disable=SC2016 # a backquote
+sed -n '/^|/p' examples-c/README.md | grep -o '`[a-z_]*\(\.c\|/\)`' | tr -d '`' | LC_ALL=C sort -u >"$tmp/named"
+equal "examples that README.md's table does not name, or that are not there" "" "$(LC_ALL=C comm -3 "$tmp/there" "$tmp/named")"
+
 for source in examples-c/*.c; do
     example=$(basename "$source" .c)
     # Two programs of one example: see below.
