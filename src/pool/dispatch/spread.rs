@@ -25,10 +25,21 @@ impl Dispatcher {
             return;
         }
         let mut waiting = Vec::new();
-        for number in (0..self.tasks.len()).rev() {
+        // No further than there are any: the slots that are used again and again are the first ones.
+        let mut out = self.tasks.len() - self.free.len();
+        for number in 0..self.tasks.len() {
+            if out == 0 {
+                break;
+            }
+            out -= usize::from(self.tasks[number].is_some());
             self.settle(number);
             waiting.extend(self.holder(number).map(|holder| (number, holder)));
         }
+        if waiting.is_empty() {
+            return;
+        }
+        // Who came last waits longest.
+        waiting.reverse();
         let mut ahead = vec![0_usize; self.load.len()];
         waiting.iter().for_each(|&(_, holder)| ahead[holder] += 1);
         for idle in 0..self.load.len() {
