@@ -4802,7 +4802,8 @@ typedef struct mp_proxy_step {
  * MP_ERR_REMOTE: the server answers what no server does; or an exception left a method of a
  *     registered type, whose methods fail with any status.
  * MP_ERR_PANIC: the method failed in the server as no method should: a bug. The server goes on.
- * MP_ERR_OS: no descriptor is free, or the server cannot be reached.
+ * MP_ERR_OS: no descriptor is free, or the server cannot be reached; or it has no thread for the
+ *     method of a registered type.
  *
  * Threads: any number.
  * Kill: what a killed process held is given back as soon as the server sees its connections end:
