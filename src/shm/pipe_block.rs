@@ -55,9 +55,12 @@ pub(crate) struct Edge {
     pub(crate) moved: Spot,
     /// Of the sender: who receives polls the socket, see `wire/pipe/bell.rs`.
     pub(crate) announced: AtomicU32,
-    /// Of the sender: a byte is in the socket.
-    pub(crate) rung: AtomicU32,
-    _line_too: [AtomicU64; 5],
+    _room_too: AtomicU32,
+    /// Of the sender: where its position will be in a moment, see there.
+    pub(crate) next: AtomicU64,
+    /// What the last bell in the socket says, or how far they were taken out.
+    pub(crate) bell: AtomicU64,
+    _line_too: [AtomicU64; 3],
 }
 
 // SAFETY: repr(C), atomics only, alignment 64.

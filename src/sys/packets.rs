@@ -42,11 +42,6 @@ pub(crate) fn send(to: BorrowedFd<'_>, bytes: &[u8], fds: &[RawFd]) -> std::resu
     }
 }
 
-/// Sends a message without descriptors, if that takes no time.
-pub(crate) fn try_send(to: BorrowedFd<'_>, bytes: &[u8]) {
-    while let Err(Errno::EINTR) = send_with(to, bytes, &[], libc::MSG_DONTWAIT) {}
-}
-
 /// How long the message that comes next is, and its beginning; None when there is none yet. 0 is the end.
 pub(crate) fn peek<const N: usize>(from: BorrowedFd<'_>) -> Result<Option<([u8; N], usize)>> {
     let mut bytes = [0; N];

@@ -124,12 +124,10 @@ fn polled(here: &Path, copy: &Path, mutants: &[&Mutant]) -> String {
     fs::create_dir_all(copy).expect("a directory can be made");
     let moved = |text: String| {
         let others = ["sys::flag", "sys::kept", "sys::packets", "sys::sockets"];
-        let text = text.replace("std::os::fd::", "super::way::fd::").replace("crate::shm::", "super::way::");
-        // The checker lets an exchange that comes after a store see what was there before it, and come last all the
-        // same. Of exchanges it knows the order.
         let text = text
-            .replace("rung.store(0, SeqCst)", "rung.fetch_and(0, SeqCst)")
-            .replace("rung.store(RINGING, SeqCst)", "rung.swap(RINGING, SeqCst)");
+            .replace("std::os::fd::", "super::way::fd::")
+            .replace("crate::shm::", "super::way::")
+            .replace("crate::wire::output::", "super::way::");
         others.iter().fold(text, |text, from| {
             text.replace(&format!("crate::{from}"), &from.replace("sys::", "super::way::"))
         })

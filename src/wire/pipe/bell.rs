@@ -1,57 +1,173 @@
-//! Bytes in the socket, for who polls it. Who receives announces that it does; from then on a sender that has sent a
-//! piece puts one there, unless one is there. Who receives takes it out once the ring is empty.
+//! Bells: packets in the socket, for who polls it. Who receives announces that it does; from then on a sender puts one
+//! there before it sends a piece, unless one is there. Each says up to where that piece goes: who finds the ring empty
+//! takes out those that tell of what has been received, and no other. So the socket is readable for everybody who polls
+//! it while something is in the ring, and is not readable any more soon after.
 //!
-//! | word        | value                 | who                                                               |
-//! |-------------|-----------------------|-------------------------------------------------------------------|
-//! | `announced` | bit 0: once           | a wait sets it; the sender that rings clears it                   |
-//! |             | bit 1: from now on    | the program was told a descriptor                                 |
-//! | `rung`      | → RINGING             | a sender, before it puts the byte there                           |
-//! |             | RINGING → RUNG        | the same, after that                                              |
-//! |             | → 0                   | the receiver, before it takes the byte, and after                 |
+//! | word              | value                                       | who                                       |
+//! |-------------------|---------------------------------------------|-------------------------------------------|
+//! | `announced`       | bit 0: once                                 | a wait sets it; who rings clears it       |
+//! |                   | bit 1: from now on                          | the program was told a descriptor         |
+//! | sender's `next`   | where the position will be: a piece is written up to there | with the sender's lock     |
+//! |                   | the position, or less                       | the same, where it was not told of        |
+//! | sender's `bell`   | what the last bell in the socket says       | with the sender's lock, after that        |
+//! |                   | 0: there may be none                        | the same: descriptors come behind it      |
+//! | receiver's `bell` | bells up to here may be taken               | with the receiver's lock, before that     |
 //!
-//! A receiver can put nothing into its own socket. So what the program polls is the socket together with a flag of
-//! this process's own, which is raised where the ring holds something that no byte may tell of any more. A sender
-//! killed between its piece and its byte leaves the poller asleep until the next piece, or the end: with the sender's
-//! lock RINGING is what a dead one has left, and the byte is put there again. What nothing in the ring belongs to, a
-//! byte or a dead one's descriptor, is taken by whoever finds the ring empty.
+//! A bell can be relied on while the sender's word is beyond the receiver's. A sender says what is next, and then looks
+//! whether it can rely on one; a receiver says that it takes them, and then looks whether something is next. Fences on
+//! both sides make sure that one sees the other: the sender puts a new one there, or the receiver leaves the old ones.
 //!
-//! Where several processes receive, one that finds the ring empty may take the byte of a piece that comes meanwhile. If
-//! it does not receive that piece itself, another one that polls sleeps until the next piece, or the end.
+//! A piece that a bell tells of is sent, whether its sender has said so yet or not: who finds the bell first stores the
+//! position in its place. So who is told finds the piece. Descriptors tell of their piece, too, from just before it is
+//! sent until it was received.
+//!
+//! | killed                          | what others find                                                            |
+//! |---------------------------------|-----------------------------------------------------------------------------|
+//! | sender: said what is next       | the next sender tells of it, and sends it; or a receiver does, at the end   |
+//! | sender: a bell tells of it      | the same, or who receives stores the position                               |
+//! | sender: its descriptors are there | who receives takes over the lock, and drops them, or the next ones do     |
+//! | receiver: said that it takes bells | the next piece has one, too, and the old ones go with that               |
+//!
+//! What was sent before it was announced that somebody polls has no bell, and a receiver can put nothing into its own
+//! socket. So what the program polls is the socket together with a flag of this process's own, which is raised until
+//! the ring was empty once.
 
 use super::way::{Way, lock_side};
-use crate::error::Result;
+use crate::error::{Result, Status};
 use crate::shm::{Edge, In};
 use crate::sys::atomic::fence;
 use crate::sys::flag::Flag;
 use crate::sys::kept::{self, Kept};
 use crate::sys::packets;
-use crate::sys::sockets::Many;
+use crate::sys::sockets::{self, For, Many, Moved};
 use crate::time::Deadline;
+use crate::wire::output::gone_away;
 use std::os::fd::{AsRawFd, BorrowedFd, RawFd};
-use std::sync::atomic::Ordering::{Relaxed, SeqCst};
+use std::sync::atomic::Ordering::{Acquire, Relaxed, Release, SeqCst};
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 const ONCE: u32 = 1;
 const FROM_NOW_ON: u32 = 2;
 
-const RINGING: u32 = 1;
-const RUNG: u32 = 2;
-
-/// Bytes of a packet: one of these is a bell's, eight of them are a descriptor's number.
-const BELL: usize = 1;
+/// Bytes of a packet with descriptors: their number.
 const NUMBER: usize = 8;
+/// Bytes of a bell: a position, and one more to know it by.
+const BELL: usize = NUMBER + 1;
 
-/// With the sender's lock, after what was sent can be seen, and a fence.
+fn bell(position: u64) -> [u8; BELL] {
+    let mut bytes = [0; BELL];
+    bytes[..NUMBER].copy_from_slice(&position.to_ne_bytes());
+    bytes
+}
+
+/// What comes next in the socket.
+enum Packet {
+    Bell(u64),
+    Descriptors(u64),
+}
+
+fn next_packet(socket: BorrowedFd<'_>) -> Result<Option<Packet>> {
+    Ok(match packets::peek::<NUMBER>(socket)? {
+        Some((bytes, BELL)) => Some(Packet::Bell(u64::from_ne_bytes(bytes))),
+        Some((bytes, NUMBER)) => Some(Packet::Descriptors(u64::from_ne_bytes(bytes))),
+        _ => None,
+    })
+}
+
+/// Whether a bell can be relied on: with the sender's lock, after what is next was said, and a fence. Relaxed: with that
+/// it sees a receiver that takes what is there.
+fn is_there(way: &Way) -> bool {
+    way.block.sender.bell.load(Relaxed) > way.block.receiver.bell.load(Relaxed)
+}
+
+/// After the same: tells of what is next by a new bell, or one that is there. Where there is no room `wait` waits for some.
+fn tell(way: &Way, socket: BorrowedFd<'_>, to: u64, mut wait: impl FnMut() -> Result<()>) -> Result<()> {
+    while !is_there(way) {
+        let moved = sockets::send_along(socket, &bell(to), &[]).map_err(|e| e.with_status(Status::Os))?;
+        match moved {
+            Moved::Bytes(_) => {
+                way.block.sender.bell.store(to, Relaxed);
+                break;
+            }
+            Moved::NotNow => wait()?,
+            Moved::End | Moved::Reset => return Err(gone_away()),
+        }
+    }
+    Ok(())
+}
+
+/// With the sender's lock: whether somebody polls, who is to be told of each piece before it is sent.
+pub(super) fn is_awaited(sender: &Edge) -> bool {
+    sender.announced.load(Relaxed) != 0
+}
+
+/// With the sender's lock, where somebody polls and a piece is written up to `to`: tells of it. Then it is sent.
 #[cold]
-pub(super) fn ring(sender: &Edge, socket: BorrowedFd<'_>) {
-    // Before the byte: who is woken by that may announce anew.
+pub(super) fn ring(
+    way: &Way,
+    socket: BorrowedFd<'_>,
+    to: u64,
+    wait: impl FnMut() -> Result<()>,
+) -> Result<()> {
+    let sender = &way.block.sender;
+    // Before the bell: who is woken by that may announce anew.
     sender.announced.fetch_and(!ONCE, Relaxed);
-    // Relaxed, for the fence: a receiver that is about to take the byte looks for what was sent after that.
-    if sender.rung.load(Relaxed) != RUNG {
-        sender.rung.store(RINGING, SeqCst);
-        packets::try_send(socket, &[0; BELL]);
-        // Not where a receiver has been there meanwhile, and may have taken it.
-        let _ = sender.rung.compare_exchange(RINGING, RUNG, SeqCst, Relaxed);
+    // Release: who finds it there finds the piece.
+    sender.next.store(to, Release);
+    fence(SeqCst);
+    tell(way, socket, to, wait).inspect_err(|_| sender.next.store(way.tail(), Relaxed))
+}
+
+/// The same where it cannot be taken back: a transaction has said that it is next, or it was sent already when nobody
+/// had announced that it polls. Then who polls knows of what the socket is full of, if it is. Where the kernel has no
+/// memory the next piece tells of this one.
+#[cold]
+pub(super) fn ring_anyway(way: &Way, socket: BorrowedFd<'_>, to: u64) {
+    way.block.sender.announced.fetch_and(!ONCE, Relaxed);
+    fence(SeqCst);
+    let _ = tell(way, socket, to, || Err(gone_away()));
+}
+
+/// With the sender's lock: waits until a bell is there, or there is room for one.
+pub(super) fn await_room(
+    way: &Way,
+    socket: BorrowedFd<'_>,
+    mut wait: impl FnMut() -> Result<()>,
+) -> Result<()> {
+    while !is_there(way) && !sockets::wait(socket, For::Writing, Duration::ZERO) {
+        wait()?;
+    }
+    Ok(())
+}
+
+/// With the sender's lock, before anything is written: what a dead one has said is next is told of, and sent.
+pub(super) fn finish_dead(way: &Way, socket: BorrowedFd<'_>, wait: impl FnMut() -> Result<()>) -> Result<()> {
+    let next = way.block.sender.next.load(Relaxed);
+    if next > way.tail() {
+        fence(SeqCst);
+        tell(way, socket, next, wait)?;
+        way.sent(next);
+    }
+    Ok(())
+}
+
+/// With the sender's lock: sends descriptors, before the piece that tells of them by their number; who polls is told of
+/// that piece by them.
+pub(super) fn send_descriptors(
+    way: &Way,
+    socket: BorrowedFd<'_>,
+    (number, fds): (u64, &[RawFd]),
+    mut wait: impl FnMut() -> Result<()>,
+) -> Result<()> {
+    // Who receives them takes out the bells before them. So the piece behind theirs has a new one.
+    way.block.sender.bell.store(0, Relaxed);
+    loop {
+        match sockets::send_along(socket, &number.to_ne_bytes(), fds)? {
+            Moved::Bytes(_) => return Ok(()),
+            Moved::NotNow => wait()?,
+            Moved::End | Moved::Reset => return Err(gone_away()),
+        }
     }
 }
 
@@ -61,37 +177,33 @@ pub(super) fn announce_once(sender: &Edge) {
     fence(SeqCst);
 }
 
-/// With the receiver's lock: drops the descriptor that comes next, if a killed sender has not told of it. A living one
-/// is about to.
-#[cold]
-fn drop_forgotten(way: &Way, socket: BorrowedFd<'_>, tree: &In) -> bool {
-    let sender = &way.block.sender;
+/// With the receiver's lock: whether what a packet tells of has come, or may come in a moment, from a living sender. If
+/// not it is not relied on either.
+fn is_coming(way: &Way, tree: &In) -> bool {
+    let (sender, receiver) = (&way.block.sender, &way.block.receiver);
     if !lock_side(sender, tree, Deadline::NoWait) {
-        return false;
+        return true;
     }
-    let forgotten = !way.has_come();
-    if forgotten {
-        let _ = packets::receive::<NUMBER>(socket);
+    let has_come = way.has_come();
+    if !has_come {
+        receiver.bell.store(way.head(), Relaxed);
     }
     sender.lock.release(tree);
-    forgotten
+    has_come
 }
 
-/// With the receiver's lock: finds the descriptors of this number, which stay, and takes out what is before them: a
-/// killed process's, or `bells`, of which there may have been some also where this fails.
-fn find(number: u64, socket: BorrowedFd<'_>, bells: &mut bool) -> Result<Option<Vec<Kept>>> {
-    loop {
-        match packets::peek::<NUMBER>(socket)? {
-            Some((_, BELL)) => *bells = true,
-            Some((bytes, NUMBER)) if u64::from_ne_bytes(bytes) < number => {}
-            Some((bytes, NUMBER)) if u64::from_ne_bytes(bytes) == number => {
-                let mut list = kept::list();
-                let found = packets::copy::<NUMBER>(socket)?;
-                return Ok(found.map(|message| message.fds.into_iter().map(|fd| list.keep(fd)).collect()));
-            }
-            _ => return Ok(None),
-        }
-        packets::discard(socket)?;
+/// What is next is sent, where nothing has come.
+fn send_next(way: &Way, next: u64) {
+    // Its sender may have done so, and sent more. Release: for who looks later.
+    let _ = way.block.sender.position.compare_exchange(way.head(), next, Release, Relaxed);
+}
+
+/// After the end of all senders: what the last one has said is next is sent.
+pub(super) fn send_last(way: &Way) {
+    // Acquire: the piece is in place.
+    let next = way.block.sender.next.load(Acquire);
+    if next > way.head() {
+        send_next(way, next);
     }
 }
 
@@ -144,48 +256,63 @@ impl Bell {
 
     /// With the receiver's lock, after something was received, or nothing was there.
     pub(super) fn settle(&self, way: &Way, socket: BorrowedFd<'_>, tree: &In) {
-        let sender = &way.block.sender;
-        if way.has_come() || sender.announced.load(Relaxed) == 0 && sender.rung.load(Relaxed) == 0 {
+        let (sender, receiver) = (&way.block.sender, &way.block.receiver);
+        if way.has_come() || !is_awaited(sender) && !is_there(way) {
             return;
         }
-        let mut polled = self.polled();
-        if let Some(polled) = &mut *polled {
+        if let Some(polled) = &mut *self.polled() {
             polled.raise(false);
         }
-        sender.rung.swap(0, SeqCst);
-        loop {
-            match packets::peek::<NUMBER>(socket) {
-                Ok(Some((_, BELL))) => drop(packets::receive::<BELL>(socket)),
-                Ok(Some((_, NUMBER))) if drop_forgotten(way, socket, tree) => {}
-                _ => break,
-            }
-        }
-        // Of a byte that came after the first time, and was taken, nobody shall think that it is there.
-        sender.rung.store(0, SeqCst);
-        // A byte may have gone that told of this. Whoever sends after this finds that none is there.
+        let (head, taken) = (way.head(), receiver.bell.load(Relaxed));
+        receiver.bell.store(head, Relaxed);
         fence(SeqCst);
-        if let Some(polled) = &mut *polled {
-            polled.raise(way.has_come());
+        // Acquire: the piece is in place.
+        let next = sender.next.load(Acquire);
+        let has_come = way.has_come();
+        // What a sender may rely on stays.
+        let mut leaves_bells = has_come || next > head && sender.bell.load(Relaxed) > taken;
+        if leaves_bells {
+            receiver.bell.store(taken, Relaxed);
         }
-    }
-
-    /// With the receiver's lock: finds the descriptors of this number in the socket, where they stay until
-    /// [`Bell::drop_next`]; None where they are lost.
-    pub(super) fn find(&self, number: u64, way: &Way, socket: BorrowedFd<'_>) -> Result<Option<Vec<Kept>>> {
-        let mut bells = false;
-        let found = find(number, socket, &mut bells);
-        if bells {
-            way.block.sender.rung.store(0, SeqCst);
-            if let Some(polled) = &mut *self.polled() {
-                polled.raise(true);
+        if has_come {
+            return;
+        }
+        while let Ok(Some(packet)) = next_packet(socket) {
+            match packet {
+                Packet::Bell(to) if to > head && to == sender.next.load(Acquire) => {
+                    return send_next(way, to);
+                }
+                Packet::Bell(to) if to <= head && !leaves_bells => {}
+                _ if is_coming(way, tree) => return,
+                _ => leaves_bells = false,
+            }
+            if packets::discard(socket).is_err() {
+                return;
             }
         }
-        found
     }
+}
 
-    /// After the position that says so: what was found is received. What stays, since a process was killed before this,
-    /// or the kernel has no memory, goes when the next one is looked for.
-    pub(super) fn drop_next(socket: BorrowedFd<'_>) {
-        let _ = packets::discard(socket);
+/// With the receiver's lock, whose position is that of their piece: finds the descriptors of this number in the socket,
+/// where they stay until [`drop_next`]; None where they are lost. What is before them goes: a dead one's, and bells, on
+/// which nobody relies.
+pub(super) fn find(number: u64, socket: BorrowedFd<'_>) -> Result<Option<Vec<Kept>>> {
+    loop {
+        match next_packet(socket)? {
+            Some(Packet::Descriptors(next)) if next == number => {
+                let mut list = kept::list();
+                let found = packets::copy::<NUMBER>(socket)?;
+                return Ok(found.map(|message| message.fds.into_iter().map(|fd| list.keep(fd)).collect()));
+            }
+            Some(Packet::Descriptors(next)) if next > number => return Ok(None),
+            None => return Ok(None),
+            _ => packets::discard(socket)?,
+        }
     }
+}
+
+/// After the position that says so: what was found is received. What stays, since a process was killed before this,
+/// or the kernel has no memory, goes when the next one is looked for.
+pub(super) fn drop_next(socket: BorrowedFd<'_>) {
+    let _ = packets::discard(socket);
 }

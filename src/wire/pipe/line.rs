@@ -1,6 +1,6 @@
 //! What the calls on one end of a pipe use: the rings, the socket beneath them, and how they wait.
 
-use super::bell::Bell;
+use super::bell::{self, Bell};
 use super::way::{Way, damaged, lock_side};
 use crate::error::{Error, Result, Status, fail};
 use crate::park::{Owner, Tree, Wait};
@@ -141,16 +141,31 @@ impl Line {
         Ok(())
     }
 
-    /// After a piece was sent.
-    pub(super) fn wake_receiver(&self) {
+    /// With the sender's lock, where a piece is written up to this place: tells who polls, before it is sent. False:
+    /// nobody does.
+    pub(super) fn ring(&self, to: u64, deadline: Deadline) -> Result<bool> {
+        let is_awaited = bell::is_awaited(&self.sends.block.sender);
+        if is_awaited {
+            bell::ring(&self.sends, self.socket.fd(), to, || self.socket.wait(For::Writing, deadline))?;
+        }
+        Ok(is_awaited)
+    }
+
+    /// With the sender's lock, before anything is sent.
+    pub(super) fn finish_dead(&self, deadline: Deadline) -> Result<()> {
+        bell::finish_dead(&self.sends, self.socket.fd(), || self.socket.wait(For::Writing, deadline))
+    }
+
+    /// After a piece was sent, of which who polls was told, or not.
+    pub(super) fn wake_receiver(&self, is_told: bool) {
         let sender = &self.sends.block.sender;
         // Rule 4 of sleeping; the same holds for who has announced that it polls.
         fence(SeqCst);
         if sender.moved.has_sleepers() {
             sender.moved.wake::<In>(i32::MAX);
         }
-        if sender.announced.load(Relaxed) != 0 {
-            super::bell::ring(sender, self.socket.fd());
+        if !is_told && bell::is_awaited(sender) {
+            bell::ring_anyway(&self.sends, self.socket.fd(), self.sends.tail());
         }
     }
 
@@ -235,7 +250,7 @@ impl Line {
         }
         loop {
             self.settle_bell(has_lock);
-            super::bell::announce_once(&way.block.sender);
+            bell::announce_once(&way.block.sender);
             if way.has_come() {
                 return Ok(true);
             }
@@ -254,6 +269,7 @@ impl Line {
     /// What was sent comes before the end, also what a killed sender has only entered.
     fn has_come_before_end(&self) -> bool {
         shm::settle_pending(self.receives.block);
+        bell::send_last(&self.receives);
         self.receives.has_come()
     }
 

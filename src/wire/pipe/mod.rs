@@ -165,7 +165,7 @@ impl Pipe {
         };
         let side = &line.sends.block.sender;
         let hold = Hold::take(&line, side, &line.is_sending, deadline, "sending")?;
-        let sent = how(&mut output, &Sending(&line));
+        let sent = line.finish_dead(deadline).and_then(|()| how(&mut output, &Sending(&line)));
         hold.end(!output.is_between());
         sent
     }

@@ -9,6 +9,7 @@
 //! | send: the block was made, in the sender's ledger         | the sweep of its slot frees the block            |
 //! | send: the piece was written behind the end               | the same; the next sender writes over the piece  |
 //! | send: carrier set and position stored, one transaction   | the message is in                                |
+//! | send, where somebody polls: the same, with what is next in place of the position | who sends next sends it, see `bell.rs` |
 //! | receive: the bytes were copied out                       | the next receiver finds the message              |
 //! | receive: carrier emptied, position stored and block in the receiver's ledger, one transaction | the message is gone, and the sweep of its slot frees the block |
 //!
@@ -17,13 +18,14 @@
 //!
 //! What is entered of a transaction and not stored yet is stored by who takes over the lock, or asks for the end.
 
-use super::bell::Bell;
+use super::bell;
 use super::receive::Receiving;
 use super::send::Sending;
 use super::way::{Piece, Way, damaged};
 use crate::error::{Result, fail};
-use crate::shm::{self, Data, Entry, Object};
+use crate::shm::{self, Data, Edge, Entry, Object};
 use crate::sys::kept::Kept;
+use crate::sys::sockets::For;
 use crate::time::Deadline;
 use crate::wire::lent::Lent;
 use crate::wire::load::Load;
@@ -83,15 +85,26 @@ impl Sending<'_> {
             }
             line.await_room(tail, room + size, deadline)?;
         };
+        // Of descriptors who polls learns by themselves.
+        let rings = fds.is_empty() && bell::is_awaited(&way.block.sender);
+        if rings {
+            bell::await_room(way, line.socket.fd(), || line.socket.wait(For::Writing, deadline))?;
+        }
         if !fds.is_empty() {
             // Before the piece that tells of it: who finds the piece finds the descriptors.
             block.number.store(self.send_fds(fds, deadline)?, Relaxed);
         }
         let to = way.write(tail, Piece::Parcel(carrier), &[]);
-        if !shm::carry_and_store(parcel, &way.carriers[carrier], &way.block.sender.position, to) {
+        let Edge { next, position, .. } = &way.block.sender;
+        let says = if rings { next } else { position };
+        if !shm::carry_and_store(parcel, &way.carriers[carrier], says, to) {
             fail!(Panic, "a fresh message is not there");
         }
-        line.wake_receiver();
+        if rings {
+            bell::ring_anyway(way, line.socket.fd(), to);
+            way.sent(to);
+        }
+        line.wake_receiver(rings || !fds.is_empty());
         Ok(())
     }
 }
@@ -155,13 +168,13 @@ impl Receiving<'_> {
         let (way, socket) = (&self.line.receives, self.line.socket.fd());
         let to = way.head() + Piece::Parcel(carrier).size();
         let number = shm::packed(&way.carriers[carrier]).map_or(0, |block| block.number.load(Relaxed));
-        let fds = if number == 0 { None } else { self.line.bell.find(number, way, socket)? };
+        let fds = if number == 0 { None } else { bell::find(number, socket)? };
         match shm::take_carried(&way.carriers[carrier], &way.block.receiver.position, to)? {
             Some(holder) => self.laden.holder = Some(holder),
             None => return damaged(),
         }
         if let Some(fds) = fds {
-            Bell::drop_next(socket);
+            bell::drop_next(socket);
             self.laden.fds = fds;
         }
         self.passed(to);

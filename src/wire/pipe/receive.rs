@@ -1,6 +1,6 @@
 //! Receiving from a pipe.
 
-use super::bell::Bell;
+use super::bell;
 use super::line::Line;
 use super::parcels::Laden;
 use super::way::{Piece, Way, damaged};
@@ -130,10 +130,10 @@ impl<'a> Receiving<'a> {
             Piece::Parcel(_) => fail!(State, "what comes next is a message, not a descriptor"),
         };
         let socket = self.line.socket.fd();
-        let found = self.line.bell.find(number, self.way(), socket)?;
+        let found = bell::find(number, socket)?;
         self.way().received(self.way().head() + piece.size());
         if found.is_some() {
-            Bell::drop_next(socket);
+            bell::drop_next(socket);
         }
         self.passed(self.way().head());
         match found.and_then(|fds| fds.into_iter().next()) {

@@ -1,11 +1,12 @@
 //! Sending through a pipe.
 
+use super::bell;
 use super::line::Line;
 use super::way::Piece;
 use crate::error::Result;
-use crate::sys::sockets::{self, For, Moved};
+use crate::sys::sockets::For;
 use crate::time::Deadline;
-use crate::wire::output::{Outlet, gone_away};
+use crate::wire::output::Outlet;
 use std::os::fd::RawFd;
 use std::sync::atomic::Ordering::Relaxed;
 
@@ -23,18 +24,21 @@ impl Sending<'_> {
         let number = counter.load(Relaxed) % (u64::MAX >> 8) + 1;
         // First: whoever sends the next one, should this process be killed, takes another number.
         counter.store(number, Relaxed);
-        loop {
-            match sockets::send_along(line.socket.fd(), &number.to_ne_bytes(), fds)? {
-                Moved::Bytes(_) => return Ok(number),
-                Moved::NotNow => line.socket.wait(For::Writing, deadline)?,
-                Moved::End | Moved::Reset => return Err(gone_away()),
-            }
-        }
+        let wait = || line.socket.wait(For::Writing, deadline);
+        bell::send_descriptors(&line.sends, line.socket.fd(), (number, fds), wait)?;
+        Ok(number)
     }
 
-    fn publish(&self, to: u64) {
+    fn publish(&self, to: u64, deadline: Deadline) -> Result<()> {
+        let is_told = self.0.ring(to, deadline)?;
+        self.sent(to, is_told);
+        Ok(())
+    }
+
+    /// Who polls was told, or not.
+    fn sent(&self, to: u64, is_told: bool) {
         self.0.sends.sent(to);
-        self.0.wake_receiver();
+        self.0.wake_receiver(is_told);
     }
 }
 
@@ -47,8 +51,7 @@ impl Outlet for Sending<'_> {
         if *gone == 0 && message.len() <= way.longest() {
             let piece = Piece::Whole(message.len());
             line.await_room(tail, piece.size(), deadline)?;
-            self.publish(way.write(tail, piece, message));
-            return Ok(());
+            return self.publish(way.write(tail, piece, message), deadline);
         }
         let begin = Piece::Begin(message.len());
         while *gone < BEGUN + message.len() {
@@ -58,11 +61,10 @@ impl Outlet for Sending<'_> {
             line.await_room(tail, begin.size() + piece.size(), deadline)?;
             if *gone == 0 {
                 tail = way.write(tail, begin, &[]);
-                *gone = BEGUN;
             }
             tail = way.write(tail, piece, part);
-            self.publish(tail);
-            *gone += part.len();
+            self.publish(tail, deadline)?;
+            *gone = (*gone).max(BEGUN) + part.len();
         }
         Ok(())
     }
@@ -75,7 +77,7 @@ impl Outlet for Sending<'_> {
         let tail = way.tail();
         line.await_room(tail, Piece::Descriptor(0).size(), deadline)?;
         let number = self.send_fds(&[fd], deadline)?;
-        self.publish(way.write(tail, Piece::Descriptor(number), &[]));
+        self.sent(way.write(tail, Piece::Descriptor(number), &[]), true);
         Ok(())
     }
 }

@@ -1,9 +1,11 @@
 //! One way of a pipe, and the socket beneath: what src/wire/pipe/bell.rs takes from elsewhere, only as much as it
-//! needs. Pieces are a number, and of what goes through the socket is only known how many bytes are in it.
+//! needs. Pieces are a number. What goes through the socket is a byte for each packet: a bell's position, or a
+//! descriptor's number.
 
 use super::explore::Process;
 use crate::park::OwnerLock;
-use crate::sys::atomic::Ordering::{Acquire, Relaxed};
+use crate::error::{Error, Status};
+use crate::sys::atomic::Ordering::{Acquire, Relaxed, Release};
 use crate::sys::atomic::{AtomicU32, AtomicU64};
 use crate::time::Deadline;
 
@@ -14,7 +16,8 @@ pub(super) struct Edge {
     pub(super) lock: OwnerLock,
     pub(super) position: AtomicU64,
     pub(super) announced: AtomicU32,
-    pub(super) rung: AtomicU32,
+    pub(super) next: AtomicU64,
+    pub(super) bell: AtomicU64,
 }
 
 #[derive(Default)]
@@ -29,9 +32,27 @@ pub(super) struct Way {
 }
 
 impl Way {
-    pub(super) fn has_come(&self) -> bool {
-        self.block.sender.position.load(Acquire) != self.block.receiver.position.load(Relaxed)
+    pub(super) fn tail(&self) -> u64 {
+        self.block.sender.position.load(Relaxed)
     }
+
+    pub(super) fn head(&self) -> u64 {
+        self.block.receiver.position.load(Relaxed)
+    }
+
+    pub(super) fn has_come(&self) -> bool {
+        self.block.sender.position.load(Acquire) != self.head()
+    }
+
+    /// A store, as an exchange: the checker lets another's exchange that comes after a store see what was there before
+    /// it, and come last all the same. Of exchanges it knows the order.
+    pub(super) fn sent(&self, to: u64) {
+        self.block.sender.position.swap(to, Release);
+    }
+}
+
+pub(super) fn gone_away() -> Error {
+    Error::new(Status::Eof, "nobody receives")
 }
 
 /// One word says how far a dead one came, so there is nothing to settle.
@@ -40,17 +61,18 @@ pub(super) fn lock_side(side: &Edge, process: &Process, deadline: Deadline) -> b
 }
 
 pub(super) mod fd {
-    use super::AtomicU32;
+    use super::AtomicU64;
     use crate::sys::atomic::Ordering::Acquire;
     use crate::sys::futex;
     use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
     use std::sync::{Arc, Mutex};
     use std::time::Duration;
 
-    /// What a descriptor stands for: how many bytes are in a socket; a flag, which no other process has; or several.
+    /// What a descriptor stands for: a socket, with the packet that comes first in the lowest byte; a flag, which no
+    /// other process has; or several.
     #[derive(Clone)]
     pub(in super::super) enum OwnedFd {
-        Socket(Arc<AtomicU32>),
+        Socket(Arc<AtomicU64>),
         Flag(Arc<AtomicBool>),
         Many(Arc<Mutex<Vec<OwnedFd>>>),
     }
@@ -71,15 +93,15 @@ pub(super) mod fd {
     }
 
     impl OwnedFd {
-        pub(in super::super) fn socket(&self) -> &AtomicU32 {
-            let OwnedFd::Socket(bytes) = self else { panic!("no socket") };
-            bytes
+        pub(in super::super) fn socket(&self) -> &AtomicU64 {
+            let OwnedFd::Socket(packets) = self else { panic!("no socket") };
+            packets
         }
 
         pub(in super::super) fn is_readable(&self) -> bool {
             match self {
                 // The kernel sees what is there.
-                OwnedFd::Socket(bytes) => bytes.fetch_or(0, Acquire) > 0,
+                OwnedFd::Socket(packets) => packets.fetch_or(0, Acquire) > 0,
                 OwnedFd::Flag(raised) => raised.load(Relaxed),
                 OwnedFd::Many(list) => list.lock().expect("no panic").clone().iter().any(Self::is_readable),
             }
@@ -88,7 +110,7 @@ pub(super) mod fd {
         /// Polls until it is. Its own process raises a flag, and is here.
         pub(in super::super) fn poll(&self, socket: BorrowedFd<'_>) {
             while !self.is_readable() {
-                futex::wait(socket.0.socket(), 0, Duration::MAX);
+                futex::wait_low(socket.0.socket(), 0, Duration::MAX);
             }
         }
     }
@@ -146,8 +168,33 @@ pub(super) mod flag {
 }
 
 pub(super) mod sockets {
-    use super::fd::{BorrowedFd, OwnedFd};
+    use super::fd::{BorrowedFd, OwnedFd, RawFd};
+    use super::packets;
     use crate::error::Result;
+    use std::time::Duration;
+
+    #[derive(PartialEq)]
+    pub(in super::super) enum For {
+        Writing,
+    }
+
+    #[allow(dead_code)]
+    pub(in super::super) enum Moved {
+        Bytes(usize),
+        NotNow,
+        End,
+        Reset,
+    }
+
+    /// There is always room.
+    pub(in super::super) fn send_along(to: BorrowedFd<'_>, bytes: &[u8], _: &[RawFd]) -> Result<Moved> {
+        packets::put(to, bytes);
+        Ok(Moved::Bytes(bytes.len()))
+    }
+
+    pub(in super::super) fn wait(_: BorrowedFd<'_>, what: For, _: Duration) -> bool {
+        what == For::Writing
+    }
 
     pub(in super::super) struct Many(OwnedFd);
 
@@ -174,37 +221,52 @@ pub(super) mod packets {
     use crate::sys::atomic::Ordering::{AcqRel, Acquire};
     use crate::sys::futex;
 
+    /// Bytes of a packet with descriptors, and the bit by which one is known. Positions are less.
+    const NUMBER: usize = 8;
+    const IS_NUMBER: u8 = 0x80;
+
     pub(in super::super) struct Message {
         pub(in super::super) fds: Vec<OwnedFd>,
     }
 
-    pub(in super::super) fn try_send(to: BorrowedFd<'_>, _: &[u8]) {
-        to.0.socket().fetch_add(1, AcqRel);
-        futex::wake(to.0.socket(), i32::MAX);
-    }
-
-    pub(in super::super) fn peek<const N: usize>(from: BorrowedFd<'_>) -> Result<Option<([u8; N], usize)>> {
-        Ok(from.0.is_readable().then_some(([0; N], 1)))
-    }
-
-    pub(in super::super) fn receive<const N: usize>(from: BorrowedFd<'_>) -> Result<Option<Message>> {
-        let bytes = from.0.socket();
-        let mut there = bytes.fetch_or(0, AcqRel);
-        while there > 0 {
-            match bytes.compare_exchange(there, there - 1, AcqRel, Acquire) {
-                Ok(_) => return Ok(Some(Message { fds: Vec::new() })),
+    /// Changes what is in the socket, as long as that can be; what was there before.
+    fn change(socket: BorrowedFd<'_>, how: impl Fn(u64) -> Option<u64>) -> u64 {
+        let packets = socket.0.socket();
+        let mut there = packets.fetch_or(0, AcqRel);
+        while let Some(changed) = how(there) {
+            match packets.compare_exchange(there, changed, AcqRel, Acquire) {
+                Ok(_) => break,
                 Err(now) => there = now,
             }
         }
-        Ok(None)
+        there
     }
 
-    /// With descriptors, which the models have none of.
-    pub(in super::super) fn copy<const N: usize>(_: BorrowedFd<'_>) -> Result<Option<Message>> {
-        Ok(None)
+    pub(super) fn put(to: BorrowedFd<'_>, bytes: &[u8]) {
+        assert!(bytes[0] > 0 && bytes[0] < IS_NUMBER && bytes[1..].iter().all(|&byte| byte == 0));
+        let packet = if bytes.len() == NUMBER { bytes[0] | IS_NUMBER } else { bytes[0] };
+        change(to, |there| {
+            assert!(there.leading_zeros() >= 8, "too much is in the socket");
+            let behind = (64 - there.leading_zeros()).div_ceil(8);
+            Some(there | u64::from(packet) << (behind * 8))
+        });
+        futex::wake_low(to.0.socket(), i32::MAX);
+    }
+
+    pub(in super::super) fn peek<const N: usize>(from: BorrowedFd<'_>) -> Result<Option<([u8; N], usize)>> {
+        let first = change(from, |_| None) as u8;
+        let mut bytes = [0; N];
+        bytes[0] = first & !IS_NUMBER;
+        let len = if first & IS_NUMBER != 0 { N } else { N + 1 };
+        Ok((first != 0).then_some((bytes, len)))
+    }
+
+    pub(in super::super) fn copy<const N: usize>(from: BorrowedFd<'_>) -> Result<Option<Message>> {
+        Ok(peek::<N>(from)?.map(|_| Message { fds: Vec::new() }))
     }
 
     pub(in super::super) fn discard(from: BorrowedFd<'_>) -> Result<()> {
-        receive::<1>(from).map(drop)
+        change(from, |there| (there != 0).then_some(there >> 8));
+        Ok(())
     }
 }
