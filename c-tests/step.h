@@ -45,6 +45,8 @@ typedef struct operation {
     /* About how many moments there are, where the way through all of them is long: then the short
      * form takes two of them by chance. */
     long moments;
+    /* Of a meeting: how long the stopped thread waits for the other one, in milliseconds. */
+    long patience;
 } operation;
 
 void kill_everywhere(const operation *op);
@@ -71,13 +73,17 @@ void fail_everywhere(const operation *op);
  * each instruction, otherwise it is some by chance, of about so many.
  * Of 0 it is all the moments at which a victim would be killed. */
 #define MEETING(name_, moments_, set_up_, prepare_, act_, other_, after_)                          \
+    MEETING_WITH(name_, moments_, set_up_, prepare_, act_, other_, after_, .patience = 20)
+/* With more members of the operation behind. */
+#define MEETING_WITH(name_, moments_, set_up_, prepare_, act_, other_, after_, ...)                \
     static const operation name_##_meeting = {.set_up = set_up_,                                   \
                                               .prepare = prepare_,                                 \
                                               .act = act_,                                         \
                                               .other = other_,                                     \
                                               .after = after_,                                     \
                                               .moments = moments_,                                 \
-                                              .leaves_children = true};                            \
+                                              .leaves_children = true,                             \
+                                              __VA_ARGS__};                                        \
     TEST_DEFINE(meet, name_, 120, true)                                                            \
     {                                                                                              \
         meet_everywhere(&name_##_meeting);                                                         \

@@ -11,7 +11,7 @@
 
 #ifdef STEP_WORKS
 
-enum { SHORT_MEETINGS = 5, SHORT_STEPS = 10000, PATIENCE_NS = 20000000 };
+enum { SHORT_MEETINGS = 5, SHORT_STEPS = 10000 };
 
 static const operation *meeting;
 
@@ -28,7 +28,7 @@ static bool meet_at(const operation *op, baseline *b, long moment, length *l)
     bool every = op->moments != 0;
     pid_t pid = victim_begin(op, after_both);
     bool came = run_to_moment(pid, moment, every, l);
-    int64_t guard = now_ns() + PATIENCE_NS;
+    int64_t guard = now_ns() + op->patience * 1000000;
     char text[80];
     int status, stop;
 

@@ -32,7 +32,7 @@ pub(crate) use owner::Owner;
 pub(crate) use patience::Patience;
 pub(crate) use rlock::{TooDeep, holder};
 pub(crate) use semaphore::{Accounts, MOST_SLOTS, NoSlot, NotTaken, SemaphoreWord};
-pub(crate) use spot::{Spot, Wait};
+pub(crate) use spot::{Spot, Wait, Waking};
 
 use crate::sys::cpu;
 use std::time::Duration;

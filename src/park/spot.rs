@@ -18,6 +18,16 @@ pub(crate) struct Spot {
 /// In the count of sleepers: somebody has asked for a ring.
 const WATCHED: u32 = 1 << 31;
 
+/// As long as this is, nobody takes a wake that is on its way for one that was lost.
+pub(crate) struct Waking<'a, T: Tree>(&'a T);
+
+impl<T: Tree> Drop for Waking<'_, T> {
+    #[inline(always)]
+    fn drop(&mut self) {
+        self.0.end_wake(0);
+    }
+}
+
 /// How a wait ended.
 pub(crate) enum Wait<T> {
     /// The look found this.
@@ -52,18 +62,21 @@ impl Spot {
     /// `count` sleepers. Meanwhile nobody takes a wake that is on its way for one that was lost.
     #[inline(always)]
     pub(crate) fn swap_and_notify<T: Tree>(&self, tree: &T, count: i32, swap: impl FnOnce() -> bool) -> bool {
-        let awaited = self.has_sleepers();
-        if awaited {
-            tree.begin_wake();
-        }
+        let _waking = self.announce(tree);
         let swapped = swap();
         if swapped {
             self.notify_swapped::<T>(count);
         }
-        if awaited {
-            tree.end_wake(0);
-        }
         swapped
+    }
+
+    /// Before the state is stored, where somebody sleeps: a wake comes.
+    #[inline(always)]
+    pub(crate) fn announce<'a, T: Tree>(&self, tree: &'a T) -> Option<Waking<'a, T>> {
+        self.has_sleepers().then(|| {
+            tree.begin_wake();
+            Waking(tree)
+        })
     }
 
     /// The two halves of `notify`, for who looks at several spots behind one fence: whether anybody may sleep.

@@ -210,8 +210,9 @@ impl QueueBlock {
         taken: Result<R>,
     ) -> Result<R> {
         if taken.is_ok() {
+            let waking = self.announce_room(&hold);
             self.consumers.publish(head.at, head.tally);
-            self.wake_after_get(hold, head);
+            self.wake_after_get(hold, head, waking);
         } else {
             self.wake_in_place_of_this(hold);
         }

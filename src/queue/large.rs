@@ -170,9 +170,10 @@ impl QueueBlock {
         // Without memory for an entry of the ledger the block stays as a spare.
         let to = head.at.turned();
         self.consumers.prepare(to, head.tally);
+        let waking = self.announce_room(&hold);
         match shm::take_carried(&ring.carriers[carrier], &self.consumers.position, to.bits()) {
             Ok(Some(entry)) => {
-                self.wake_after_get(hold, &head);
+                self.wake_after_get(hold, &head, waking);
                 shm::release(entry);
                 taken
             }

@@ -83,9 +83,10 @@ impl QueueBlock {
             {
                 return Ok(Some(Some(data)));
             }
+            let waking = self.announce_room(&hold);
             match self.lend_oldest(tree.me()) {
                 Ok(Some((head, data))) => {
-                    self.wake_after_get(hold, &head);
+                    self.wake_after_get(hold, &head, waking);
                     Ok(Some(data))
                 }
                 Ok(None) => Ok(None),

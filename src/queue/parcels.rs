@@ -57,10 +57,11 @@ impl QueueBlock {
         head.take(grains, len, true);
         let to = head.at.turned();
         self.consumers.prepare(to, head.tally);
+        let waking = self.announce_room(&hold);
         match shm::take_carried(carrier, &self.consumers.position, to.bits()) {
             Ok(Some(entry)) => {
                 *place = Some(entry);
-                self.wake_after_get(hold, &head);
+                self.wake_after_get(hold, &head, waking);
                 Ok(taken)
             }
             Ok(None) => self.publish_get(hold, &head, damaged()),

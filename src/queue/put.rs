@@ -214,7 +214,8 @@ impl QueueBlock {
     /// The messages are in.
     #[inline(always)]
     pub(super) fn publish_put<T: Tree>(&self, hold: Hold<'_, T>, tail: &Tail) {
+        let waking = self.message.announce(hold.tree());
         self.producers.publish(tail.at, tail.tally);
-        self.wake_after_put(hold, tail);
+        self.wake_after_put(hold, tail, waking);
     }
 }

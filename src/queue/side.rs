@@ -2,7 +2,7 @@
 
 use super::position::Position;
 use super::tally::Tally;
-use crate::park::{Held, OwnerLock, Tree};
+use crate::park::{Held, OwnerLock, Tree, Waking};
 use crate::shm::{self, Side};
 use crate::sys::cpu;
 use crate::time::Deadline;
@@ -31,23 +31,29 @@ impl<T: Tree> Drop for Hold<'_, T> {
     }
 }
 
-impl<T: Tree> Hold<'_, T> {
+impl<'a, T: Tree> Hold<'a, T> {
     /// For who has made sure that the queue stays.
     pub(super) fn of_pinned(mut self) -> Self {
         self.stays = true;
         self
     }
 
+    pub(super) fn tree(&self) -> &'a T {
+        self.tree
+    }
+
     /// Releases the lock, and wakes whom `wake` wakes if anybody is to be `woken`. Once the lock is free whoever has
     /// got a message may free the queue through which it came; so what has not made sure that the queue stays
     /// touches nothing of it any more, and wakes before.
     #[inline(always)]
-    pub(super) fn release_and(self, woken: bool, wake: impl FnOnce()) {
+    pub(super) fn release_and(self, waking: Option<Waking<'_, T>>, woken: bool, wake: impl FnOnce()) {
         let keep = woken && !self.stays;
+        let waking = waking.filter(|_| woken);
         let held = keep.then_some(self);
         if woken {
             wake();
         }
+        drop(waking);
         drop(held);
     }
 }

@@ -25,7 +25,8 @@ impl QueueBlock {
     }
 
     /// One message more is done.
-    pub(crate) fn task_done<T: Tree>(&self, _: &T) -> Result<()> {
+    pub(crate) fn task_done<T: Tree>(&self, tree: &T) -> Result<()> {
+        let _waking = self.joined.announce(tree);
         let mut done = self.done.load(Ordering::Acquire);
         loop {
             let put = self.producers.position_and_tally().1;

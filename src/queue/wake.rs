@@ -23,7 +23,7 @@ use super::ring::Ring;
 use super::side::Hold;
 use super::tally::Tally;
 use crate::error::Result;
-use crate::park::{Spot, Tree, Wait};
+use crate::park::{Spot, Tree, Wait, Waking};
 use crate::shm::QueueBlock;
 use crate::time::Deadline;
 use std::convert::Infallible;
@@ -61,27 +61,43 @@ fn sleep_and<T: Tree>(
 impl QueueBlock {
     /// After messages were put: releases the lock.
     #[inline(always)]
-    pub(super) fn wake_after_put<T: Tree>(&self, hold: Hold<'_, T>, tail: &Tail) {
+    pub(super) fn wake_after_put<T: Tree>(
+        &self,
+        hold: Hold<'_, T>,
+        tail: &Tail,
+        waking: Option<Waking<'_, T>>,
+    ) {
         // Rule 4 of sleeping, and what is said at the top.
         fence(Ordering::SeqCst);
         let awaited = self.message.has_sleepers() && self.consumers.position().is_level_with(tail.from);
-        hold.release_and(awaited, || self.message.wake::<T>(1));
+        hold.release_and(waking, awaited, || self.message.wake::<T>(1));
+    }
+
+    /// Before a get is published. For who waits for a message, the put that found the queue empty has said it.
+    #[inline(always)]
+    pub(super) fn announce_room<'a, T: Tree>(&self, hold: &Hold<'a, T>) -> Option<Waking<'a, T>> {
+        self.room.announce(hold.tree())
     }
 
     /// After messages were got: releases the lock.
     #[inline(always)]
-    pub(super) fn wake_after_get<T: Tree>(&self, hold: Hold<'_, T>, head: &Head) {
+    pub(super) fn wake_after_get<T: Tree>(
+        &self,
+        hold: Hold<'_, T>,
+        head: &Head,
+        waking: Option<Waking<'_, T>>,
+    ) {
         // As above.
         fence(Ordering::SeqCst);
         let awaited = self.message.has_sleepers() || self.half.has_sleepers() || self.room.has_sleepers();
-        hold.release_and(awaited, || self.wake_those_after_get::<T>(head));
+        hold.release_and(waking, awaited, || self.wake_those_after_get::<T>(head));
     }
 
     /// After a get that failed, and that may have been woken: releases the lock.
     #[cold]
     pub(super) fn wake_in_place_of_this<T: Tree>(&self, hold: Hold<'_, T>) {
         fence(Ordering::SeqCst);
-        hold.release_and(self.message.has_sleepers(), || self.message.wake::<T>(1));
+        hold.release_and(None, self.message.has_sleepers(), || self.message.wake::<T>(1));
     }
 
     #[cold]

@@ -13,28 +13,24 @@
 
 use super::hold::{Hold, OPEN};
 use crate::error::Result;
-use crate::park::{Spot, Tree, Wait};
+use crate::park::{Spot, Wait, Waking};
 use crate::shm::{PriorityBlock, ThisTree};
 use crate::time::Deadline;
 use std::convert::Infallible;
 use std::sync::atomic::Ordering::{self, Relaxed};
 use std::sync::atomic::fence;
 
-/// A spot that is about to be woken: as long as this is, nobody takes a wake that is on its way for a lost one.
+/// A spot that is about to be woken.
 pub(super) struct Bell<'a> {
     spot: &'a Spot,
-    awaited: bool,
+    waking: Option<Waking<'static, ThisTree>>,
 }
 
 impl<'a> Bell<'a> {
     /// Before the state is stored.
     #[inline(always)]
     pub(super) fn of(spot: &'a Spot) -> Self {
-        let awaited = spot.has_sleepers();
-        if awaited {
-            ThisTree.begin_wake();
-        }
-        Bell { spot, awaited }
+        Bell { spot, waking: spot.announce(&ThisTree) }
     }
 
     /// After that, and after the lock was released.
@@ -62,16 +58,7 @@ impl<'a> Bell<'a> {
     /// Whether somebody slept there before.
     #[inline(always)]
     pub(super) fn is_awaited(&self) -> bool {
-        self.awaited
-    }
-}
-
-impl Drop for Bell<'_> {
-    #[inline(always)]
-    fn drop(&mut self) {
-        if self.awaited {
-            ThisTree.end_wake(0);
-        }
+        self.waking.is_some()
     }
 }
 
