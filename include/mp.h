@@ -3735,7 +3735,8 @@ mp_status mp_connection_from_fd(mp_connection **connection,
  *     and len is not 0.
  * MP_ERR_NO_MEMORY: the time ran out in the middle, and there was no memory to keep the rest;
  *     nothing more can be sent.
- * MP_ERR_OS: the network failed.
+ * MP_ERR_OS: the network failed; or the kernel had no memory to tell who polls a pipe, and it is
+ *     as after MP_ERR_TIMEOUT.
  *
  * Threads: messages of several threads do not mix; each waits for its turn within its timeout.
  * Kill: of a process killed in here the other end receives the whole message, or what it had
@@ -3766,7 +3767,8 @@ mp_status mp_connection_send(mp_connection *connection,
  * MP_ERR_STATE: this end only sends, or belongs to another process; or what comes next is a
  *     descriptor, which mp_connection_recv_fd receives.
  * MP_ERR_NO_MEMORY: the time ran out in the middle, and there was no memory to keep what had
- *     come; nothing more can be received.
+ *     come; nothing more can be received. Or the kernel had none, and what has come is kept for
+ *     the next call.
  * MP_ERR_OS: the network failed; or EBADMSG: what came is no message, or is longer than
  *     max_message, and nothing more can be received.
  *
@@ -3896,8 +3898,9 @@ mp_status mp_connection_answer_challenge(mp_connection *connection,
  * A descriptor for poll and epoll: it is readable when there is something to receive. It stays
  * the connection's; do not read, write or close it. Where a call has given up in the middle of a
  * message, what has come of that is the library's already. A socket's is the socket. A pipe's is
- * for polling only, and whoever asks for it has each message cost some system calls more; where
- * other processes receive from the same end, MP_NO_WAIT may find nothing.
+ * for polling only, and whoever asks for it has each message cost some system calls more. Where
+ * several processes poll the same end it is readable for all of them until one has received what
+ * is there, and MP_NO_WAIT may find nothing.
  *
  * fd: where its number goes.
  *
@@ -3905,9 +3908,9 @@ mp_status mp_connection_answer_challenge(mp_connection *connection,
  * MP_ERR_STATE: this end belongs to another process.
  * MP_ERR_OS: no descriptor is free.
  *
- * Where several processes poll the same end, one may learn of a message with the next one only.
- * Kill: a sender that is killed after it has sent, and before it told so, is noticed with the
- * next message, or with the end.
+ * Kill: it is readable while there is something to receive, whoever was killed while it sent or
+ * received. Only what was being sent when it was asked for the first time, by one that was killed
+ * in there, may be noticed with the next message, or with the end.
  */
 mp_status mp_connection_fileno(const mp_connection *connection, int *fd);
 
