@@ -44,7 +44,7 @@ pub(crate) struct Edge {
     pub(crate) seen: AtomicU64,
     /// Of the sender: the receiver's position at which it is to be woken.
     pub(crate) wanted: AtomicU64,
-    /// How many descriptors were sent, or received.
+    /// The number of the last descriptors that were sent, or found by who receives.
     pub(crate) descriptors: AtomicU64,
     pub(crate) patience: Patience,
     _room: AtomicU32,

@@ -27,6 +27,7 @@
 //! | sender: a bell tells of it      | the same, or who receives stores the position                               |
 //! | sender: its descriptors are there | who receives takes over the lock, and drops them, or the next ones do     |
 //! | receiver: said that it takes bells | the next piece has one, too, and the old ones go with that               |
+//! | receiver: descriptors were received | who takes over the lock drops them                                      |
 //!
 //! What was sent before it was announced that somebody polls has no bell, and a receiver can put nothing into its own
 //! socket. So what the program polls is the socket together with a flag of this process's own, which is raised until
@@ -181,7 +182,7 @@ pub(super) fn announce_once(sender: &Edge) {
 /// not it is not relied on either.
 fn is_coming(way: &Way, tree: &In) -> bool {
     let (sender, receiver) = (&way.block.sender, &way.block.receiver);
-    if !lock_side(sender, tree, Deadline::NoWait) {
+    if lock_side(sender, tree, Deadline::NoWait).is_none() {
         return true;
     }
     let has_come = way.has_come();
@@ -296,10 +297,11 @@ impl Bell {
 /// With the receiver's lock, whose position is that of their piece: finds the descriptors of this number in the socket,
 /// where they stay until [`drop_next`]; None where they are lost. What is before them goes: a dead one's, and bells, on
 /// which nobody relies.
-pub(super) fn find(number: u64, socket: BorrowedFd<'_>) -> Result<Option<Vec<Kept>>> {
+pub(super) fn find(way: &Way, number: u64, socket: BorrowedFd<'_>) -> Result<Option<Vec<Kept>>> {
     loop {
         match next_packet(socket)? {
             Some(Packet::Descriptors(next)) if next == number => {
+                way.block.receiver.descriptors.store(number, Relaxed);
                 let mut list = kept::list();
                 let found = packets::copy::<NUMBER>(socket)?;
                 return Ok(found.map(|message| message.fds.into_iter().map(|fd| list.keep(fd)).collect()));
@@ -311,8 +313,18 @@ pub(super) fn find(number: u64, socket: BorrowedFd<'_>) -> Result<Option<Vec<Kep
     }
 }
 
-/// After the position that says so: what was found is received. What stays, since a process was killed before this,
-/// or the kernel has no memory, goes when the next one is looked for.
+/// After the position that says so: what was found is received. What stays, since the kernel has no memory, goes when
+/// the next one is looked for.
 pub(super) fn drop_next(socket: BorrowedFd<'_>) {
     let _ = packets::discard(socket);
+}
+
+/// With the receiver's lock, whose last holder was killed: it may have received what it found, and not dropped it.
+pub(super) fn drop_found(way: &Way, socket: BorrowedFd<'_>) {
+    let found = way.block.receiver.descriptors.load(Relaxed);
+    let is_next = matches!(next_packet(socket), Ok(Some(Packet::Descriptors(next))) if next == found);
+    // With the piece at the head they are received again.
+    if is_next && way.number_at_head() != Some(found) {
+        drop_next(socket);
+    }
 }

@@ -3,8 +3,8 @@
 use super::bell::{self, Bell};
 use super::way::{Way, damaged, lock_side};
 use crate::error::{Error, Result, Status, fail};
-use crate::park::{Owner, Tree, Wait};
-use crate::shm::{self, Data, In, Kind, Object, PipeBlock, RINGS, Ref};
+use crate::park::{Held, Owner, Tree, Wait};
+use crate::shm::{self, Data, Edge, In, Kind, Object, PipeBlock, RINGS, Ref};
 use crate::sys::atomic::fence;
 use crate::sys::kept::Kept;
 use crate::sys::sockets::{self, For};
@@ -139,6 +139,15 @@ impl Line {
             self.seen_holders.store(holders, Relaxed);
         }
         Ok(())
+    }
+
+    /// Takes the lock of one of this end's sides; false: the time ran out.
+    pub(super) fn lock(&self, side: &Edge, deadline: Deadline) -> bool {
+        let held = lock_side(side, &self.tree, deadline);
+        if held == Some(Held::AfterDeath) && std::ptr::eq(side, &self.receives.block.receiver) {
+            bell::drop_found(&self.receives, self.socket.fd());
+        }
+        held.is_some()
     }
 
     /// With the sender's lock, where a piece is written up to this place: tells who polls, before it is sent. False:
@@ -277,7 +286,7 @@ impl Line {
     pub(super) fn settle_bell(&self, has_lock: bool) -> bool {
         let receiver = &self.receives.block.receiver;
         // One that was killed is not receiving any more.
-        if !has_lock && !lock_side(receiver, &self.tree, Deadline::NoWait) {
+        if !has_lock && !self.lock(receiver, Deadline::NoWait) {
             return false;
         }
         self.bell.settle(&self.receives, self.socket.fd(), &self.tree);

@@ -30,7 +30,7 @@ use send::Sending;
 use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd, RawFd};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, PoisonError};
-use way::{damaged, lock_side};
+use way::damaged;
 
 /// Which end it is, and of what.
 #[derive(Clone, Copy)]
@@ -76,7 +76,7 @@ impl<'a> Hold<'a> {
         doing: &str,
     ) -> Result<Self> {
         // The turn is this thread's, so nobody else changes that.
-        if !keep.load(Relaxed) && !lock_side(side, &line.tree(), deadline) {
+        if !keep.load(Relaxed) && !line.lock(side, deadline) {
             fail!(Timeout, "another process was {doing} all the time");
         }
         Ok(Hold { line, side, keep })

@@ -167,8 +167,10 @@ impl Receiving<'_> {
         let body = std::mem::take(&mut self.input.body);
         let (way, socket) = (&self.line.receives, self.line.socket.fd());
         let to = way.head() + Piece::Parcel(carrier).size();
-        let number = shm::packed(&way.carriers[carrier]).map_or(0, |block| block.number.load(Relaxed));
-        let fds = if number == 0 { None } else { bell::find(number, socket)? };
+        let fds = match way.number(carrier) {
+            Some(number) => bell::find(way, number, socket)?,
+            None => None,
+        };
         match shm::take_carried(&way.carriers[carrier], &way.block.receiver.position, to)? {
             Some(holder) => self.laden.holder = Some(holder),
             None => return damaged(),

@@ -130,7 +130,7 @@ impl<'a> Receiving<'a> {
             Piece::Parcel(_) => fail!(State, "what comes next is a message, not a descriptor"),
         };
         let socket = self.line.socket.fd();
-        let found = bell::find(number, socket)?;
+        let found = bell::find(self.way(), number, socket)?;
         self.way().received(self.way().head() + piece.size());
         if found.is_some() {
             bell::drop_next(socket);

@@ -186,6 +186,21 @@ impl Way {
         }
     }
 
+    /// The number of the descriptors that go with the piece at the head.
+    pub(super) fn number_at_head(&self) -> Option<u64> {
+        match self.piece(self.head()) {
+            Ok(Some(Piece::Descriptor(number))) => Some(number),
+            Ok(Some(Piece::Parcel(carrier))) => self.number(carrier),
+            _ => None,
+        }
+    }
+
+    /// The same of the message in this carrier, if any go with it.
+    pub(super) fn number(&self, carrier: usize) -> Option<u64> {
+        let number = shm::packed(self.carriers.get(carrier)?)?.number.load(Relaxed);
+        (number != 0).then_some(number)
+    }
+
     /// Copies out what is behind the first word of the piece at the head.
     pub(super) fn read(&self, head: u64, out: &mut [u8]) {
         self.copy_out(head + WORD as u64, out);
@@ -223,14 +238,14 @@ impl Way {
     }
 }
 
-/// Takes a side's lock; false: the time ran out.
-pub(super) fn lock_side(side: &Edge, tree: &In, deadline: Deadline) -> bool {
+/// Takes a side's lock; None: the time ran out.
+pub(super) fn lock_side(side: &Edge, tree: &In, deadline: Deadline) -> Option<Held> {
     let held = side.lock.acquire(tree, || deadline);
     if held == Some(Held::AfterDeath) {
         // The dead one's position may be entered and not stored yet: it would be later, over ours.
         shm::settle(side);
     }
-    held.is_some()
+    held
 }
 
 /// What was found cannot be.
