@@ -39,9 +39,9 @@
  *             condition, event, barrier, value, value_number, array, array_number, shared_memory,
  *             shareable_list, queue, queue_handles, queue_lend, queue_many, queue_state,
  *             priority_queue, priority_lease, wait, connection, connection_handles,
- *             connection_lend, pipe, listener, manager, item, proxy, proxy_items, managed_memory,
- *             object_type, object_call, process, control, family, child, pool, pool_map, imap,
- *             result, pool_async, pool_stats, task, log, log_queue, stats
+ *             connection_lend, connection_auth, pipe, listener, manager, item, proxy, proxy_items,
+ *             managed_memory, object_type, object_call, process, control, family, child, pool,
+ *             pool_map, imap, result, pool_async, pool_stats, task, log, log_queue, stats
  *
  * This file is generated from src/ffi by `make header`. Do not edit it.
  */
@@ -3857,44 +3857,6 @@ mp_status mp_connection_send_fd(mp_connection *connection, int fd, mp_timeout ti
 mp_status mp_connection_recv_fd(mp_connection *connection, int *fd, mp_timeout timeout);
 
 /*
- * Has the other end prove that it knows the key, which does so by mp_connection_answer_challenge.
- * A listener and a client with a key do this by themselves, both ways.
- *
- * key: from 1 to 65,536 bytes. key_size: how many.
- * allow_md5: HMAC-MD5 will do, which is what CPython up to 3.11 knows.
- * timeout: nanoseconds.
- *
- * MP_ERR_AUTH: the other end does not know the key, or sends something else.
- * MP_ERR_TIMEOUT: it did not answer in time. The conversation cannot be taken up again.
- * MP_ERR_INVALID: the key has no such length, or the challenge is longer than max_message.
- * MP_ERR_EOF, MP_ERR_CLOSED, MP_ERR_STATE: as mp_connection_recv.
- */
-mp_status mp_connection_deliver_challenge(mp_connection *connection,
-                                          const void *key,
-                                          size_t key_size,
-                                          bool allow_md5,
-                                          mp_timeout timeout);
-
-/*
- * Proves to the other end that this one knows the key: the other side of
- * mp_connection_deliver_challenge.
- *
- * key: from 1 to 65,536 bytes. key_size: how many.
- * allow_md5: HMAC-MD5 will do, which is what CPython up to 3.11 asks for.
- * timeout: nanoseconds.
- *
- * MP_ERR_AUTH: the other end does not accept the key, or sends something else.
- * MP_ERR_TIMEOUT: it did not ask, or judge, in time. The conversation cannot be taken up again.
- * MP_ERR_INVALID: the key has no such length.
- * MP_ERR_EOF, MP_ERR_CLOSED, MP_ERR_STATE: as mp_connection_recv.
- */
-mp_status mp_connection_answer_challenge(mp_connection *connection,
-                                         const void *key,
-                                         size_t key_size,
-                                         bool allow_md5,
-                                         mp_timeout timeout);
-
-/*
  * A descriptor for poll and epoll: it is readable when there is something to receive. It stays
  * the connection's; do not read, write or close it. Where a call has given up in the middle of a
  * message, what has come of that is the library's already. A socket's is the socket. A pipe's is
@@ -4167,6 +4129,50 @@ mp_status mp_connection_peek(mp_connection *connection,
  * MP_ERR_STATE: this end belongs to another process.
  */
 mp_status mp_connection_release(mp_connection *connection, const void *data);
+
+/* ---- connection_auth ----------------------------------------------------------------------------
+ *
+ * A proof of a key over a connection that is there already, for who is let in by rules of the program's own. Listeners
+ * and clients with a key do it by themselves.
+ */
+
+/*
+ * Has the other end prove that it knows the key, which does so by mp_connection_answer_challenge.
+ * A listener and a client with a key do this by themselves, both ways.
+ *
+ * key: from 1 to 65,536 bytes. key_size: how many.
+ * allow_md5: HMAC-MD5 will do, which is what CPython up to 3.11 knows.
+ * timeout: nanoseconds.
+ *
+ * MP_ERR_AUTH: the other end does not know the key, or sends something else.
+ * MP_ERR_TIMEOUT: it did not answer in time. The conversation cannot be taken up again.
+ * MP_ERR_INVALID: the key has no such length, or the challenge is longer than max_message.
+ * MP_ERR_EOF, MP_ERR_CLOSED, MP_ERR_STATE: as mp_connection_recv.
+ */
+mp_status mp_connection_deliver_challenge(mp_connection *connection,
+                                          const void *key,
+                                          size_t key_size,
+                                          bool allow_md5,
+                                          mp_timeout timeout);
+
+/*
+ * Proves to the other end that this one knows the key: the other side of
+ * mp_connection_deliver_challenge.
+ *
+ * key: from 1 to 65,536 bytes. key_size: how many.
+ * allow_md5: HMAC-MD5 will do, which is what CPython up to 3.11 asks for.
+ * timeout: nanoseconds.
+ *
+ * MP_ERR_AUTH: the other end does not accept the key, or sends something else.
+ * MP_ERR_TIMEOUT: it did not ask, or judge, in time. The conversation cannot be taken up again.
+ * MP_ERR_INVALID: the key has no such length.
+ * MP_ERR_EOF, MP_ERR_CLOSED, MP_ERR_STATE: as mp_connection_recv.
+ */
+mp_status mp_connection_answer_challenge(mp_connection *connection,
+                                         const void *key,
+                                         size_t key_size,
+                                         bool allow_md5,
+                                         mp_timeout timeout);
 
 /* ---- pipe ---------------------------------------------------------------------------------------
  *

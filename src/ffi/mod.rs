@@ -46,6 +46,7 @@ pub mod wait;
 pub mod connection;
 pub mod connection_handles;
 pub mod connection_lend;
+pub mod connection_auth;
 pub mod pipe;
 pub mod listener;
 pub mod manager;
