@@ -3785,9 +3785,9 @@ mp_status mp_connection_recv(mp_connection *connection,
                              mp_timeout timeout);
 
 /*
- * Receives the next message into a new buffer, with the handles and the descriptors that it
- * carries: see mp_buffer_handle and mp_buffer_fd. Its memory grows with what comes: a length
- * alone, however large, takes none.
+ * Receives the next message into a new buffer, and with it its handles and descriptors, see
+ * mp_buffer_handle and mp_buffer_fd. The buffer's memory grows with what comes: a length alone,
+ * however large, takes none.
  *
  * buffer: where the buffer goes, which is the caller's to free.
  * most: the most bytes that the message may have; SIZE_MAX for any number.
