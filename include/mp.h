@@ -3990,8 +3990,8 @@ mp_status mp_connection_send_handles(mp_connection *connection,
                                      mp_timeout timeout);
 
 /*
- * Sends a message as mp_connection_send_handles does, which carries descriptors of the program's
- * besides: of any files. mp_buffer_fd takes them out of what mp_connection_recv_buffer receives.
+ * Sends a message as mp_connection_send_handles does, which carries descriptors of the program's,
+ * of any files, besides. mp_buffer_fd takes them out of what mp_connection_recv_buffer receives.
  *
  * data: may be NULL where len is 0. len: bytes.
  * handles: as of mp_connection_send_handles. count: how many.
