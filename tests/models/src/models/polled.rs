@@ -76,7 +76,7 @@ impl Shared {
 
     fn send_as(&self, process: &Process, piece: u64) {
         let sender = &self.way.block.sender;
-        assert!(lock_side(sender, process, Deadline::Never));
+        assert!(lock_side(sender, process, Deadline::Never).is_some());
         self.send(piece, piece == DESCRIPTOR);
         sender.lock.release(process);
     }
@@ -99,13 +99,13 @@ impl Shared {
     /// The next piece, if there is one, and it is not left to others; false: there is none.
     fn receive(&self, bell: &Bell, process: &Process, leaves: u64) -> bool {
         let receiver = &self.way.block.receiver;
-        assert!(lock_side(receiver, process, Deadline::Never));
+        assert!(lock_side(receiver, process, Deadline::Never).is_some());
         if self.next() == 0 {
             bell.settle(&self.way, self.fd(), process);
         }
         let next = self.next();
         if next == DESCRIPTOR {
-            let found = bell::find(1, self.fd()).expect("no error here");
+            let found = bell::find(&self.way, 1, self.fd()).expect("no error here");
             assert!(found.is_some(), "the descriptor is lost");
         }
         if next > 0 && next != leaves {
@@ -194,7 +194,7 @@ fn finds(process: &Process, shared: &Shared) {
 /// Nothing is there, which the descriptor says, once somebody has looked; and it tells of what comes after that.
 fn is_told_of_the_next(process: &Process, shared: &Shared, bell: &Bell, fd: &OwnedFd) {
     let sender = &shared.way.block.sender;
-    assert!(lock_side(sender, process, Deadline::Never));
+    assert!(lock_side(sender, process, Deadline::Never).is_some());
     bell::finish_dead(&shared.way, shared.fd(), room).expect("there is room");
     shared.receive_all(bell, process);
     assert!(!fd.is_readable(), "it tells of nothing");

@@ -3,7 +3,7 @@
 //! descriptor's number.
 
 use super::explore::Process;
-use crate::park::OwnerLock;
+use crate::park::{Held, OwnerLock};
 use crate::error::{Error, Status};
 use crate::sys::atomic::Ordering::{Acquire, Relaxed, Release};
 use crate::sys::atomic::{AtomicU32, AtomicU64};
@@ -18,6 +18,8 @@ pub(super) struct Edge {
     pub(super) announced: AtomicU32,
     pub(super) next: AtomicU64,
     pub(super) bell: AtomicU64,
+    /// With the lock only, and not modelled: by then its piece was received.
+    pub(super) descriptors: std::sync::atomic::AtomicU64,
 }
 
 #[derive(Default)]
@@ -40,6 +42,11 @@ impl Way {
         self.block.receiver.position.load(Relaxed)
     }
 
+    /// No model asks who takes over from a dead receiver what goes with its piece.
+    pub(super) fn number_at_head(&self) -> Option<u64> {
+        None
+    }
+
     pub(super) fn has_come(&self) -> bool {
         self.block.sender.position.load(Acquire) != self.head()
     }
@@ -56,8 +63,8 @@ pub(super) fn gone_away() -> Error {
 }
 
 /// One word says how far a dead one came, so there is nothing to settle.
-pub(super) fn lock_side(side: &Edge, process: &Process, deadline: Deadline) -> bool {
-    side.lock.acquire(process, || deadline).is_some()
+pub(super) fn lock_side(side: &Edge, process: &Process, deadline: Deadline) -> Option<Held> {
+    side.lock.acquire(process, || deadline)
 }
 
 pub(super) mod fd {
