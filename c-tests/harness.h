@@ -108,7 +108,11 @@ size_t children_of(pid_t parent, pid_t *out, size_t max);
 bool process_gone(pid_t pid);
 /* A signal for a child of this process; never for a stranger who got the number since. */
 bool signal_child(pid_t child, int signal_number);
-/* Plain fork(2): runs fn in the child; gives its exit code, or -N for signal N. */
+/* Plain fork(2): runs fn in the child, beside its parent. */
+pid_t fork_begin(int (*fn)(void *), void *arg);
+/* How it ended: its exit code, or -N for signal N. */
+int fork_end(pid_t child);
+/* Both. */
 int in_fork(int (*fn)(void *), void *arg);
 
 /* ---- memory and descriptors ---- */

@@ -113,9 +113,8 @@ bool signal_child(pid_t child, int signal_number)
     return sent;
 }
 
-int in_fork(int (*fn)(void *), void *arg)
+pid_t fork_begin(int (*fn)(void *), void *arg)
 {
-    int status;
     pid_t child;
 
     fflush(NULL);
@@ -127,7 +126,19 @@ int in_fork(int (*fn)(void *), void *arg)
         fflush(NULL);
         _exit(code);
     }
+    return child;
+}
+
+int fork_end(pid_t child)
+{
+    int status;
+
     while (waitpid(child, &status, 0) < 0)
         CHECK(errno == EINTR);
     return WIFSIGNALED(status) ? -WTERMSIG(status) : WEXITSTATUS(status);
+}
+
+int in_fork(int (*fn)(void *), void *arg)
+{
+    return fork_end(fork_begin(fn, arg));
 }

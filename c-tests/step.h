@@ -49,6 +49,11 @@ typedef struct operation {
     long patience;
 } operation;
 
+/* For where nothing is to be done. */
+static inline void nothing(void)
+{
+}
+
 void kill_everywhere(const operation *op);
 void meet_everywhere(const operation *op);
 void fail_everywhere(const operation *op);

@@ -31,27 +31,6 @@ static void pair_free(pair p)
     CHECK_OK(mp_connection_free(p.b));
 }
 
-pid_t fork_begin(int (*fn)(void *), void *arg)
-{
-    pid_t child;
-
-    fflush(NULL);
-    child = fork();
-    CHECK(child >= 0);
-    if (child == 0)
-        _exit(fn(arg));
-    return child;
-}
-
-int fork_end(pid_t child)
-{
-    int status;
-
-    while (waitpid(child, &status, 0) < 0)
-        CHECK(errno == EINTR);
-    return WIFSIGNALED(status) ? -WTERMSIG(status) : WEXITSTATUS(status);
-}
-
 void is_at_its_end(mp_connection *c)
 {
     char byte;

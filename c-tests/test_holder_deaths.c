@@ -235,21 +235,14 @@ static void waited_for(bool rlock)
     mp_value *flag = flag_new();
     mp_process *p = start(t, flag, WAIT);
     pid_t waiter[3];
-    int status;
     size_t i;
 
-    for (i = 0; i < COUNT(waiter); i++) {
-        waiter[i] = fork();
-        CHECK(waiter[i] >= 0);
-        if (waiter[i] == 0)
-            _exit(waits(&t));
-    }
+    for (i = 0; i < COUNT(waiter); i++)
+        waiter[i] = fork_begin(waits, &t);
     sleep_ms(20);
     CHECK(signal_child(child_pid(p), SIGKILL));
-    for (i = 0; i < COUNT(waiter); i++) {
-        CHECK_INT(waitpid(waiter[i], &status, 0), waiter[i]);
-        CHECK_INT(status, 0);
-    }
+    for (i = 0; i < COUNT(waiter); i++)
+        CHECK_INT(fork_end(waiter[i]), 0);
     CHECK_INT(child_end(p), -SIGKILL);
     CHECK_OK(acquire(t, MP_NO_WAIT));
     CHECK(!recovered(t));

@@ -211,10 +211,6 @@ OPERATION(rlock_acquire_from_the_dead, make_rlock_of_a_corpse, look_at_rlock, ac
 
 static mp_value *value;
 
-static void nothing(void)
-{
-}
-
 static void settled(outcome_of how)
 {
     (void)how;

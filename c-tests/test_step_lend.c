@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT OR Apache-2.0
  *
  * Fail everywhere, and two threads that meet: messages through a pipe which are written and read in place, or carry
- * connections, listeners and descriptors. A victim has both ends. See step.h; who is killed here is in test_step_pipe_more.c. */
+ * connections, listeners and descriptors. A victim has both ends. See step.h; who is killed here is in
+ * test_step_pipe_more.c. */
 #include "step.h"
 #include "test_connection.h"
 
@@ -19,10 +20,6 @@ static int status;
 static void *place;
 static const void *seen;
 static size_t length;
-
-static void nothing(void)
-{
-}
 
 static void nothing_stays(outcome_of how)
 {

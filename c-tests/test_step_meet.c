@@ -8,10 +8,6 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-static void nothing(void)
-{
-}
-
 /* ---- a handle that one thread frees while the other uses it ---- */
 
 static mp_lock *lock;

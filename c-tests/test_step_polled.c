@@ -92,10 +92,6 @@ static int is_told(mp_child *self, void *user)
     return 0;
 }
 
-static void nothing(void)
-{
-}
-
 static void one_is_there(void)
 {
     values(1);

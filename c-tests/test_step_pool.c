@@ -5,10 +5,6 @@
 
 #include <string.h>
 
-static void nothing(void)
-{
-}
-
 static void settled(outcome_of how)
 {
     mp_stats s = stats_now();

@@ -694,10 +694,6 @@ OPERATION(priority_put_wakes_a_taker, taker_sleeps, fill, put_it, sleeper_got_on
 
 /* ---- two threads of a process meet ---- */
 
-static void nothing(void)
-{
-}
-
 /* Whoever comes too late is told; a call that is in the queue already may find nothing there. */
 static int may_be_freed(int status)
 {

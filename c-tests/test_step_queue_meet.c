@@ -15,10 +15,6 @@ static int status[2];
 static int64_t got[2][MOST];
 static size_t count[2];
 
-static void nothing(void)
-{
-}
-
 static void put_numbers(int64_t from, int64_t to)
 {
     for (; from < to; from++)

@@ -81,10 +81,6 @@ static void nobody_was_rescued(void)
     CHECK_OK(mp_queue_free(q));
 }
 
-static void nothing(void)
-{
-}
-
 static int put_slowly(void)
 {
     int64_t x = 1;

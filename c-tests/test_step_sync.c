@@ -20,10 +20,6 @@ static void end_waiter(void)
     CHECK(pthread_join(waiter, NULL) == 0);
 }
 
-static void nothing(void)
-{
-}
-
 static void settled(outcome_of how)
 {
     (void)how;

@@ -115,10 +115,6 @@ OPERATION(array_write, make_array, read_array, write_and_change, items_are_whole
 
 /* ---- objects ---- */
 
-static void nothing(void)
-{
-}
-
 static void warm_up(void)
 {
     mp_value_free(flag_new());

@@ -8,10 +8,6 @@
 #include <string.h>
 #include <unistd.h>
 
-static void nothing(void)
-{
-}
-
 static void nothing_stays(outcome_of how)
 {
     (void)how;

@@ -22,10 +22,6 @@ static size_t length;
 /* Of the act. */
 static int status;
 
-static void nothing(void)
-{
-}
-
 static void nothing_stays(outcome_of how)
 {
     (void)how;

@@ -9,7 +9,7 @@ use super::status::mp_status;
 use super::time::mp_timeout;
 use crate::error::{Result, Status, fail};
 use crate::time::Deadline;
-use crate::wire::Key;
+use crate::wire::{Connection, Key};
 use core::ffi::c_void;
 
 /// Has the other end prove that it knows the key, which does so by mp_connection_answer_challenge.
@@ -31,14 +31,9 @@ pub unsafe extern "C" fn mp_connection_deliver_challenge(
     allow_md5: bool,
     timeout: mp_timeout,
 ) -> mp_status {
-    guard("mp_connection_deliver_challenge", || {
-        let deadline = Deadline::after(timeout);
-        let connection = handle::object(connection)?;
-        // SAFETY: C's promise for its arguments, as the header gives it.
-        let key = unsafe { self::key(key, key_size, allow_md5) }?;
-        connection.deliver_challenge(key, deadline)?;
-        Ok(Status::Ok)
-    })
+    // SAFETY: C's promise for its arguments, as the header gives it.
+    let key = || unsafe { self::key(key, key_size, allow_md5) };
+    converse("mp_connection_deliver_challenge", connection, key, timeout, Connection::deliver_challenge)
 }
 
 /// Proves to the other end that this one knows the key: the other side of
@@ -60,12 +55,22 @@ pub unsafe extern "C" fn mp_connection_answer_challenge(
     allow_md5: bool,
     timeout: mp_timeout,
 ) -> mp_status {
-    guard("mp_connection_answer_challenge", || {
+    // SAFETY: as above.
+    let key = || unsafe { self::key(key, key_size, allow_md5) };
+    converse("mp_connection_answer_challenge", connection, key, timeout, Connection::answer_challenge)
+}
+
+fn converse(
+    name: &'static str,
+    connection: *mut mp_connection,
+    key: impl FnOnce() -> Result<Key>,
+    timeout: mp_timeout,
+    part: fn(&Connection, Key, Deadline) -> Result<()>,
+) -> mp_status {
+    guard(name, || {
         let deadline = Deadline::after(timeout);
         let connection = handle::object(connection)?;
-        // SAFETY: C's promise for its arguments, as the header gives it.
-        let key = unsafe { self::key(key, key_size, allow_md5) }?;
-        connection.answer_challenge(key, deadline)?;
+        part(&connection, key()?, deadline)?;
         Ok(Status::Ok)
     })
 }

@@ -13,10 +13,9 @@ use crate::time::Deadline;
 use core::ffi::{c_int, c_void};
 
 /// Sends a message through a pipe which carries handles besides. mp_connection_send_fds has it carry
-/// descriptors of the program's, too. The pipe holds what they stand
-/// for until the message was received, or nobody has either end any more; the caller may free its
-/// own at once. Only mp_connection_recv_buffer receives such a message, and mp_buffer_handle takes
-/// the handles out.
+/// descriptors of the program's, too. The pipe holds what they stand for until the message was
+/// received, or nobody has either end any more; the caller may free its own at once. Only
+/// mp_connection_recv_buffer receives such a message, and mp_buffer_handle takes the handles out.
 ///
 /// It lies outside the rings, whatever its length: it goes whole, or not at all. Each way of a pipe
 /// has room for 16 messages that carry handles or were lent (mp_connection_commit), of together at

@@ -20,6 +20,16 @@ pub(super) type Create = unsafe extern "C-unwind" fn(*mut mp_call) -> *mut c_voi
 pub(super) type Destroy = unsafe extern "C-unwind" fn(*mut c_void);
 pub(super) type Method = unsafe extern "C-unwind" fn(*mut mp_call, *mut c_void);
 
+/// An object of a type as its functions get it, to be ended by [`end`].
+pub(super) fn boxed<T>(object: T) -> *mut c_void {
+    Box::into_raw(Box::new(object)).cast()
+}
+
+pub(super) unsafe extern "C-unwind" fn end<T>(object: *mut c_void) {
+    // SAFETY: such a type's objects are made by `boxed`, and nobody calls this one any more.
+    drop(unsafe { Box::from_raw(object.cast::<T>()) });
+}
+
 pub(super) fn kind(
     name: &str,
     create: Option<Create>,

@@ -21,7 +21,7 @@
 
 use super::guard::{guard, out};
 use super::handle::{self, Shared};
-use super::managed::{Method, answered, kind};
+use super::managed::{Method, answered, boxed, end, kind};
 use super::manager::mp_proxy;
 use super::object_type::mp_call;
 use super::shareable_list::mp_shareable_list;
@@ -140,8 +140,7 @@ impl<T: Shared> Drop for Kept<T> {
 fn keep<T: Shared>(call: &Call, size: usize, make: impl FnOnce() -> Result<Object>) -> Result<*mut c_void> {
     let charge = call.charge(size)?;
     shm::join()?;
-    let kept = Kept { handle: handle::new_shared::<T>(make()?)?, _charge: charge };
-    Ok(Box::into_raw(Box::new(kept)).cast())
+    Ok(boxed(Kept { handle: handle::new_shared::<T>(make()?)?, _charge: charge }))
 }
 
 /// # Safety
@@ -215,16 +214,11 @@ unsafe extern "C-unwind" fn list_len(call: *mut mp_call, object: *mut c_void) {
     });
 }
 
-unsafe extern "C-unwind" fn end<T: Shared>(object: *mut c_void) {
-    // SAFETY: as above, and nobody calls it any more.
-    drop(unsafe { Box::from_raw(object.cast::<Kept<T>>()) });
-}
-
 pub(super) fn kinds() -> Vec<Kind<usize>> {
     let memory: &[(&str, Method)] = &[("size", memory_size), ("place", place::<mp_shared_memory>)];
     let list: &[(&str, Method)] = &[("len", list_len), ("place", place::<mp_shareable_list>)];
     vec![
-        kind("SharedMemory", Some(make_memory), end::<mp_shared_memory>, memory),
-        kind("ShareableList", Some(make_list), end::<mp_shareable_list>, list),
+        kind("SharedMemory", Some(make_memory), end::<Kept<mp_shared_memory>>, memory),
+        kind("ShareableList", Some(make_list), end::<Kept<mp_shareable_list>>, list),
     ]
 }

@@ -4,7 +4,7 @@
 use super::buffer::{self, mp_buffer, mp_bytes};
 use super::handle;
 use super::imap::{self, mp_imap_options};
-use super::managed::{Method, answered, kind};
+use super::managed::{Method, answered, boxed, end, kind};
 use super::object_type::mp_call;
 use super::pool::{self, mp_pool, mp_pool_options, mp_task_fn};
 use super::pool_async::{mp_pool_apply_async, mp_pool_map_async};
@@ -29,6 +29,13 @@ struct Pending {
     items: Option<usize>,
     /// The pool has copies of the inputs.
     _charge: Charge,
+}
+
+impl Drop for Pending {
+    fn drop(&mut self) {
+        // SAFETY: any number may be passed as a handle.
+        unsafe { result::mp_result_free(self.result) };
+    }
 }
 
 /// An iterator behind a proxy.
@@ -120,7 +127,7 @@ unsafe extern "C-unwind" fn make(call: *mut mp_call) -> *mut c_void {
     })
 }
 
-unsafe extern "C-unwind" fn end(pool: *mut c_void) {
+unsafe extern "C-unwind" fn free(pool: *mut c_void) {
     // SAFETY: any number may be passed as a handle.
     unsafe { pool::mp_pool_free(pool.cast()) };
 }
@@ -152,7 +159,7 @@ unsafe extern "C-unwind" fn map(call: *mut mp_call, pool: *mut c_void) {
 
 /// Answers an object of its own that stands for what is to come.
 fn give_object<T>(call: &Call, type_name: &str, object: T) -> Result<()> {
-    call.give_new(type_name, Box::into_raw(Box::new(object)).expose_provenance())
+    call.give_new(type_name, boxed(object).expose_provenance())
 }
 
 unsafe extern "C-unwind" fn apply_async(call: *mut mp_call, pool: *mut c_void) {
@@ -234,7 +241,7 @@ unsafe extern "C-unwind" fn join(call: *mut mp_call, pool: *mut c_void) {
 /// # Safety
 /// `object` is a [`Pending`] of [`give_object`].
 unsafe fn pending<'a>(object: *mut c_void) -> &'a Pending {
-    // SAFETY: the caller's promise; it lives until `end_result`.
+    // SAFETY: the caller's promise; it is not ended while it is called.
     unsafe { &*object.cast::<Pending>() }
 }
 
@@ -292,17 +299,9 @@ unsafe extern "C-unwind" fn successful(call: *mut mp_call, object: *mut c_void) 
     });
 }
 
-unsafe extern "C-unwind" fn end_result(object: *mut c_void) {
-    // SAFETY: made by `give_object`, and nobody calls it any more.
-    unsafe {
-        let pending = Box::from_raw(object.cast::<Pending>());
-        result::mp_result_free(pending.result);
-    }
-}
-
 unsafe extern "C-unwind" fn next(call: *mut mp_call, object: *mut c_void) {
     answered(call, (), |call| {
-        // SAFETY: made by `give_iterator`; it lives until `end_iterator`.
+        // SAFETY: made by `give_object`; it is not ended while it is called.
         let Iterator { imap, .. } = unsafe { &*object.cast() };
         if let Some((place, result)) = imap.next(Deadline::after(patience(call)?))? {
             let result = result?;
@@ -311,11 +310,6 @@ unsafe extern "C-unwind" fn next(call: *mut mp_call, object: *mut c_void) {
         }
         Ok(())
     });
-}
-
-unsafe extern "C-unwind" fn end_iterator(object: *mut c_void) {
-    // SAFETY: made by `give_iterator`, and nobody calls it any more.
-    drop(unsafe { Box::from_raw(object.cast::<Iterator>()) });
 }
 
 pub(super) fn kinds() -> Vec<Kind<usize>> {
@@ -335,9 +329,9 @@ pub(super) fn kinds() -> Vec<Kind<usize>> {
     // Whoever waits for a task, or for its result, shall not hold up who terminates the pool.
     let concurrent = |kind| Kind { is_concurrent: true, ..kind };
     vec![
-        concurrent(kind("Pool", Some(make), end, pool)),
-        concurrent(kind(RESULT, None, end_result, result)),
+        concurrent(kind("Pool", Some(make), free, pool)),
+        concurrent(kind(RESULT, None, end::<Pending>, result)),
         // Of whose results each goes to one caller.
-        kind(ITERATOR, None, end_iterator, &[("next", next)]),
+        kind(ITERATOR, None, end::<Iterator>, &[("next", next)]),
     ]
 }

@@ -1,10 +1,11 @@
 //! Descriptors: which file one leads to, and record locks as proof of life.
 
+use crate::error::Error;
 use nix::errno::Errno;
 use nix::fcntl::{FcntlArg, FdFlag, fcntl};
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use nix::sys::stat::fstat;
-use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 
 /// Which file a descriptor led to when it was ours for certain.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -29,9 +30,23 @@ pub(crate) fn above_stdio(fd: OwnedFd) -> Result<OwnedFd, Errno> {
     if fd.as_raw_fd() > 2 {
         return Ok(fd);
     }
-    let raw = fcntl(&fd, FcntlArg::F_DUPFD_CLOEXEC(3))?;
+    copy(fd.as_fd())
+}
+
+/// One more for the same open file, above stdio's numbers.
+pub(crate) fn copy(fd: BorrowedFd<'_>) -> Result<OwnedFd, Errno> {
+    let raw = fcntl(fd, FcntlArg::F_DUPFD_CLOEXEC(3))?;
     // SAFETY: fcntl has just made it.
     Ok(unsafe { OwnedFd::from_raw_fd(raw) })
+}
+
+/// One more for what the program says it has open there.
+pub(crate) fn copy_of_program(fd: RawFd) -> crate::error::Result<OwnedFd> {
+    if fd < 0 {
+        return Err(Error::os(libc::EBADF, format!("{fd} is no descriptor")));
+    }
+    // SAFETY: only asked for a copy; should nothing be open there, fcntl says EBADF.
+    copy(unsafe { BorrowedFd::borrow_raw(fd) }).map_err(super::os("cannot copy a descriptor"))
 }
 
 /// As many descriptors for this process as the system lets it have.
@@ -50,15 +65,6 @@ pub(crate) fn adopt(fd: RawFd) -> crate::error::Result<OwnedFd> {
         .map_err(super::os("an inherited descriptor is closed"))?;
     // SAFETY: open, as was just seen; the parent kept it open for us alone.
     Ok(unsafe { OwnedFd::from_raw_fd(fd) })
-}
-
-/// One more for what the program has open there.
-pub(crate) fn again(fd: RawFd) -> crate::error::Result<OwnedFd> {
-    // SAFETY: only asked for a copy; should nothing be open there, fcntl says EBADF.
-    let raw = fcntl(unsafe { BorrowedFd::borrow_raw(fd) }, FcntlArg::F_DUPFD_CLOEXEC(3))
-        .map_err(super::os("cannot copy a descriptor"))?;
-    // SAFETY: fcntl has just made it.
-    Ok(unsafe { OwnedFd::from_raw_fd(raw) })
 }
 
 /// Locks one byte of the file for as long as this process lives and keeps the descriptor open. The lock is

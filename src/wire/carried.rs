@@ -1,5 +1,5 @@
-//! A connection, a listener or a descriptor on its way into another process: a descriptor of its own, which stays until that has it,
-//! and what else the child must know.
+//! A connection, a listener or a descriptor on its way into another process: a descriptor of its own, which stays
+//! until that has it, and what else the child must know.
 
 use super::connection::Connection;
 use super::handshake::Key;
@@ -12,9 +12,6 @@ use crate::sys::kept::{self, Kept};
 use crate::sys::sockets;
 use serde::{Deserialize, Serialize};
 use std::os::fd::{AsRawFd, IntoRawFd, RawFd};
-
-/// The same on every Linux.
-const EBADF: i32 = 9;
 
 /// What it is.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -62,11 +59,8 @@ impl Carried {
 
     /// A copy of a descriptor of the program's.
     pub(crate) fn descriptor_of_program(fd: RawFd) -> Result<Self> {
-        if fd < 0 {
-            return Err(Error::os(EBADF, format!("{fd} is no descriptor")));
-        }
         let mut list = kept::list();
-        Ok(Self::new(list.keep(fd::again(fd)?), What::Descriptor))
+        Ok(Self::new(list.keep(fd::copy_of_program(fd)?), What::Descriptor))
     }
 
     /// What in shared memory the child has to hold.

@@ -1,6 +1,5 @@
-//! Connections, listeners and descriptors that go with a message: a descriptor each, and papers that say what else there
-//! is to know.
-//! The papers lie in shared memory behind the message: what they say is checked before it is believed.
+//! Connections, listeners and descriptors that go with a message: a descriptor each, and papers that say what else
+//! there is to know. The papers lie in shared memory behind the message: what they say is checked before it is believed.
 
 use super::carried::{Carried, What};
 use crate::error::{Result, fail};

@@ -9,9 +9,9 @@ pub(crate) use meet::{
     Came, Many, accept, bind, connect, file_at, hold_directory, listen, remove_own, remove_stale, unconnected,
 };
 
-use super::fd::{above_stdio, identity};
+use super::fd::{self, identity};
+use super::os;
 use super::packets::{descriptors, header};
-use super::{last_error, os};
 use crate::error::{Error, Result, Status};
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, ppoll};
@@ -205,7 +205,5 @@ pub(crate) fn user() -> u32 {
 
 /// One descriptor more for the same socket.
 pub(crate) fn again(fd: BorrowedFd<'_>) -> Result<OwnedFd> {
-    fd.try_clone_to_owned()
-        .map_err(|_| last_error("no descriptor is free"))
-        .and_then(|fd| above_stdio(fd).map_err(os("no descriptor is free")))
+    fd::copy(fd).map_err(os("no descriptor is free"))
 }
