@@ -10,18 +10,24 @@ use std::time::Duration;
 pub(super) const SLICE: Duration = Duration::from_millis(500);
 
 pub(crate) struct Turn<T> {
-    /// None while a thread has it.
-    place: Mutex<Option<T>>,
+    place: Mutex<Place<T>>,
     back: Condvar,
+}
+
+struct Place<T> {
+    /// None while a thread has it.
+    what: Option<T>,
+    /// How many threads wait for it: to tell nobody that it is back is a system call, too.
+    waiting: usize,
 }
 
 impl<T> Turn<T> {
     pub(crate) fn new(what: T) -> Self {
-        Turn { place: Mutex::new(Some(what)), back: Condvar::new() }
+        Turn { place: Mutex::new(Place { what: Some(what), waiting: 0 }), back: Condvar::new() }
     }
 
     /// Nothing that could panic runs while the mutex is held.
-    fn lock(&self) -> MutexGuard<'_, Option<T>> {
+    fn lock(&self) -> MutexGuard<'_, Place<T>> {
         self.place.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -33,7 +39,7 @@ impl<T> Turn<T> {
     ) -> Result<Option<Taken<'_, T>>> {
         let mut place = self.lock();
         loop {
-            if let Some(what) = place.take() {
+            if let Some(what) = place.what.take() {
                 return Ok(Some(Taken { turn: self, what: Some(what) }));
             }
             check()?;
@@ -41,14 +47,16 @@ impl<T> Turn<T> {
             if left.is_zero() {
                 return Ok(None);
             }
+            place.waiting += 1;
             let woken = self.back.wait_timeout(place, left.min(SLICE));
             place = woken.unwrap_or_else(PoisonError::into_inner).0;
+            place.waiting -= 1;
         }
     }
 
     /// Looks at it, if nobody has it.
     pub(super) fn peek<R>(&self, look: impl FnOnce(&T) -> R) -> Option<R> {
-        self.lock().as_ref().map(look)
+        self.lock().what.as_ref().map(look)
     }
 
     /// The same in a fork, without whose other threads the mutex may stay locked for ever.
@@ -58,7 +66,7 @@ impl<T> Turn<T> {
             Err(TryLockError::Poisoned(place)) => place.into_inner(),
             Ok(place) => place,
         };
-        place.as_ref().map(look)
+        place.what.as_ref().map(look)
     }
 
     /// Whoever waits looks whether it still shall.
@@ -91,7 +99,12 @@ impl<T> DerefMut for Taken<'_, T> {
 
 impl<T> Drop for Taken<'_, T> {
     fn drop(&mut self) {
-        *self.turn.lock() = self.what.take();
-        self.turn.back.notify_one();
+        let mut place = self.turn.lock();
+        place.what = self.what.take();
+        let is_awaited = place.waiting > 0;
+        drop(place);
+        if is_awaited {
+            self.turn.back.notify_one();
+        }
     }
 }
