@@ -17,6 +17,10 @@ use std::time::Duration;
 
 /// How long a sender waits for more room than it needs, so that the two sides do not wake each other for each message.
 const CALM: Duration = Duration::from_millis(1);
+/// How long a receiver waits before it asks the kernel whether somebody who was killed had the other end: that would
+/// cost as much as all else in a short wait. More than the kernel's tick: where a timer may end before that, Linux wakes
+/// on another CPU, which takes ten times as long.
+const SHORT: Duration = Duration::from_millis(10);
 
 /// A reference to the rings, let go when it is dropped.
 pub(in crate::wire) struct Rings {
@@ -124,21 +128,28 @@ impl Line {
         &self.rings
     }
 
+    /// Asks the kernel whether nobody has the other end: that costs as much as a hundred messages.
     fn is_hung_up(&self) -> bool {
-        sockets::is_hung_up(self.socket.fd())
-    }
-
-    /// An error if nobody has the other end. The kernel is asked where somebody has let go of the pipe, or died and
-    /// was swept, since it was asked before: that costs as much as a hundred messages.
-    pub(super) fn check_other(&self) -> Result<()> {
-        let holders = self.rings.block.head.refs.load(Relaxed);
-        if holders != self.seen_holders.load(Relaxed) {
-            if self.is_hung_up() {
-                return Err(gone_away());
-            }
+        let holders = self.holders();
+        let is = sockets::is_hung_up(self.socket.fd());
+        if !is {
             self.seen_holders.store(holders, Relaxed);
         }
-        Ok(())
+        is
+    }
+
+    fn holders(&self) -> u64 {
+        self.rings.block.head.refs.load(Relaxed)
+    }
+
+    /// Whether nobody has let go of the pipe, or died and was swept, since the kernel was asked.
+    fn seems_open(&self) -> bool {
+        self.holders() == self.seen_holders.load(Relaxed)
+    }
+
+    /// An error if nobody has the other end, as far as that can be known without the kernel.
+    pub(super) fn check_other(&self) -> Result<()> {
+        if self.seems_open() || !self.is_hung_up() { Ok(()) } else { Err(gone_away()) }
     }
 
     /// Takes the lock of one of this end's sides; false: the time ran out.
@@ -203,12 +214,11 @@ impl Line {
         let (sender, receiver) = (&way.block.sender, &way.block.receiver);
         let is_closed = || self.socket.check().is_err();
         let has = |bytes| way.room_now(tail) >= bytes || is_closed();
+        let still_open = || if self.is_hung_up() { Err(gone_away()) } else { Ok(()) };
         self.socket.check()?;
-        if self.is_hung_up() {
-            return Err(gone_away());
-        }
         way.check_filled(tail)?;
         if deadline.is_over() {
+            still_open()?;
             fail!(Timeout, "the time ran out");
         }
         if sender.patience.spin(|| has(need)) {
@@ -221,10 +231,9 @@ impl Line {
         for (bytes, deadline) in [(need.max(half), calm), (need, deadline)] {
             sender.wanted.store((tail + bytes).saturating_sub(way.size()), Relaxed);
             let look = || has(bytes).then_some(());
-            let tick = || if self.is_hung_up() { Err(gone_away()) } else { Ok(()) };
-            match receiver.moved.wait_asleep(&self.tree, deadline, true, look, tick)? {
+            match receiver.moved.wait_asleep(&self.tree, deadline, true, look, still_open)? {
                 Wait::Found(()) => return self.socket.check(),
-                Wait::TimedOut => {}
+                Wait::TimedOut => still_open()?,
             }
         }
         fail!(Timeout, "the time ran out")
@@ -242,6 +251,15 @@ impl Line {
         if !deadline.is_over() && way.block.receiver.patience.spin(look) {
             return self.socket.check().map(|()| true);
         }
+        let moved = &way.block.sender.moved;
+        let found = || look().then_some(());
+        // Whoever is woken for nothing may be at the end.
+        let sleep = |until| moved.wait_asleep(&self.tree, until, true, found, || Err(()));
+        if self.seems_open()
+            && let Ok(Wait::Found(())) = sleep(deadline.or_before(SHORT))
+        {
+            return self.socket.check().map(|()| true);
+        }
         if self.is_hung_up() {
             return Ok(self.has_come_before_end());
         }
@@ -249,9 +267,7 @@ impl Line {
             self.settle_bell(has_lock);
             return if way.has_come() { Ok(true) } else { Err(timed_out()) };
         }
-        let moved = &way.block.sender.moved;
-        let found = || look().then_some(());
-        match moved.wait_asleep(&self.tree, deadline, true, found, || Err(())) {
+        match sleep(deadline) {
             Ok(Wait::Found(())) => return self.socket.check().map(|()| true),
             Ok(Wait::TimedOut) => return Err(timed_out()),
             // It lasts, or there is something to see.
