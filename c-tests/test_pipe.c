@@ -428,6 +428,7 @@ TEST(pipe, among_other_things)
 /* As many as descriptors allow, at most 10,000. Each works, and the memory goes back. */
 TEST_T(pipe, ten_thousand, 60)
 {
+    mp_pipe_options one_way = MP_PIPE_OPTIONS;
     static mp_connection *ends[10000][2];
     struct rlimit limit;
     uint64_t before;
@@ -437,16 +438,17 @@ TEST_T(pipe, ten_thousand, 60)
     limit.rlim_cur = limit.rlim_max < 21000 ? limit.rlim_max : 21000;
     CHECK(setrlimit(RLIMIT_NOFILE, &limit) == 0);
     count = limit.rlim_cur >= 21000 ? 10000 : (int)(limit.rlim_cur - 200) / 2;
-    CHECK_OK(mp_pipe_new(&ends[0][0], &ends[0][1], NULL));
+    one_way.duplex = false;
+    CHECK_OK(mp_pipe_new(&ends[0][0], &ends[0][1], &one_way));
     before = stats_now().bytes_used;
     for (i = 1; i < count; i++)
-        CHECK_OK(mp_pipe_new(&ends[i][0], &ends[i][1], NULL));
+        CHECK_OK(mp_pipe_new(&ends[i][0], &ends[i][1], &one_way));
     for (i = 0; i < count; i++)
-        send_text(ends[i][0], "hello");
-    /* 128 KiB of rings, a block of 1 KiB, and what the ledger has of it. */
+        send_text(ends[i][1], "hello");
+    /* A ring of 128 KiB, a block of 1 KiB, and what the ledger has of it. */
     CHECK((stats_now().bytes_used - before) / (uint64_t)count < 130 << 10);
     for (i = 0; i < count; i++)
-        recv_text(ends[i][1], "hello");
+        recv_text(ends[i][0], "hello");
     for (i = 1; i < count; i++) {
         CHECK_OK(mp_connection_free(ends[i][0]));
         CHECK_OK(mp_connection_free(ends[i][1]));
@@ -465,7 +467,7 @@ TEST_COLD(pipe, memory_that_is_used_up)
     while ((s = mp_pipe_new(&ends[count][0], &ends[count][1], NULL)) == MP_OK)
         CHECK(++count < 200);
     CHECK_INT(s, MP_ERR_NO_MEMORY);
-    CHECK(count > 50);
+    CHECK(count > 25);
     /* Those that there are work, and for one that goes there is another. */
     send_text(ends[0][0], "hello");
     recv_text(ends[0][1], "hello");

@@ -9,7 +9,7 @@
 #include <unistd.h>
 
 /* Both rings, and the block that says how far its sides are. */
-enum { RINGS = 131072, RING_WORDS = RINGS / 8, BLOCK_WORDS = 832 / 8, ROUNDS = 300 };
+enum { RINGS = 262144, RING_WORDS = RINGS / 8, BLOCK_WORDS = 832 / 8, ROUNDS = 300 };
 /* The block's head: what it is, who has it, where its data is. */
 enum { HEAD = 5, DATA = 3 };
 

@@ -313,7 +313,6 @@ static void has_passed_and_a_flag(void)
     has_passed();
 }
 
-
 /* The child lives, and has nothing of what came. */
 static void works_beside_the_child(void)
 {

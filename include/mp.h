@@ -4202,8 +4202,8 @@ mp_status mp_pipe_options_init(mp_pipe_options *options, size_t size);
  * Makes two ends that are connected. Hand one to a child as an argument, and free it here after
  * the start: the other end gets MP_ERR_EOF only when no process has this one any more.
  *
- * A pipe takes 129 KiB of shared memory, and a descriptor for each process that has an end. What
- * is sent goes through 64 KiB each way, or 128 KiB where there is only one, whatever its length.
+ * A pipe takes 257 KiB of shared memory, or 129 KiB if not duplex, and a descriptor for each
+ * process that has an end. What is sent goes through 128 KiB each way, whatever its length.
  *
  * first, second: where the handles go. options: NULL for the defaults.
  *

@@ -58,7 +58,7 @@ pub(crate) use objects::{
 };
 pub(crate) use own::{is_one as is_segment, ticket};
 pub(crate) use parcels::{Content, ParcelBlock, pack, pack_with, packed, parcel};
-pub(crate) use pipe_block::{Edge, PARCELS, PipeBlock, RINGS, SPARES, WayBlock};
+pub(crate) use pipe_block::{Edge, PARCELS, PipeBlock, RING, SPARES, WayBlock};
 pub(crate) use pool_area::{AHEAD, IN_BLOCK, INLINE, OUT_BLOCK, PoolArea, TARGETS, TaskSlot, WorkerSlot};
 pub(crate) use priority_block::{
     CARRIER, FIRST, HEAP_PARTS, LEASE_PARTS, PriorityBlock, SHORT, Slot, part_bytes, short_bytes,

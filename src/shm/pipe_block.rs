@@ -5,8 +5,9 @@ use super::layout::{BlockHead, UNIT, Words};
 use crate::park::{OwnerLock, Patience, Spot};
 use std::sync::atomic::{AtomicU32, AtomicU64};
 
-/// Bytes of a pipe's rings in all: what is handed out at a time, for each way.
-pub(crate) const RINGS: usize = 2 * UNIT;
+/// Bytes of a ring, of which a pipe has one for each way that is used. A message of 64 KiB and what is said of it shall
+/// fit: where they do not, the two sides wake each other three times for each, and it takes twice as long.
+pub(crate) const RING: usize = 2 * UNIT;
 
 /// How many messages outside the ring are on one way at a time.
 pub(crate) const PARCELS: usize = 16;
@@ -14,7 +15,7 @@ pub(crate) const PARCELS: usize = 16;
 /// How many blocks of messages that were read in place are kept on one way.
 pub(crate) const SPARES: usize = 12;
 
-/// A pipe. Its data is the ring of the only way, or half of it each way's.
+/// A pipe. Its data is the ring of the only way, or of both.
 #[repr(C, align(64))]
 pub(crate) struct PipeBlock {
     pub(crate) head: BlockHead,

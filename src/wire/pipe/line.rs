@@ -4,7 +4,7 @@ use super::bell::{self, Bell};
 use super::way::{Way, damaged, lock_side};
 use crate::error::{Error, Result, Status, fail};
 use crate::park::{Held, Owner, Tree, Wait};
-use crate::shm::{self, Data, Edge, In, Kind, Object, PipeBlock, RINGS, Ref};
+use crate::shm::{self, Data, Edge, In, Kind, Object, PipeBlock, RING, Ref};
 use crate::sys::atomic::fence;
 use crate::sys::kept::Kept;
 use crate::sys::sockets::{self, For};
@@ -32,15 +32,17 @@ pub(in crate::wire) struct Rings {
 }
 
 impl Rings {
-    /// Of a new pipe.
-    pub(super) fn new() -> Result<Self> {
-        Self::of(shm::create::<PipeBlock>(Kind::Pipe, RINGS, |_| {})?)
+    /// Of a new pipe, with one or two ways.
+    pub(super) fn new(ways: usize) -> Result<Self> {
+        Self::of(shm::create::<PipeBlock>(Kind::Pipe, ways * RING, |_| {})?)
     }
 
     /// Takes over what this process holds.
     pub(in crate::wire) fn of(object: Object) -> Result<Self> {
         let block = shm::resolve::<PipeBlock>(object.r, Kind::Pipe);
-        let data = block.and_then(|block| shm::data(&block.head)).filter(|data| data.len() == RINGS);
+        let data = block
+            .and_then(|block| shm::data(&block.head))
+            .filter(|data| [RING, 2 * RING].contains(&data.len()));
         let (Some(block), Some(data)) = (block, data) else {
             shm::release(object.entry);
             return damaged();
@@ -95,17 +97,13 @@ pub(super) struct Line {
 
 impl Line {
     /// The first or the second end.
-    pub(super) fn new(fd: Kept, rings: Rings, first: bool, duplex: bool) -> Self {
+    pub(super) fn new(fd: Kept, rings: Rings, first: bool) -> Self {
         let data = rings.data;
         let [from_first, from_second] = &rings.block.ways;
         let [of_first, of_second] = &rings.block.carriers;
-        let (own, other) = match duplex {
-            true => (data.part(0, RINGS / 2), data.part(RINGS / 2, RINGS / 2)),
-            // The other way is not used.
-            false => (data.part(0, RINGS), data.part(0, RINGS)),
-        };
-        let (from_first, from_second) =
-            (Way::new(from_first, of_first, own), Way::new(from_second, of_second, other));
+        // Where there is one ring it is the second end's, and the other way is not used.
+        let from_first = Way::new(from_first, of_first, data.part(0, RING));
+        let from_second = Way::new(from_second, of_second, data.part(data.len() - RING, RING));
         let (sends, receives) = if first { (from_first, from_second) } else { (from_second, from_first) };
         Line {
             socket: Socket::new(fd),

@@ -93,7 +93,7 @@ impl<'a> Hold<'a> {
 impl Pipe {
     /// Both ends. If not duplex the first only receives and the second only sends.
     pub(super) fn pair(duplex: bool) -> Result<(Self, Self)> {
-        let rings = Rings::new()?;
+        let rings = Rings::new(if duplex { 2 } else { 1 })?;
         let again = rings.again()?;
         let (first, second) = {
             let mut list = kept::list();
@@ -106,7 +106,7 @@ impl Pipe {
 
     pub(super) fn new(fd: Kept, rings: Rings, role: Role) -> Self {
         let (mark, reference) = (fd.mark(), rings.reference());
-        let line = Line::new(fd, rings, role.first, role.duplex);
+        let line = Line::new(fd, rings, role.first);
         Pipe {
             line: Mutex::new(Some(Arc::new(line))),
             mark,
