@@ -11,6 +11,8 @@ const LONGEST: u32 = 12_000;
 /// Where it ends, and so many waits later begins again.
 const SHORTEST: u32 = 1_000;
 const SHORT_WAITS: u32 = 50;
+/// The longest for the rest of what has begun: about what it takes until a CPU that sleeps deeply runs who was woken.
+const LONGEST_FOR_REST: u32 = 50_000;
 /// Between two looks: long enough for the other side to get ahead, where it seems to have a CPU.
 const APART_PAUSES: u32 = 32;
 const TOGETHER_PAUSES: u32 = 2;
@@ -44,18 +46,11 @@ impl Patience {
             self.note(if over { 0 } else { less.max(LONGEST) + 1 }, hint & APART != 0);
             return found;
         }
-        let began = Instant::now();
-        loop {
-            let apart = pause(pauses) && look();
-            let found = apart || cpu::give_way() && look();
-            let took = began.elapsed().as_nanos() as u64;
-            if found || took >= limit.into() {
-                // Somebody else may have had the CPU for long: then a sleep would have been better.
-                let pays = found && took < 2 * u64::from(LONGEST);
-                self.note(if pays { 0 } else { less + limit / 4 }, apart);
-                return found;
-            }
-        }
+        let (found, took) = look_until(limit, pauses, &mut look);
+        // Somebody else may have had the CPU for long: then a sleep would have been better.
+        let pays = found.is_some() && took < 2 * u64::from(LONGEST);
+        self.note(if pays { 0 } else { less + limit / 4 }, found == Some(true));
+        found.is_some()
     }
 
     /// Not where it is known: the line may be another side's.
@@ -66,9 +61,31 @@ impl Patience {
         }
     }
 
+    /// The same for the rest of something that the other side has begun: it is at work, or on its way to a CPU, which
+    /// may take longer than a short sleep.
+    pub(crate) fn spin_for_rest(&self, mut look: impl FnMut() -> bool) -> bool {
+        let pauses =
+            if self.hint.load(Ordering::Relaxed) & APART != 0 { APART_PAUSES } else { TOGETHER_PAUSES };
+        look_until(LONGEST_FOR_REST, pauses, &mut look).0.is_some()
+    }
+
     /// For a block that is claimed again.
     pub(crate) fn reset(&self) {
         self.hint.store(0, Ordering::Relaxed);
+    }
+}
+
+/// Looks again and again for so many nanoseconds: whether what was found came while this side ran, None where nothing
+/// was; and how long it took.
+fn look_until(limit: u32, pauses: u32, look: &mut impl FnMut() -> bool) -> (Option<bool>, u64) {
+    let began = Instant::now();
+    loop {
+        let apart = pause(pauses) && look();
+        let found = apart || cpu::give_way() && look();
+        let took = began.elapsed().as_nanos() as u64;
+        if found || took >= limit.into() {
+            return (found.then_some(apart), took);
+        }
     }
 }
 

@@ -3,7 +3,7 @@
 use super::bell::{self, Bell};
 use super::way::{Way, damaged, lock_side};
 use crate::error::{Error, Result, Status, fail};
-use crate::park::{Held, Owner, Tree, Wait};
+use crate::park::{Held, Owner, Patience, Tree, Wait};
 use crate::shm::{self, Data, Edge, In, Kind, Object, PipeBlock, RING, Ref};
 use crate::sys::atomic::fence;
 use crate::sys::kept::Kept;
@@ -21,6 +21,22 @@ const CALM: Duration = Duration::from_millis(1);
 /// cost as much as all else in a short wait. More than the kernel's tick: where a timer may end before that, Linux wakes
 /// on another CPU, which takes ten times as long.
 const SHORT: Duration = Duration::from_millis(10);
+
+/// What one waits for, or for room for what.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Awaited {
+    /// Whatever comes, without the receiver's lock.
+    Anything,
+    Message,
+    /// More of a message.
+    Rest,
+}
+
+impl Awaited {
+    fn spin(self, patience: &Patience, look: impl FnMut() -> bool) -> bool {
+        if self == Awaited::Rest { patience.spin_for_rest(look) } else { patience.spin(look) }
+    }
+}
 
 /// A reference to the rings, let go when it is dropped.
 pub(in crate::wire) struct Rings {
@@ -198,16 +214,16 @@ impl Line {
     }
 
     /// With the sender's lock: waits until so many bytes can be written.
-    pub(super) fn await_room(&self, tail: u64, need: u64, deadline: Deadline) -> Result<()> {
+    pub(super) fn await_room(&self, tail: u64, need: u64, of: Awaited, deadline: Deadline) -> Result<()> {
         let way = &self.sends;
         if way.room(tail) >= need || way.room_now(tail) >= need {
             return Ok(());
         }
-        self.await_room_slowly(tail, need, deadline)
+        self.await_room_slowly(tail, need, of, deadline)
     }
 
     #[cold]
-    fn await_room_slowly(&self, tail: u64, need: u64, deadline: Deadline) -> Result<()> {
+    fn await_room_slowly(&self, tail: u64, need: u64, of: Awaited, deadline: Deadline) -> Result<()> {
         let way = &self.sends;
         let (sender, receiver) = (&way.block.sender, &way.block.receiver);
         let is_closed = || self.socket.check().is_err();
@@ -219,7 +235,7 @@ impl Line {
             still_open()?;
             fail!(Timeout, "the time ran out");
         }
-        if sender.patience.spin(|| has(need)) {
+        if of.spin(&sender.patience, || has(need)) {
             return self.socket.check();
         }
         let calm = deadline.or_before(CALM);
@@ -237,16 +253,16 @@ impl Line {
         fail!(Timeout, "the time ran out")
     }
 
-    /// Waits until something has come; false: nothing has, and nothing will. `has_lock`: the caller has the
-    /// receiver's lock.
-    pub(super) fn await_piece(&self, deadline: Deadline, has_lock: bool) -> Result<bool> {
+    /// Waits until something has come; false: nothing has, and nothing will.
+    pub(super) fn await_piece(&self, deadline: Deadline, of: Awaited) -> Result<bool> {
+        let has_lock = of != Awaited::Anything;
         let way = &self.receives;
         let look = || way.has_come() || self.socket.check().is_err();
         self.socket.check()?;
         if way.has_come() {
             return Ok(true);
         }
-        if !deadline.is_over() && way.block.receiver.patience.spin(look) {
+        if !deadline.is_over() && of.spin(&way.block.receiver.patience, look) {
             return self.socket.check().map(|()| true);
         }
         let moved = &way.block.sender.moved;

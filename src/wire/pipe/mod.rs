@@ -23,7 +23,7 @@ use crate::shm::{self, Content, Edge, Entry, Kind, Object, Ref};
 use crate::sys::kept::{self, Kept, Mark};
 use crate::sys::{packets, sockets};
 use crate::time::Deadline;
-use line::Line;
+use line::{Awaited, Line};
 use parcels::Laden;
 use receive::{Input, Receiving};
 use send::Sending;
@@ -318,7 +318,7 @@ impl Pipe {
     pub(super) fn poll(&self, deadline: Deadline) -> Result<()> {
         let line = self.line()?;
         self.check_receives()?;
-        line.await_piece(deadline, false).map(drop)
+        line.await_piece(deadline, Awaited::Anything).map(drop)
     }
 
     /// For the program to poll.

@@ -19,6 +19,7 @@
 //! What is entered of a transaction and not stored yet is stored by who takes over the lock, or asks for the end.
 
 use super::bell;
+use super::line::Awaited;
 use super::receive::Receiving;
 use super::send::Sending;
 use super::way::{Piece, Way, damaged};
@@ -73,7 +74,7 @@ impl Sending<'_> {
         let Some(block) = shm::parcel(parcel.entry) else { return damaged() };
         let len = block.bytes().map_or(0, |data| data.len());
         let size = Piece::Parcel(0).size();
-        line.await_room(tail, size, deadline)?;
+        line.await_room(tail, size, Awaited::Message, deadline)?;
         let carrier = loop {
             // Before the carriers are looked at: what is received after this ends the wait below.
             let room = way.room_now(tail);
@@ -83,7 +84,7 @@ impl Sending<'_> {
             if room >= way.size() {
                 return damaged();
             }
-            line.await_room(tail, room + size, deadline)?;
+            line.await_room(tail, room + size, Awaited::Message, deadline)?;
         };
         // Of descriptors who polls learns by themselves.
         let rings = fds.is_empty() && bell::is_awaited(&way.block.sender);

@@ -1,7 +1,7 @@
 //! Receiving from a pipe.
 
 use super::bell;
-use super::line::Line;
+use super::line::{Awaited, Line};
 use super::parcels::Laden;
 use super::way::{Piece, Way, damaged};
 use crate::error::{Error, Result, Status, fail};
@@ -45,11 +45,12 @@ impl<'a> Receiving<'a> {
 
     /// The next piece, None where there will be none.
     fn piece(&self, deadline: Deadline) -> Result<Option<Piece>> {
+        let of = if self.input.is_between() { Awaited::Message } else { Awaited::Rest };
         loop {
             if let Some(piece) = self.way().piece(self.way().head())? {
                 return Ok(Some(piece));
             }
-            if !self.line.await_piece(deadline, true)? {
+            if !self.line.await_piece(deadline, of)? {
                 return Ok(None);
             }
         }

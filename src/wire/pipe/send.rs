@@ -1,7 +1,7 @@
 //! Sending through a pipe.
 
 use super::bell;
-use super::line::Line;
+use super::line::{Awaited, Line};
 use super::way::Piece;
 use crate::error::Result;
 use crate::sys::sockets::For;
@@ -50,7 +50,7 @@ impl Outlet for Sending<'_> {
         let mut tail = way.tail();
         if *gone == 0 && message.len() <= way.longest() {
             let piece = Piece::Whole(message.len());
-            line.await_room(tail, piece.size(), deadline)?;
+            line.await_room(tail, piece.size(), Awaited::Message, deadline)?;
             return self.publish(way.write(tail, piece, message), deadline);
         }
         let begin = Piece::Begin(message.len());
@@ -58,7 +58,8 @@ impl Outlet for Sending<'_> {
             let rest = &message[gone.saturating_sub(BEGUN)..];
             let part = &rest[..rest.len().min(way.longest())];
             let piece = Piece::Part(part.len());
-            line.await_room(tail, begin.size() + piece.size(), deadline)?;
+            let of = if *gone == 0 { Awaited::Message } else { Awaited::Rest };
+            line.await_room(tail, begin.size() + piece.size(), of, deadline)?;
             if *gone == 0 {
                 tail = way.write(tail, begin, &[]);
             }
@@ -75,7 +76,7 @@ impl Outlet for Sending<'_> {
         let way = &line.sends;
         line.check_other()?;
         let tail = way.tail();
-        line.await_room(tail, Piece::Descriptor(0).size(), deadline)?;
+        line.await_room(tail, Piece::Descriptor(0).size(), Awaited::Message, deadline)?;
         let number = self.send_fds(&[fd], deadline)?;
         self.sent(way.write(tail, Piece::Descriptor(number), &[]), true);
         Ok(())
