@@ -158,13 +158,12 @@ static void nothing_to_call(void)
 {
 }
 
+static char names[64][8];
+
 static void *registers(void *stop)
 {
-    static char names[64][8];
     int i;
 
-    for (i = 0; i < 64; i++)
-        snprintf(names[i], sizeof names[i], "f%d", i);
     for (i = 0; __atomic_load_n((int *)stop, __ATOMIC_RELAXED) == 0; i++) {
         CHECK_OK(mp_register_target(names[i % 64], (mp_function)nothing_to_call));
         CHECK_OK(mp_set_executable(i % 2 == 0 ? "/bin/true" : "/bin/false", NULL));
@@ -186,6 +185,8 @@ TEST(process, forks_while_names_are_registered)
     pthread_t threads[2];
     int stop = 0, i;
 
+    for (i = 0; i < 64; i++)
+        snprintf(names[i], sizeof names[i], "f%d", i);
     for (i = 0; i < 2; i++)
         CHECK(pthread_create(&threads[i], NULL, registers, &stop) == 0);
     for (i = 0; i < 300; i++)

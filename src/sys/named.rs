@@ -169,16 +169,23 @@ fn flock(fd: &OwnedFd, how: libc::c_int) -> Result<bool> {
 }
 
 /// Tries again and again what others let us do any moment.
-pub(crate) fn soon<T>(mut attempt: impl FnMut() -> Result<Option<T>>) -> Result<T> {
+pub(crate) fn soon<T>(attempt: impl FnMut() -> Result<Option<T>>) -> Result<T> {
+    within(PATIENCE, attempt)?.ok_or_else(|| {
+        let text = "somebody has kept the name's file locked for seconds: a stopped process, or a stranger";
+        Error::new(Status::Timeout, text)
+    })
+}
+
+/// The same, None where they do not for so long.
+pub(crate) fn within<T>(
+    limit: Duration,
+    mut attempt: impl FnMut() -> Result<Option<T>>,
+) -> Result<Option<T>> {
     let began = Instant::now();
     loop {
-        if let Some(done) = attempt()? {
+        let done = attempt()?;
+        if done.is_some() || began.elapsed() > limit {
             return Ok(done);
-        }
-        if began.elapsed() > PATIENCE {
-            let text =
-                "somebody has kept the name's file locked for seconds: a stopped process, or a stranger";
-            return Err(Error::new(Status::Timeout, text));
         }
         std::thread::sleep(Duration::from_micros(200));
     }

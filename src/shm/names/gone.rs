@@ -8,12 +8,16 @@ use crate::error::{Result, fail};
 use crate::sys::named::{self, Place, soon};
 use crate::sys::page::page;
 use std::os::fd::AsRawFd;
+use std::time::Duration;
 
 /// Alone with the file: whether all of its users died.
 pub(super) fn is_left_over(s: &'static Segment) -> Result<bool> {
     populate(s)?;
     Ok(table::is_deserted(s))
 }
+
+/// Whoever judges a file is done sooner. For longer only children have it that its dead users forked.
+const JUDGED: Duration = Duration::from_secs(1);
 
 /// What became of a name.
 #[derive(PartialEq, Eq)]
@@ -25,18 +29,28 @@ pub(super) enum Reaped {
 
 /// Takes the name away if it is left over.
 pub(super) fn reap(at: &Place) -> Result<Reaped> {
-    let Some(seen) = named::look(at)? else { return Ok(Reaped::WasGone) };
+    Ok(named::within(JUDGED, || try_reap(at))?.unwrap_or(Reaped::Stays))
+}
+
+/// None: all of its users are dead, and somebody has the file locked, most likely to take its name away.
+fn try_reap(at: &Place) -> Result<Option<Reaped>> {
+    let Some(seen) = named::look(at)? else { return Ok(Some(Reaped::WasGone)) };
     let file = seen.identity();
     if !seen.is_regular() || seen.user() != named::own_user() || known(file).is_some() {
-        return Ok(Reaped::Stays);
+        return Ok(Some(Reaped::Stays));
     }
     let fd = seen.open()?;
-    if check(&fd).is_err() || !named::lock_alone(&fd)? {
-        return Ok(Reaped::Stays);
+    if check(&fd).is_err() {
+        return Ok(Some(Reaped::Stays));
+    }
+    if !named::lock_alone(&fd)? {
+        // Looked at without a lock: also a shared one would keep others from judging.
+        let is_left = Fresh::map(fd).and_then(|fresh| is_left_over(fresh.s)).unwrap_or(false);
+        return Ok(if is_left { None } else { Some(Reaped::Stays) });
     }
     let fresh = Fresh::map(fd)?;
     let gone = is_left_over(fresh.s)? && fresh.unlink(at)?;
-    Ok(if gone { Reaped::Taken } else { Reaped::Stays })
+    Ok(Some(if gone { Reaped::Taken } else { Reaped::Stays }))
 }
 
 /// Takes away the names of this user whose users are all dead; answers how many these were.
