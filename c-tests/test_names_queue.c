@@ -443,14 +443,18 @@ TEST(names, what_a_killed_stranger_had_peeked_comes_again)
 TEST(names, a_queue_goes_with_its_last_user_that_dies)
 {
     const char *name = name_of("left");
-    stranger s = stranger_start("flood", name, "0");
     mp_queue *q;
 
-    stranger_ready(&s);
-    q = opened(name, MP_OPEN_ATTACH);
-    CHECK_INT(first_word(q), 0);
-    CHECK_OK(mp_queue_free(q));
-    stranger_kill(&s);
+    /* The name stays. The reaper of a test that runs beside this one may be quicker: again, then. */
+    do {
+        stranger s = stranger_start("flood", name, "0");
+
+        stranger_ready(&s);
+        q = opened(name, MP_OPEN_ATTACH);
+        CHECK_INT(first_word(q), 0);
+        CHECK_OK(mp_queue_free(q));
+        stranger_kill(&s);
+    } while (!name_exists(name));
     CHECK_STATUS(name_queue(&q, name, MP_OPEN_ATTACH), MP_ERR_NOT_FOUND);
     CHECK(!name_exists(name));
 }

@@ -39,7 +39,7 @@ impl Patience {
         let hint = self.hint.load(Ordering::Relaxed);
         let less = hint & !APART;
         let limit = LONGEST.saturating_sub(less);
-        let pauses = if hint & APART != 0 { APART_PAUSES } else { TOGETHER_PAUSES };
+        let pauses = pauses(hint);
         if limit < SHORTEST {
             let found = pause(pauses) && look();
             let over = found || less > LONGEST + SHORT_WAITS;
@@ -64,15 +64,17 @@ impl Patience {
     /// The same for the rest of something that the other side has begun: it is at work, or on its way to a CPU, which
     /// may take longer than a short sleep.
     pub(crate) fn spin_for_rest(&self, mut look: impl FnMut() -> bool) -> bool {
-        let pauses =
-            if self.hint.load(Ordering::Relaxed) & APART != 0 { APART_PAUSES } else { TOGETHER_PAUSES };
-        look_until(LONGEST_FOR_REST, pauses, &mut look).0.is_some()
+        look_until(LONGEST_FOR_REST, pauses(self.hint.load(Ordering::Relaxed)), &mut look).0.is_some()
     }
 
     /// For a block that is claimed again.
     pub(crate) fn reset(&self) {
         self.hint.store(0, Ordering::Relaxed);
     }
+}
+
+fn pauses(hint: u32) -> u32 {
+    if hint & APART != 0 { APART_PAUSES } else { TOGETHER_PAUSES }
 }
 
 /// Looks again and again for so many nanoseconds: whether what was found came while this side ran, None where nothing

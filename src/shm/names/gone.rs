@@ -10,7 +10,7 @@ use crate::sys::page::page;
 use std::os::fd::AsRawFd;
 use std::time::Duration;
 
-/// Alone with the file: whether all of its users died.
+/// Whether all of its users died: for certain to who is alone with the file.
 pub(super) fn is_left_over(s: &'static Segment) -> Result<bool> {
     populate(s)?;
     Ok(table::is_deserted(s))
